@@ -1,0 +1,243 @@
+import { availableParallelism } from 'node:os'
+import { z } from 'zod'
+import type { Limits, ListenAddress, ReplicationHostgroup, ServerStatus, UserEntry } from '../shared/snapshot.js'
+import { parseListenAddress, unixPath } from './addresses.js'
+import { nearest } from './nearest.js'
+
+/**
+ * The keys of sluice.yaml. Every scalar arrives here as text (the file is read without YAML's guesses, so a password
+ * `0123` stays `0123`), and each schema says what it expects; the message gets its line and `got ...` in config.ts.
+ * Names are those of ProxySQL's tables and variables where ProxySQL has the thing; docs/configuration.md lists them all.
+ */
+
+const WORKERS_MAX = 64
+const HOSTGROUP_MAX = 2_147_483_647
+const CONNECTIONS_MAX = 1_000_000
+const MINUTE_MS = 60_000
+const DAY_MS = 24 * 60 * MINUTE_MS
+/** mysql.user holds names of at most 32 characters (manual, "User Names and Passwords"). */
+const USER_NAME_LENGTH_MAX = 32
+
+/** A leaf of the file: text to value, or a sentence that begins with `expected`. */
+function leaf<T>(expected: string, read: (text: string) => T | undefined) {
+  return z.unknown().transform((value, context): T => {
+    const result = typeof value === 'string' ? read(value) : undefined
+    if (result !== undefined) return result
+    context.issues.push({ code: 'custom', message: `expected ${expected}`, input: value })
+    return z.NEVER
+  })
+}
+
+function whole(min: number, max: number) {
+  return leaf(`a whole number from ${min} to ${max}`, (text) => {
+    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+    return value >= min && value <= max ? value : undefined
+  })
+}
+
+const text = leaf('a text', (value) => value)
+const nonEmptyText = leaf('a text that is not empty', (value) => (value === '' ? undefined : value))
+const flag = leaf('true or false', (value) => {
+  if (value === 'true' || value === '1') return true
+  return value === 'false' || value === '0' ? false : undefined
+})
+const address = leaf('host:port, [ipv6]:port or unix:/path', (value) => parseListenAddress(value) ?? undefined)
+const tcpAddress = leaf('host:port or [ipv6]:port', (value) => {
+  const parsed = parseListenAddress(value)
+  return parsed === null || parsed.path !== undefined ? undefined : parsed
+})
+const hostgroup = whole(0, HOSTGROUP_MAX)
+const hostName = leaf('a host name, an IP address or unix:/path', (value) => {
+  const path = unixPath(value)
+  if (path !== null) return path === '' ? undefined : value
+  return value === '' || /[\s/@]/.test(value) ? undefined : value
+})
+const STATUSES: readonly ServerStatus[] = ['ONLINE', 'OFFLINE_SOFT', 'OFFLINE_HARD']
+const status = leaf(STATUSES.join(', ').replace(/, ([^,]*)$/, ' or $1'), (value) =>
+  STATUSES.find((one) => one === value.toUpperCase()),
+)
+const workers = leaf(`auto or a whole number from 1 to ${WORKERS_MAX}`, (value) => {
+  if (value === 'auto') return Math.min(availableParallelism(), WORKERS_MAX)
+  const count = /^\d{1,3}$/.test(value) ? Number(value) : 0
+  return count >= 1 && count <= WORKERS_MAX ? count : undefined
+})
+const userName = leaf(`a user name of 1 to ${USER_NAME_LENGTH_MAX} characters`, (value) =>
+  value.length >= 1 && value.length <= USER_NAME_LENGTH_MAX ? value : undefined,
+)
+
+const EXPECTED_MAP = 'expected a map of keys'
+
+/** A default is a value after reading; a key without one must be in the file. */
+function orElse<S extends z.ZodType, T>(schema: S, value: T) {
+  return schema.optional().transform((given): z.output<S> | T => (given === undefined ? value : given))
+}
+
+function map<S extends z.core.$ZodLooseShape>(shape: S) {
+  const known = Object.keys(shape)
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'unrecognized_keys' ? unknownKey(String(issue['keys'][0]), known) : EXPECTED_MAP),
+  })
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known)
+  return `unknown key; ${near === null ? `known here: ${known.join(', ')}` : `did you mean "${near}"?`}`
+}
+
+function listOf<S extends z.ZodType>(schema: S, atLeast = 0) {
+  const expected = `expected a list${atLeast > 0 ? ` of at least ${atLeast}` : ''}`
+  return z.array(schema, { error: expected }).min(atLeast, { error: expected })
+}
+
+function oneOrMany<S extends z.ZodType>(schema: S) {
+  return z.preprocess((value) => (Array.isArray(value) ? value : [value]), listOf(schema, 1))
+}
+
+const DEFAULT_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6033 }]
+const DEFAULT_ADMIN_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6032 }]
+const DEFAULT_ADMIN_USERS: Readonly<Record<string, string>> = { admin: 'admin', stats: 'stats' }
+
+const server = map({
+  host: hostName,
+  port: orElse(whole(1, 65_535), 3306),
+  hostgroup: orElse(hostgroup, 0),
+  weight: orElse(whole(0, 10_000_000), 1),
+  max_connections: orElse(whole(1, CONNECTIONS_MAX), 1000),
+  max_replication_lag: orElse(whole(0, 126_144_000), 0),
+  status: orElse(status, 'ONLINE' as const),
+  use_ssl: orElse(flag, false),
+  comment: orElse(text, ''),
+})
+
+const user = map({
+  name: userName,
+  password: text,
+  default_hostgroup: orElse(hostgroup, 0),
+  default_schema: orElse(nonEmptyText, null),
+  max_connections: orElse(whole(0, CONNECTIONS_MAX), 0),
+})
+
+/**
+ * Intervals and timeouts in milliseconds, named as ProxySQL's mysql-monitor_* variables. The defaults find a dead server
+ * within 3 s (three failures of 800 ms) and a change of role within one second; ProxySQL's take 25 s and more.
+ */
+const monitor = map({
+  user: orElse(userName, 'monitor'),
+  password: orElse(text, 'monitor'),
+  connect_interval: orElse(whole(100, 10 * MINUTE_MS), 2000),
+  connect_timeout: orElse(whole(50, MINUTE_MS), 800),
+  ping_interval: orElse(whole(50, 10 * MINUTE_MS), 500),
+  ping_timeout: orElse(whole(50, MINUTE_MS), 800),
+  ping_max_failures: orElse(whole(1, 1000), 3),
+  read_only_interval: orElse(whole(50, 10 * MINUTE_MS), 500),
+  read_only_timeout: orElse(whole(50, MINUTE_MS), 800),
+  replication_lag_interval: orElse(whole(20, 10 * MINUTE_MS), 250),
+  replication_lag_timeout: orElse(whole(50, MINUTE_MS), 800),
+  replication_lag_grace: orElse(whole(0, 60 * MINUTE_MS), 10_000),
+  routines_interval: orElse(whole(1000, DAY_MS), 10_000),
+})
+
+const limits = map({
+  max_connections: orElse(whole(1, CONNECTIONS_MAX), 10_000),
+  connect_timeout_client: orElse(whole(1, 60 * MINUTE_MS), 10_000),
+  connect_timeout_server: orElse(whole(1, 60 * MINUTE_MS), 1000),
+  connect_timeout_server_max: orElse(whole(1, 60 * MINUTE_MS), 10_000),
+  wait_timeout: orElse(whole(0, 20 * DAY_MS), 28_800_000),
+  max_allowed_packet: orElse(whole(1024, 1 << 30), 64 << 20),
+  max_buffered_command: orElse(whole(1024, 1 << 30), 1 << 20),
+  shutdown_timeout: orElse(whole(0, 60 * MINUTE_MS), 20_000),
+})
+
+export const CONFIG_SCHEMA = map({
+  listen: orElse(oneOrMany(address), DEFAULT_LISTEN),
+  workers: orElse(workers, Math.min(availableParallelism(), WORKERS_MAX)),
+  admin: orElse(
+    map({
+      listen: orElse(oneOrMany(address), DEFAULT_ADMIN_LISTEN),
+      users: orElse(
+        z.record(z.string(), text, { error: 'expected a map of names and passwords' }),
+        DEFAULT_ADMIN_USERS,
+      ),
+    }),
+    null,
+  ),
+  metrics: orElse(map({ listen: orElse(tcpAddress, { host: '127.0.0.1', port: 6070 }) }), null),
+  monitor: orElse(monitor, null),
+  servers: listOf(server, 1),
+  replication_hostgroups: orElse(listOf(map({ writer: hostgroup, reader: hostgroup })), []),
+  users: orElse(listOf(user), []),
+  datadir: orElse(nonEmptyText, null),
+  tls: orElse(map({ cert: nonEmptyText, key: nonEmptyText }), null),
+  limits: orElse(limits, null),
+})
+
+export type ConfigFile = z.output<typeof CONFIG_SCHEMA>
+
+/** The sections' own defaults, for files that leave the section out. */
+export const DEFAULT_MONITOR = monitor.parse({})
+export const DEFAULT_LIMITS = limits.parse({})
+
+export interface ServerConfig {
+  /** `host:port`, or the path of a unix socket. */
+  readonly id: string
+  readonly host: string
+  /** 0 when `host` is the path of a unix socket. */
+  readonly port: number
+  readonly hostgroup: number
+  readonly weight: number
+  readonly maxConnections: number
+  /** Seconds; 0: no limit. */
+  readonly maxReplicationLag: number
+  readonly status: ServerStatus
+  readonly useSsl: boolean
+  readonly comment: string
+}
+
+/** Times in milliseconds. */
+export interface MonitorConfig {
+  readonly user: string
+  readonly password: string
+  /** Longest pause between two attempts to reach a server that does not answer. */
+  readonly connectIntervalMs: number
+  readonly connectTimeoutMs: number
+  readonly pingIntervalMs: number
+  readonly pingTimeoutMs: number
+  /** After so many failures in a row a server is SHUNNED. */
+  readonly pingMaxFailures: number
+  readonly readOnlyIntervalMs: number
+  readonly readOnlyTimeoutMs: number
+  readonly replicationLagIntervalMs: number
+  readonly replicationLagTimeoutMs: number
+  /** How long a lag is estimated from the last known one while the server cannot tell it. */
+  readonly replicationLagGraceMs: number
+  readonly routinesIntervalMs: number
+}
+
+export interface AdminConfig {
+  readonly listen: readonly ListenAddress[]
+  /** Password by name, in clear; never logged. */
+  readonly users: Readonly<Record<string, string>>
+}
+
+/** The configuration file after checking: every default filled in, every path absolute. */
+export interface Config {
+  /** The file, absolute. */
+  readonly path: string
+  readonly listen: readonly ListenAddress[]
+  readonly workers: number
+  /** null: no admin port. */
+  readonly admin: AdminConfig | null
+  /** null: no metrics port. */
+  readonly metrics: { readonly listen: ListenAddress } | null
+  readonly monitor: MonitorConfig
+  readonly servers: readonly ServerConfig[]
+  readonly replicationHostgroups: readonly ReplicationHostgroup[]
+  readonly users: readonly UserEntry[]
+  /** Holds the generated certificate and the run file. */
+  readonly datadir: string
+  /** Paths of PEM files; null: a certificate is generated. */
+  readonly tls: { readonly cert: string; readonly key: string } | null
+  readonly limits: Limits
+  /** What an operator should know though it is no error; one line each. */
+  readonly warnings: readonly string[]
+}

@@ -1,0 +1,220 @@
+import { readFileSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { UsageError } from '../shared/errors.js'
+import type { Limits, ListenAddress } from '../shared/snapshot.js'
+import { formatListenAddress, serverId, unixPath } from './addresses.js'
+import { type ConfigDocument, type ConfigPath, readConfigDocument } from './config-file.js'
+import {
+  CONFIG_SCHEMA,
+  type Config,
+  type ConfigFile,
+  DEFAULT_LIMITS,
+  DEFAULT_MONITOR,
+  type MonitorConfig,
+  type ServerConfig,
+} from './config-schema.js'
+
+const FILE_BYTES_MAX = 16 << 20
+const READABLE_BY_OTHERS = 0o004
+
+/**
+ * Reads and checks a configuration file. Everything wrong with it is a UsageError of one line, `file:LINE: key: what was
+ * expected`, the topmost one first. `env` gives the values of `${NAME}`. Nothing is started, written or resolved here.
+ */
+export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
+  const document = readConfigDocument(readText(path), path, env)
+  const parsed = CONFIG_SCHEMA.safeParse(document.value ?? {})
+  if (!parsed.success) failWithFirst(document, parsed.error.issues)
+  const file = parsed.data
+  const servers = readServers(file, document)
+  checkHostgroups(file, document)
+  checkUsers(file, document)
+  checkAddresses(file, document)
+  const directory = dirname(resolve(path))
+  return {
+    path: resolve(path),
+    listen: file.listen,
+    workers: file.workers,
+    admin: file.admin,
+    metrics: file.metrics,
+    monitor: readMonitor(file.monitor ?? DEFAULT_MONITOR),
+    servers,
+    replicationHostgroups: file.replication_hostgroups,
+    users: file.users.map((user) => ({
+      name: user.name,
+      password: user.password,
+      defaultHostgroup: user.default_hostgroup,
+      defaultSchema: user.default_schema,
+      maxConnections: user.max_connections,
+    })),
+    datadir: file.datadir === null ? defaultDatadir(env) : resolve(directory, file.datadir),
+    tls: file.tls === null ? null : { cert: resolve(directory, file.tls.cert), key: resolve(directory, file.tls.key) },
+    limits: readLimits(file.limits ?? DEFAULT_LIMITS),
+    warnings: warningsOf(path, file),
+  }
+}
+
+/** `$XDG_STATE_HOME/sluice`, or `~/.local/state/sluice` (XDG Base Directory Specification). */
+function defaultDatadir(env: NodeJS.ProcessEnv): string {
+  const state = env['XDG_STATE_HOME']
+  const base = state?.startsWith('/') ? state : join(env['HOME'] ?? homedir(), '.local', 'state')
+  return join(base, 'sluice')
+}
+
+function readText(path: string): string {
+  try {
+    const stat = statSync(path)
+    if (!stat.isFile()) throw new UsageError(`${path}: expected a file`)
+    if (stat.size > FILE_BYTES_MAX) throw new UsageError(`${path}: expected a file of at most 16 MiB`)
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+  } catch (error) {
+    if (error instanceof UsageError) throw error
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT') throw new UsageError(`${path}: no such file`)
+    if (code === 'EACCES') throw new UsageError(`${path}: may not be read by this user`)
+    if (error instanceof TypeError) throw new UsageError(`${path}: expected UTF-8 text`)
+    throw new UsageError(`${path}: cannot be read (${code ?? String(error)})`)
+  }
+}
+
+interface Issue {
+  readonly code?: string
+  readonly path: PropertyKey[]
+  readonly message: string
+  readonly keys?: readonly string[]
+}
+
+function failWithFirst(document: ConfigDocument, issues: readonly Issue[]): never {
+  const found = issues.map((issue) => {
+    const at = issue.path as (string | number)[]
+    const path = issue.keys === undefined ? at : [...at, issue.keys[0]]
+    return { path, line: document.lineOf(path), message: issue.message, unknownKey: issue.keys !== undefined }
+  })
+  // Of one line's mistakes the unknown key comes first: it often is what makes a required key seem missing.
+  found.sort((a, b) => a.line - b.line || Number(b.unknownKey) - Number(a.unknownKey))
+  const { path, message, unknownKey } = found[0]
+  document.fail(path, unknownKey ? message : `${message}, got ${document.describe(path)}`)
+}
+
+function readServers(file: ConfigFile, document: ConfigDocument): ServerConfig[] {
+  const seen = new Map<string, number>()
+  return file.servers.map((row, index) => {
+    const path = unixPath(row.host)
+    const host = path ?? row.host.replace(/^\[(.*)\]$/, '$1')
+    const port = path === null ? row.port : 0
+    const id = serverId(host, port)
+    const key = `${row.hostgroup} ${id.toLowerCase()}`
+    const twin = seen.get(key)
+    if (twin !== undefined) {
+      document.fail(['servers', index], `${id} is already in hostgroup ${row.hostgroup} (servers[${twin}])`)
+    }
+    seen.set(key, index)
+    return {
+      id,
+      host,
+      port,
+      hostgroup: row.hostgroup,
+      weight: row.weight,
+      maxConnections: row.max_connections,
+      maxReplicationLag: row.max_replication_lag,
+      status: row.status,
+      useSsl: row.use_ssl,
+      comment: row.comment,
+    }
+  })
+}
+
+function checkHostgroups(file: ConfigFile, document: ConfigDocument): void {
+  const withServers = new Set(file.servers.map((server) => server.hostgroup))
+  const taken = new Map<number, string>()
+  file.replication_hostgroups.forEach(({ writer, reader }, index) => {
+    const path: ConfigPath = ['replication_hostgroups', index]
+    if (writer === reader)
+      document.fail([...path, 'reader'], `expected another hostgroup than the writer's, got ${reader}`)
+    for (const [key, hostgroup] of [['writer', writer] as const, ['reader', reader] as const]) {
+      const holder = taken.get(hostgroup)
+      if (holder !== undefined) document.fail([...path, key], `hostgroup ${hostgroup} is already used by ${holder}`)
+      taken.set(hostgroup, `replication_hostgroups[${index}].${key}`)
+    }
+    if (!withServers.has(writer) && !withServers.has(reader)) {
+      document.fail(path, `no server is in hostgroup ${writer} or ${reader}`)
+    }
+  })
+  file.users.forEach((user, index) => {
+    if (withServers.has(user.default_hostgroup) || taken.has(user.default_hostgroup)) return
+    document.fail(['users', index, 'default_hostgroup'], `no server is in hostgroup ${user.default_hostgroup}`)
+  })
+}
+
+function checkUsers(file: ConfigFile, document: ConfigDocument): void {
+  const seen = new Map<string, number>()
+  file.users.forEach(({ name }, index) => {
+    const twin = seen.get(name)
+    if (twin !== undefined)
+      document.fail(['users', index, 'name'], `user ${JSON.stringify(name)} is already in users[${twin}]`)
+    seen.set(name, index)
+  })
+}
+
+function checkAddresses(file: ConfigFile, document: ConfigDocument): void {
+  const taken = new Map<string, string>()
+  const take = (key: string, path: ConfigPath, address: ListenAddress): void => {
+    if (address.port === 0) return
+    const text = formatListenAddress(address)
+    const holder = taken.get(text)
+    if (holder !== undefined) document.fail(path, `${text} is already used by ${holder}`)
+    taken.set(text, key)
+  }
+  for (const address of file.listen) take('listen', ['listen'], address)
+  for (const address of file.admin?.listen ?? []) take('admin.listen', ['admin', 'listen'], address)
+  if (file.metrics !== null) take('metrics.listen', ['metrics', 'listen'], file.metrics.listen)
+}
+
+function readMonitor(section: NonNullable<ConfigFile['monitor']>): MonitorConfig {
+  return {
+    user: section.user,
+    password: section.password,
+    connectIntervalMs: section.connect_interval,
+    connectTimeoutMs: section.connect_timeout,
+    pingIntervalMs: section.ping_interval,
+    pingTimeoutMs: section.ping_timeout,
+    pingMaxFailures: section.ping_max_failures,
+    readOnlyIntervalMs: section.read_only_interval,
+    readOnlyTimeoutMs: section.read_only_timeout,
+    replicationLagIntervalMs: section.replication_lag_interval,
+    replicationLagTimeoutMs: section.replication_lag_timeout,
+    replicationLagGraceMs: section.replication_lag_grace,
+    routinesIntervalMs: section.routines_interval,
+  }
+}
+
+function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
+  return {
+    maxConnections: section.max_connections,
+    connectTimeoutServerMaxMs: section.connect_timeout_server_max,
+    connectTimeoutServerMs: section.connect_timeout_server,
+    handshakeTimeoutMs: section.connect_timeout_client,
+    waitTimeoutMs: section.wait_timeout,
+    maxAllowedPacket: section.max_allowed_packet,
+    maxBufferedCommand: section.max_buffered_command,
+    shutdownTimeoutMs: section.shutdown_timeout,
+  }
+}
+
+function warningsOf(path: string, file: ConfigFile): string[] {
+  const warnings: string[] = []
+  if ((statSync(path).mode & READABLE_BY_OTHERS) !== 0) {
+    warnings.push(`${path} holds passwords and every user of this machine may read it: chmod 640 ${path}`)
+  }
+  if (file.users.length === 0) warnings.push(`${path}: users is empty, so nobody can log in`)
+  const defaultAdmin = file.admin?.users['admin'] === 'admin'
+  if (defaultAdmin && file.admin?.listen.some((address) => !isLocal(address))) {
+    warnings.push(`${path}: the admin port is reachable from other machines with the default password`)
+  }
+  return warnings
+}
+
+function isLocal(address: ListenAddress): boolean {
+  return address.path !== undefined || ['127.0.0.1', '::1', 'localhost'].includes(address.host ?? '')
+}

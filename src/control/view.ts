@@ -1,0 +1,45 @@
+import type { WorkerCounters } from '../shared/counters.js'
+import type { ProcessRow } from '../shared/ipc.js'
+import type { HealthReport, Snapshot } from '../shared/snapshot.js'
+import type { Config } from './config-schema.js'
+import type { TopologyEvent } from './topology.js'
+
+/**
+ * `starting`: forked, has not said that it listens; `serving`; `draining`: told to finish; `exited`: gone, to be replaced.
+ */
+export type WorkerState = 'starting' | 'serving' | 'draining' | 'exited'
+
+export interface WorkerView {
+  /** From 1; a replacement has the number of the worker it replaces. */
+  readonly number: number
+  /** 0 when there is no process. */
+  readonly pid: number
+  readonly state: WorkerState
+  /** Version of the newest snapshot that the worker acknowledged; 0: none yet. */
+  readonly ackedVersion: number
+}
+
+/** What the admin port and the metrics endpoint may look at. Everything is a copy or immutable. */
+export interface ControlView {
+  snapshot(): Snapshot
+  health(): HealthReport
+  /** Merged over all workers, those that have died included, so that totals never go down. */
+  counters(): WorkerCounters
+  workers(): readonly WorkerView[]
+  /** Sessions of all workers; those of a worker that does not answer in time are left out. */
+  processlist(): Promise<readonly ProcessRow[]>
+  /** When the control plane started: milliseconds since 1970. */
+  readonly startedAt: number
+  /** Whether clients can be served; `reason` says why not. */
+  ready(): { readonly ready: boolean; readonly reason: string }
+  /** What changed in the topology, oldest first; bounded. */
+  events(): readonly TopologyEvent[]
+  readonly config: Config
+}
+
+/** What `startAdmin` and `startMetrics` return. */
+export interface RunningService {
+  /** Where it listens, as for people: `127.0.0.1:6032`. */
+  readonly address: string
+  close(): Promise<void>
+}
