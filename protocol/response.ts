@@ -89,8 +89,11 @@ export class ResponseFollower {
   edgeSequence = 0
 
   // Facts of the answer so far. ------------------------------------------------------------------------------------
-  /** Status flags of the last OK or EOF (SERVER_STATUS_*); 0 when there was none. */
+  /** Status flags of the last OK or EOF (SERVER_STATUS_*); `hasStatus` tells whether there was one. */
   statusFlags = 0
+  hasStatus = false
+  /** Sequence number of the last packet whose header was seen. */
+  sequence = 0
   warnings = 0
   /** errno of the ERR packet; 0 when there was none. */
   errno = 0
@@ -141,6 +144,8 @@ export class ResponseFollower {
     this.#metadataFlag = this.#optionalMetadata || (mariadbCapabilities & MARIADB_CACHE_METADATA) !== 0
     this.carry = null
     this.statusFlags = 0
+    this.hasStatus = false
+    this.sequence = 0
     this.warnings = 0
     this.errno = 0
     this.affectedRows = 0
@@ -155,6 +160,11 @@ export class ResponseFollower {
     this.#groups = []
     this.#inPrepare = false
     this.#heldLength = 0
+  }
+
+  /** Whether the bytes passed on so far end with a whole packet, so that another packet may be put behind them. */
+  get atBoundary(): boolean {
+    return this.#skip === 0 && !this.#continues
   }
 
   /** Whether the answer has been seen to its end. */
@@ -206,6 +216,7 @@ export class ResponseFollower {
         this.#hold(chunk, position, end)
         return this.#stop(position, end, ResponseEvent.more)
       }
+      this.sequence = chunk[position + 3]
       if (!this.#isEdge(chunk[position + HEADER], length)) {
         this.#skip = length
         this.#continues = length === MAX_PAYLOAD
@@ -357,6 +368,7 @@ export class ResponseFollower {
 
   #readEof(bytes: Buffer, start: number, end: number): void {
     if (end - start < 5) throw new ProtocolError('truncated', 'the server sent an EOF packet without status flags')
+    this.hasStatus = true
     this.warnings = bytes[start + 1] | (bytes[start + 2] << 8)
     this.statusFlags = bytes[start + 3] | (bytes[start + 4] << 8)
   }
@@ -368,6 +380,7 @@ export class ResponseFollower {
     this.lastInsertId = lenencAt(bytes, at, end)
     at += lenencSize(bytes[at])
     if (at + 4 > end) throw new ProtocolError('truncated', 'the server sent an OK packet without status flags')
+    this.hasStatus = true
     this.statusFlags = bytes[at] | (bytes[at + 1] << 8)
     this.warnings = bytes[at + 2] | (bytes[at + 3] << 8)
   }
@@ -420,6 +433,7 @@ export class ResponseFollower {
       return this.#releaseHeld(heldBefore, position)
     }
     if (this.#heldLength < HEADER + 1) return this.#stop(start, end, ResponseEvent.more)
+    this.sequence = this.#held[3]
     // More than the first byte is held of edges only; of others it has to be told now (and is told once: rows are counted).
     if (this.#heldLength === HEADER + 1 && !this.#isEdge(this.#held[HEADER], length)) {
       this.#skip = length - 1
