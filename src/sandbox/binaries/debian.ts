@@ -1,0 +1,166 @@
+/**
+ * Debian's server packages, downloaded with the machine's own apt and unpacked into a folder. Nothing of the system is touched
+ * and no root is needed: apt gets a state of its own, and since that one knows no installed package, it fetches all the
+ * libraries too. apt checks the packages against the archive's signature as always.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { messageOf, SandboxError } from '../errors.js'
+import { run } from '../run.js'
+import type { Engine, Progress } from '../types.js'
+import { formatAptConfig, parseAptProgress, parseOsRelease } from './apt-config.js'
+import {
+  type AptSource,
+  archiveSources,
+  formatDeb822Source,
+  parseDeb822Sources,
+  parseOneLineSources,
+  sourceForSuite,
+} from './apt-sources.js'
+
+const PACKAGES: Record<Engine, readonly string[]> = {
+  mysql: ['mysql-server-core', 'mysql-client-core'],
+  mariadb: ['mariadb-server-core', 'mariadb-client-core'],
+}
+
+/** MySQL 9 is in Debian's unstable suite only; MariaDB is in every release, so the machine's own is asked. */
+const MYSQL_SUITE = 'sid'
+const DOWNLOAD_TIMEOUT_MS = 30 * 60_000
+
+interface Context {
+  progress?: Progress | undefined
+  signal?: AbortSignal | undefined
+}
+
+/** Why this machine cannot do it, or undefined when it can. */
+export async function debianObstacle(signal?: AbortSignal): Promise<string | undefined> {
+  for (const tool of ['apt-get', 'dpkg-deb']) {
+    const result = await run([tool, '--version'], { signal }).catch(() => undefined)
+    signal?.throwIfAborted()
+    if (result?.code !== 0) return `this is no Debian-like system (${tool} is missing)`
+  }
+  const { id } = readOsRelease()
+  if (id !== 'debian') return `the packages fit Debian only, and this system calls itself ${id || 'nothing known'}`
+  return undefined
+}
+
+/**
+ * Downloads the packages into `work` (what is there already from an attempt that was cut short is used) and unpacks them into
+ * the new folder `target`.
+ * @throws SandboxError with apt's own words
+ */
+export async function unpackDebianPackages(
+  engine: Engine,
+  work: string,
+  target: string,
+  context: Context,
+): Promise<void> {
+  const config = prepareApt(engine, work)
+  const { progress, signal } = context
+  progress?.({ step: 'download', message: 'reading the package lists' })
+  await runApt(config, ['update'], 'the package lists cannot be read', { signal })
+  // Packages of an earlier attempt that the archive has replaced since must not be unpacked over the new ones.
+  await runApt(config, ['autoclean'], 'old downloads cannot be removed', { signal })
+  const packages = PACKAGES[engine]
+  const message = `downloading ${packages.join(', ')} and their libraries`
+  progress?.({ step: 'download', message, percent: 0 })
+  const install = ['install', '--yes', '--no-install-recommends', '--download-only', ...packages]
+  const onPercent = (percent: number) => progress?.({ step: 'download', message, percent })
+  await runApt(config, install, 'the download failed', { signal, onPercent })
+  await unpackAll(join(work, 'cache', 'archives'), target, context)
+}
+
+/** @returns the path of apt's configuration */
+function prepareApt(engine: Engine, work: string): string {
+  const sourcesDir = join(work, 'sources')
+  rmSync(sourcesDir, { recursive: true, force: true })
+  for (const folder of ['lists/partial', 'cache/archives/partial', 'sources']) {
+    mkdirSync(join(work, folder), { recursive: true })
+  }
+  writeFileSync(join(work, 'status'), '') // no package is installed: every library is fetched
+  writeFileSync(join(sourcesDir, 'sandbox.sources'), chooseSources(engine).map(formatDeb822Source).join('\n'))
+  const config = join(work, 'apt.conf')
+  writeFileSync(config, formatAptConfig(work))
+  return config
+}
+
+function chooseSources(engine: Engine): AptSource[] {
+  const sources = machineSources()
+  const { codename } = readOsRelease()
+  if (engine === 'mariadb') {
+    const own = archiveSources(sources, codename)
+    if (own.length > 0) return own
+  } else {
+    const source = sourceForSuite(sources, codename, MYSQL_SUITE)
+    if (source !== undefined) return [source]
+  }
+  throw new SandboxError(
+    `the package sources in /etc/apt name no archive with the suite ${codename || 'of this system'}`,
+  )
+}
+
+function machineSources(root = '/etc/apt'): AptSource[] {
+  const parts = join(root, 'sources.list.d')
+  const names = existsSync(parts) ? readdirSync(parts).sort() : []
+  const files = [join(root, 'sources.list'), ...names.map((name) => join(parts, name))]
+  return files.filter(existsSync).flatMap((file) => {
+    const text = readFileSync(file, 'utf8')
+    if (file.endsWith('.sources')) return parseDeb822Sources(text)
+    return file.endsWith('.list') ? parseOneLineSources(text) : []
+  })
+}
+
+function readOsRelease(): { id: string; codename: string } {
+  try {
+    return parseOsRelease(readFileSync('/etc/os-release', 'utf8'))
+  } catch {
+    return { id: '', codename: '' }
+  }
+}
+
+async function runApt(
+  config: string,
+  args: readonly string[],
+  failure: string,
+  options: { signal?: AbortSignal | undefined; onPercent?: (percent: number) => void },
+): Promise<void> {
+  const command = ['apt-get', '-c', config, '-o', 'APT::Status-Fd=3', ...args]
+  const result = await run(command, {
+    signal: options.signal,
+    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    timeoutMs: DOWNLOAD_TIMEOUT_MS,
+    onStatusLine: (line) => {
+      const percent = parseAptProgress(line)
+      if (percent !== undefined) options.onPercent?.(percent)
+    },
+  })
+  if (result.code !== 0) throw new SandboxError(`${failure}: ${aptErrors(result.output)}`)
+}
+
+/** apt's own error lines (`E: ...`, `W: ...`), or else the end of what it said. */
+function aptErrors(output: string): string {
+  const lines = output.trim().split('\n')
+  const errors = lines.filter((line) => /^[EW]: /.test(line))
+  return (errors.length > 0 ? errors : lines).slice(-3).join(' ') || 'apt-get said nothing'
+}
+
+async function unpackAll(archives: string, target: string, { progress, signal }: Context): Promise<void> {
+  const packages = readdirSync(archives).filter((name) => name.endsWith('.deb'))
+  mkdirSync(target, { recursive: true })
+  let done = 0
+  const waiting = [...packages]
+  const unpackOneByOne = async () => {
+    for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+      const result = await run(['dpkg-deb', '--extract', join(archives, name), target], { signal })
+      if (result.code !== 0) throw new SandboxError(`${name} cannot be unpacked: ${result.output.trim()}`)
+      done++
+      const percent = (100 * done) / packages.length
+      progress?.({ step: 'unpack', message: `unpacking ${packages.length} packages`, percent })
+    }
+  }
+  await Promise.all(Array.from({ length: availableParallelism() }, unpackOneByOne)).catch((error: unknown) => {
+    waiting.length = 0
+    throw error instanceof SandboxError ? error : new SandboxError(messageOf(error))
+  })
+}

@@ -1,0 +1,8 @@
+/** Starts a real replicated cluster on this machine. Used by the demo, by `sluice sandbox` and by the tests. */
+export { obtainServer } from './binaries/obtain.js'
+export { ENGINE_NAMES } from './binaries/version.js'
+export { attachCluster, REPLICAS_MAX, startCluster } from './cluster/start.js'
+export { SandboxError } from './errors.js'
+export { withLock } from './lock.js'
+export { cacheFolder, defaultSandboxFolder } from './paths.js'
+export type * from './types.js'
