@@ -54,6 +54,3 @@ export function accountStatements(engine: Engine): string[] {
     ...DATABASES.map((name) => `CREATE DATABASE IF NOT EXISTS ${name}`),
   ]
 }
-
-/** MySQL 9 ships this authentication plugin apart from the server. Where it is missing, accounts cannot use it; that is all. */
-export const NATIVE_PASSWORD_PLUGIN = "INSTALL PLUGIN mysql_native_password SONAME 'mysql_native_password.so'"

@@ -12,6 +12,9 @@ import type { Watchdog } from './watchdog.js'
 const CATCH_UP_TIMEOUT_MS = 30_000
 const THREADS_TIMEOUT_MS = 20_000
 
+/** MySQL waits some seconds for connected replicas before it stops. Nothing of it is kept, so it need not. */
+const DOWN_GRACE_MS = 2_000
+
 /** A cluster as its state file describes it, whichever process started it. */
 export class SandboxCluster implements Cluster, ServerContext {
   readonly state: ClusterState
@@ -111,7 +114,7 @@ export class SandboxCluster implements Cluster, ServerContext {
   async down(): Promise<void> {
     if (this.#isDown) return
     this.#isDown = true
-    await Promise.all(this.servers.map((server) => server.stop()))
+    await Promise.all(this.servers.map((server) => server.stop('SIGTERM', DOWN_GRACE_MS)))
     // What is left belongs to a start that was cut short: it is not in the records yet.
     for (const process of processesWithArgument(`--datadir=${this.dir}/`)) {
       signalProcess(process, 'SIGKILL')

@@ -33,6 +33,27 @@ const COMMON = [
   '--innodb-buffer-pool-size=64M',
   '--innodb-flush-log-at-trx-commit=2',
   '--innodb-use-native-aio=OFF', // its system-wide limit is soon reached by many servers
+  '--innodb-doublewrite=OFF',
+  '--innodb-log-buffer-size=4M',
+  '--innodb-fast-shutdown=2',
+  '--innodb-buffer-pool-load-at-startup=OFF',
+  '--innodb-buffer-pool-dump-at-shutdown=OFF',
+  '--innodb-purge-threads=1',
+  '--innodb-read-io-threads=1',
+  '--innodb-write-io-threads=1',
+]
+
+/** The performance schema's tables for replication are needed; its histories take 300 MB by default. */
+const SMALL_PERFORMANCE_SCHEMA = [
+  '--performance-schema-digests-size=1000',
+  '--performance-schema-events-statements-history-long-size=100',
+  '--performance-schema-events-stages-history-long-size=10',
+  '--performance-schema-events-transactions-history-long-size=10',
+  '--performance-schema-events-waits-history-long-size=10',
+  '--performance-schema-accounts-size=20',
+  '--performance-schema-hosts-size=20',
+  '--performance-schema-users-size=20',
+  '--performance-schema-error-size=0',
 ]
 
 const BY_ENGINE: Record<Engine, readonly string[]> = {
@@ -43,7 +64,8 @@ const BY_ENGINE: Record<Engine, readonly string[]> = {
     '--log-replica-updates=ON',
     '--replica-net-timeout=10',
     '--innodb-redo-log-capacity=48M',
-    '--loose-mysql-native-password=ON', // 8.4 has the plugin built in, but off
+    '--loose-mysql-native-password=ON', // 8.4 has the plugin built in, but off; 9 has none
+    ...SMALL_PERFORMANCE_SCHEMA,
   ],
   mariadb: [
     '--gtid-strict-mode=ON',

@@ -93,12 +93,12 @@ export class Server implements SandboxServer {
     }
   }
 
-  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM', limitMs = STOP_TIMEOUT_MS): Promise<void> {
     const process = this.record.process
     if (process === undefined) return
     signalProcess(process, signal)
     signalProcess(process, 'SIGCONT') // a paused one has to run to see the signal
-    if (await waitForExit(process, STOP_TIMEOUT_MS)) return
+    if (await waitForExit(process, limitMs)) return
     await this.kill()
   }
 
@@ -106,9 +106,8 @@ export class Server implements SandboxServer {
     const process = this.record.process
     if (process === undefined) return
     signalProcess(process, 'SIGKILL')
-    if (!(await waitForExit(process, KILL_TIMEOUT_MS))) {
-      throw new SandboxError(`${this.name} (process ${process.pid}) does not end`)
-    }
+    if (await waitForExit(process, KILL_TIMEOUT_MS)) return
+    throw new SandboxError(`${this.name} (process ${process.pid}) does not end`)
   }
 
   pause(): void {

@@ -6,7 +6,7 @@ import { ENGINE_NAMES } from '../binaries/version.js'
 import { messageOf, SandboxError } from '../errors.js'
 import { freePorts } from '../ports.js'
 import type { Cluster, ClusterOptions, ServerBinaries } from '../types.js'
-import { accountStatements, NATIVE_PASSWORD_PLUGIN } from './accounts.js'
+import { accountStatements } from './accounts.js'
 import { SandboxCluster } from './cluster.js'
 import { copyDatadir, initialiseDatadir } from './datadir.js'
 import { runStatements } from './sql.js'
@@ -66,7 +66,6 @@ async function bringUp(cluster: SandboxCluster, { progress, signal }: ClusterOpt
   await allOf(servers, async (server) => {
     await server.startFirst(signal)
     await runStatements(server.socket, accountStatements(cluster.engine))
-    if (cluster.engine === 'mysql') await runStatements(server.socket, [NATIVE_PASSWORD_PLUGIN]).catch(() => {})
   })
   if (replicas.length > 0) progress?.({ step: 'replication', message: 'starting replication' })
   await allOf(replicas, (replica) => cluster.follow(replica, signal))
