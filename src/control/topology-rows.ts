@@ -1,15 +1,7 @@
 import type { ReplicationHostgroup, ServerEntry, ServerId, ServerStatus } from '../shared/snapshot.js'
 import type { ServerConfig } from './config-schema.js'
-import type { NodeState, TopologyState } from './topology.js'
+import type { LagGate, NodeState, TopologyState } from './topology-types.js'
 import { isDown, isWriter } from './topology-writer.js'
-
-/** Holds a replica back after its lag was over the limit, so that it does not come and go with every poll. */
-export interface LagGate {
-  /** Why it is closed; empty: open. */
-  readonly closedBy: string
-  /** Monotonic time since when the lag is fine while the gate is closed; null: it is not. */
-  readonly fineSinceMs: number | null
-}
 
 /** How long the lag must be under the limit before a replica serves again. */
 export const LAG_RECOVERY_MS = 1000

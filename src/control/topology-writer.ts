@@ -1,6 +1,6 @@
 import type { ReplicationHostgroup, ServerId } from '../shared/snapshot.js'
 import type { ServerConfig } from './config-schema.js'
-import type { NodeState, TopologyRules, TopologyState } from './topology.js'
+import type { NodeState, TopologyRules, TopologyState } from './topology-types.js'
 
 /** The servers of a replication pair in the order of the configuration; OFFLINE_HARD ones are as good as removed. */
 export function membersOf(rules: TopologyRules, { writer, reader }: ReplicationHostgroup): ServerId[] {

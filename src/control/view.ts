@@ -2,7 +2,7 @@ import type { WorkerCounters } from '../shared/counters.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
 import type { Config } from './config-schema.js'
-import type { TopologyEvent } from './topology.js'
+import type { TopologyEvent } from './topology-types.js'
 
 /**
  * `starting`: forked, has not said that it listens; `serving`; `draining`: told to finish; `exited`: gone, to be replaced.

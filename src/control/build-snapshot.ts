@@ -1,0 +1,32 @@
+import type { GreetingFacts, ServerEntry, ServerFacts, Snapshot, TlsMaterial } from '../shared/snapshot.js'
+import type { Config } from './config-schema.js'
+
+/** What the monitor learned that travels in snapshots; it changes seldom. */
+export interface Learned {
+  readonly facts: readonly ServerFacts[]
+  readonly greeting: GreetingFacts
+  readonly readOnlyFunctions: readonly string[]
+}
+
+/** Puts together what workers are told. `entries` are the topology's rows; `version` counts up from 1. */
+export function buildSnapshot(
+  config: Config,
+  entries: readonly ServerEntry[],
+  learned: Learned,
+  tls: TlsMaterial | null,
+  version: number,
+): Snapshot {
+  return {
+    version,
+    listen: config.listen,
+    servers: entries,
+    facts: learned.facts,
+    replicationHostgroups: config.replicationHostgroups,
+    users: config.users,
+    greeting: learned.greeting,
+    readOnlyFunctions: learned.readOnlyFunctions,
+    limits: config.limits,
+    tls,
+    workers: config.workers,
+  }
+}

@@ -1,0 +1,57 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { UsageError } from '../shared/errors.js'
+import type { Logger } from '../shared/log.js'
+import type { ListenAddress } from '../shared/snapshot.js'
+import { formatListenAddress } from './addresses.js'
+import type { Config } from './config-schema.js'
+import { checkListenAddress } from './listen-check.js'
+import { isSameProcess, readRunFile, runFilePath } from './run-file.js'
+
+const RETRY_MS = 100
+/** How long workers that an earlier start left behind may take to let go of their listeners. */
+const LEFTOVERS_MS = 5000
+
+/**
+ * Makes sure, before anything is started, that every address of the configuration can be listened on; throws a
+ * UsageError that names file, key and address. Workers whose parent died are told to finish (SIGTERM), and waited for.
+ */
+export async function claimAddresses(config: Config, log: Logger): Promise<void> {
+  const leftoversUntil = retireLeftovers(config, log) ? Date.now() + LEFTOVERS_MS : 0
+  await claim(config, 'listen', config.listen, leftoversUntil)
+  await claim(config, 'admin.listen', config.admin?.listen ?? [], 0)
+  await claim(config, 'metrics.listen', config.metrics === null ? [] : [config.metrics.listen], 0)
+}
+
+async function claim(config: Config, key: string, addresses: readonly ListenAddress[], until: number): Promise<void> {
+  for (const address of addresses) {
+    let problem = await checkListenAddress(address)
+    while (problem?.inUse && Date.now() < until) {
+      await delay(RETRY_MS)
+      problem = await checkListenAddress(address)
+    }
+    if (problem !== null) {
+      throw new UsageError(`${config.path}: ${key}: ${formatListenAddress(address)} ${problem.text}`)
+    }
+  }
+}
+
+/** Returns whether there were any. A parent that lives keeps its workers: then the addresses are simply in use. */
+function retireLeftovers(config: Config, log: Logger): boolean {
+  const run = readRunFile(runFilePath(config.datadir, config.listen))
+  if (run === null || isSameProcess(run.parent)) return false
+  const workers = run.workers.filter(isSameProcess)
+  if (workers.length === 0) return false
+  const pids = workers.map((worker) => worker.pid)
+  log.warn(
+    { pids },
+    `the last control plane died; its workers (pid ${pids.join(', ')}) are told to finish and to leave`,
+  )
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGTERM')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    }
+  }
+  return true
+}

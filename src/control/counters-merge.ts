@@ -1,0 +1,69 @@
+import {
+  type GlobalCounters,
+  type LatencyCounters,
+  newGlobalCounters,
+  newServerCounters,
+  QUERY_CLASSES,
+  type ServerCounters,
+  type WorkerCounters,
+} from '../shared/counters.js'
+
+const SERVER_TOTALS = ['connOk', 'connErr', 'bytesSent', 'bytesReceived'] as const
+const SERVER_GAUGES = ['connUsed', 'connFree'] as const
+const GLOBAL_GAUGES: readonly (keyof GlobalCounters)[] = ['clientConnectionsConnected']
+
+export function noCounters(): WorkerCounters {
+  return { global: newGlobalCounters(), servers: [], proxyErrors: {}, residentBytes: 0, cpuUs: 0 }
+}
+
+/**
+ * Sums counters of several workers. Of maxima the latency's is the largest; `maxConnUsed` is the sum, an upper bound of
+ * what all had open at once.
+ */
+export function mergeCounters(parts: readonly WorkerCounters[]): WorkerCounters {
+  const global = newGlobalCounters()
+  const servers = new Map<string, ServerCounters>()
+  const proxyErrors: Record<string, number> = {}
+  let residentBytes = 0
+  let cpuUs = 0
+  for (const part of parts) {
+    for (const key of Object.keys(global) as (keyof GlobalCounters)[]) global[key] += part.global[key]
+    for (const server of part.servers) addServer(servers, server)
+    for (const [code, count] of Object.entries(part.proxyErrors)) proxyErrors[code] = (proxyErrors[code] ?? 0) + count
+    residentBytes += part.residentBytes
+    cpuUs += part.cpuUs
+  }
+  return { global, servers: [...servers.values()], proxyErrors, residentBytes, cpuUs }
+}
+
+/** What remains of a worker that has ended: its totals. Its connections and its memory are gone. */
+export function retireCounters(counters: WorkerCounters): WorkerCounters {
+  const retired = mergeCounters([counters])
+  for (const key of GLOBAL_GAUGES) retired.global[key] = 0
+  for (const server of retired.servers) {
+    for (const key of SERVER_GAUGES) server[key] = 0
+    server.maxConnUsed = 0
+  }
+  return { ...retired, residentBytes: 0 }
+}
+
+function addServer(into: Map<string, ServerCounters>, from: ServerCounters): void {
+  const key = `${from.hostgroup} ${from.server}`
+  let sum = into.get(key)
+  if (sum === undefined) {
+    sum = newServerCounters(from.server, from.hostgroup)
+    into.set(key, sum)
+  }
+  for (const total of SERVER_TOTALS) sum[total] += from[total]
+  for (const gauge of SERVER_GAUGES) sum[gauge] += from[gauge]
+  sum.maxConnUsed += from.maxConnUsed
+  for (const queryClass of QUERY_CLASSES) addLatency(sum.byClass[queryClass], from.byClass[queryClass])
+}
+
+function addLatency(into: LatencyCounters, from: LatencyCounters): void {
+  into.queries += from.queries
+  into.errors += from.errors
+  into.sumUs += from.sumUs
+  into.maxUs = Math.max(into.maxUs, from.maxUs)
+  for (let bucket = 0; bucket < into.buckets.length; bucket++) into.buckets[bucket] += from.buckets[bucket] ?? 0
+}

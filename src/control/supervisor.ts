@@ -1,0 +1,287 @@
+import cluster, { type Worker } from 'node:cluster'
+import { monotonicMs } from '../shared/clock.js'
+import type { WorkerCounters } from '../shared/counters.js'
+import { UsageError } from '../shared/errors.js'
+import type { FromWorker, ProcessRow } from '../shared/ipc.js'
+import type { Logger } from '../shared/log.js'
+import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
+import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
+import type { WorkerView } from './view.js'
+import { WorkerHandle } from './worker-handle.js'
+
+export interface SupervisorOptions {
+  readonly workers: number
+  /** File that a worker runs, with its arguments; it finds `cluster.isPrimary` false and its number in the environment. */
+  readonly entry: string
+  readonly args: readonly string[]
+  readonly log: Logger
+  /** A worker saw a server refuse it or go away. */
+  readonly onSuspicion: (server: ServerId, reason: string) => void
+  /** Called after each start and exit of a worker, with the process ids of all. */
+  readonly onWorkersChanged: (pids: readonly number[]) => void
+}
+
+/** Environment variable that holds the worker's number, from 1. */
+export const WORKER_NUMBER_ENV = 'SLUICE_WORKER_NUMBER'
+
+const ACK_TIMEOUT_MS = 10_000
+const PROCESSLIST_TIMEOUT_MS = 1000
+/** A worker that ends sooner than this is not replaced at once. */
+const QUICK_DEATH_MS = 5000
+const RESTART_DELAY_MS = 100
+const RESTART_DELAY_MS_MAX = 10_000
+/** What a draining worker gets beyond its own limit before it is killed. */
+const DRAIN_MARGIN_MS = 1000
+
+interface PendingPublish {
+  readonly version: number
+  readonly waitsFor: Set<WorkerHandle>
+  readonly settle: (error?: Error) => void
+}
+
+interface PendingProcesslist {
+  readonly waitsFor: Set<WorkerHandle>
+  readonly rows: ProcessRow[]
+  readonly settle: () => void
+}
+
+/** Starts the workers, keeps them running, and passes messages both ways. It decides nothing about traffic. */
+export class Supervisor {
+  private readonly options: SupervisorOptions
+  private readonly handles = new Map<number, WorkerHandle>()
+  private readonly restarts = new Map<number, NodeJS.Timeout>()
+  private readonly quickDeaths = new Map<number, number>()
+  private readonly publishes = new Set<PendingPublish>()
+  private readonly processlists = new Map<number, PendingProcesslist>()
+  private retired: WorkerCounters = noCounters()
+  private snapshot: Snapshot | null = null
+  private health: HealthReport | null = null
+  private lastRequest = 0
+  private stopping = false
+  private started: { resolve: () => void; reject: (error: Error) => void } | null = null
+  private allExited: (() => void) | null = null
+
+  constructor(options: SupervisorOptions) {
+    this.options = options
+  }
+
+  /**
+   * Forks the workers and resolves when all of them listen. Rejects, with every worker ended, when one cannot: with a
+   * UsageError for an address that cannot be bound.
+   */
+  async start(snapshot: Snapshot, health: HealthReport): Promise<void> {
+    this.snapshot = snapshot
+    this.health = health
+    // Every worker accepts from the shared listener itself: no connection takes a detour through this process.
+    cluster.schedulingPolicy = cluster.SCHED_NONE
+    cluster.setupPrimary({ exec: this.options.entry, args: [...this.options.args] })
+    const listening = new Promise<void>((resolve, reject) => {
+      this.started = { resolve, reject }
+    })
+    for (let number = 1; number <= this.options.workers; number++) this.fork(number)
+    try {
+      await listening
+    } catch (error) {
+      this.kill()
+      throw error
+    }
+  }
+
+  /** Resolves when every worker that serves now has acknowledged; rejects when one has not within 10 s. */
+  publish(snapshot: Snapshot): Promise<void> {
+    this.snapshot = snapshot
+    const live = this.live()
+    for (const handle of live) handle.sendSnapshot(snapshot)
+    const waitsFor = new Set(live.filter((handle) => handle.ackedVersion < snapshot.version))
+    if (waitsFor.size === 0) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error): void => {
+        clearTimeout(timer)
+        this.publishes.delete(pending)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      const pending: PendingPublish = { version: snapshot.version, waitsFor, settle }
+      const timer = setTimeout(() => {
+        const numbers = [...waitsFor].map((handle) => handle.number).join(', ')
+        settle(new Error(`worker ${numbers} did not take snapshot ${snapshot.version} within ${ACK_TIMEOUT_MS} ms`))
+      }, ACK_TIMEOUT_MS)
+      this.publishes.add(pending)
+    })
+  }
+
+  pushHealth(health: HealthReport): void {
+    this.health = health
+    for (const handle of this.live()) handle.sendHealth(health)
+  }
+
+  counters(): WorkerCounters {
+    const live = [...this.handles.values()].flatMap(({ counters }) => (counters === null ? [] : [counters]))
+    return mergeCounters([this.retired, ...live])
+  }
+
+  workers(): WorkerView[] {
+    return [...this.handles.values()].map((handle) => handle.view()).sort((a, b) => a.number - b.number)
+  }
+
+  /** Asks all workers; after one second takes what has come. */
+  processlist(): Promise<readonly ProcessRow[]> {
+    const live = this.live()
+    if (live.length === 0) return Promise.resolve([])
+    const request = ++this.lastRequest
+    return new Promise((resolve) => {
+      const rows: ProcessRow[] = []
+      const settle = (): void => {
+        clearTimeout(timer)
+        this.processlists.delete(request)
+        resolve(rows.sort((a, b) => a.sessionId - b.sessionId))
+      }
+      const timer = setTimeout(settle, PROCESSLIST_TIMEOUT_MS)
+      this.processlists.set(request, { waitsFor: new Set(live), rows, settle })
+      for (const handle of live) handle.askProcesslist(request)
+    })
+  }
+
+  /** Workers stop accepting and end by themselves; those that have not by `limitMs` (and a second) are killed. */
+  async drain(limitMs: number): Promise<void> {
+    this.stop()
+    const exited = this.whenAllExited()
+    for (const handle of this.handles.values()) handle.drain()
+    const timer = setTimeout(() => this.kill(), limitMs + DRAIN_MARGIN_MS)
+    await exited
+    clearTimeout(timer)
+  }
+
+  /** Ends everything at once. */
+  kill(): void {
+    this.stop()
+    for (const handle of this.handles.values()) handle.kill()
+  }
+
+  whenAllExited(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.pids().length === 0) resolve()
+      else this.allExited = resolve
+    })
+  }
+
+  private stop(): void {
+    this.stopping = true
+    for (const timer of this.restarts.values()) clearTimeout(timer)
+    this.restarts.clear()
+  }
+
+  private live(): WorkerHandle[] {
+    return [...this.handles.values()].filter(({ state }) => state === 'serving' || state === 'starting')
+  }
+
+  private pids(): number[] {
+    return [...this.handles.values()].filter(({ state }) => state !== 'exited').map(({ pid }) => pid)
+  }
+
+  private fork(number: number): void {
+    const worker: Worker = cluster.fork({ [WORKER_NUMBER_ENV]: String(number) })
+    const handle = new WorkerHandle(number, worker, monotonicMs())
+    this.handles.set(number, handle)
+    handle.onMessage((message) => this.receive(handle, message))
+    worker.once('exit', (code, signal) => this.exited(handle, code, signal))
+    worker.on('error', (error) => this.options.log.error({ err: error, worker: number }, 'channel to a worker failed'))
+    handle.sendSnapshot(this.snapshot!)
+    handle.sendHealth(this.health!)
+    this.options.onWorkersChanged(this.pids())
+  }
+
+  private receive(handle: WorkerHandle, message: FromWorker): void {
+    switch (message.type) {
+      case 'listening':
+        if (handle.state === 'starting') handle.moveTo('serving')
+        this.noteStarted()
+        return
+      case 'listen-failed':
+        handle.listenFailure = message
+        return
+      case 'ack':
+        handle.acknowledge(message.version)
+        this.settlePublishes()
+        return
+      case 'counters':
+        handle.counters = message.counters
+        return
+      case 'suspicion':
+        this.options.onSuspicion(message.server, message.reason)
+        return
+      case 'processlist':
+        this.takeProcesslist(handle, message.request, message.rows)
+    }
+  }
+
+  private noteStarted(): void {
+    if (this.started === null || [...this.handles.values()].some(({ state }) => state !== 'serving')) return
+    this.started.resolve()
+    this.started = null
+  }
+
+  private takeProcesslist(handle: WorkerHandle, request: number, rows: readonly ProcessRow[]): void {
+    const pending = this.processlists.get(request)
+    if (pending === undefined || !pending.waitsFor.delete(handle)) return
+    for (const row of rows) pending.rows.push(row)
+    if (pending.waitsFor.size === 0) pending.settle()
+  }
+
+  private settlePublishes(): void {
+    for (const pending of this.publishes) {
+      for (const handle of pending.waitsFor) {
+        if (handle.state === 'exited' || handle.ackedVersion >= pending.version) pending.waitsFor.delete(handle)
+      }
+      if (pending.waitsFor.size === 0) pending.settle()
+    }
+  }
+
+  private exited(handle: WorkerHandle, code: number | null, signal: string | null): void {
+    const wasAskedTo = handle.state === 'draining'
+    handle.moveTo('exited')
+    if (handle.counters !== null) this.retired = mergeCounters([this.retired, retireCounters(handle.counters)])
+    handle.counters = null
+    this.settlePublishes()
+    for (const [request, pending] of this.processlists) {
+      if (pending.waitsFor.has(handle)) this.takeProcesslist(handle, request, [])
+    }
+    this.options.onWorkersChanged(this.pids())
+    const how = signal === null ? `exit code ${code}` : `signal ${signal}`
+    if (this.started !== null) this.failStart(handle, how)
+    else if (!this.stopping) this.restart(handle, how)
+    else if (!wasAskedTo || code !== 0) this.options.log.warn(`worker ${handle.number} ended with ${how}`)
+    if (this.pids().length === 0) this.allExited?.()
+  }
+
+  private failStart(handle: WorkerHandle, how: string): void {
+    const failure = handle.listenFailure
+    const error =
+      failure === null
+        ? new Error(`worker ${handle.number} ended with ${how} before it listened`)
+        : new UsageError(`listen: ${failure.address}: ${failure.message}`)
+    this.started?.reject(error)
+    this.started = null
+  }
+
+  private restart(handle: WorkerHandle, how: string): void {
+    const { number, pid } = handle
+    const quick = monotonicMs() - handle.startedMs < QUICK_DEATH_MS
+    const deaths = quick ? (this.quickDeaths.get(number) ?? 0) + 1 : 0
+    this.quickDeaths.set(number, deaths)
+    // The first replacement comes at once, even for a worker that lived shortly.
+    const delayMs = deaths <= 1 ? 0 : Math.min(RESTART_DELAY_MS * 2 ** (deaths - 1), RESTART_DELAY_MS_MAX)
+    const failure = handle.listenFailure
+    const why = failure === null ? how : `${how}: cannot listen on ${failure.address}: ${failure.message}`
+    const when = delayMs === 0 ? 'now' : `in ${delayMs} ms`
+    this.options.log.error(
+      { worker: number, pid },
+      `worker ${number} (pid ${pid}) ended with ${why}; another starts ${when}`,
+    )
+    const start = (): void => {
+      this.restarts.delete(number)
+      this.fork(number)
+    }
+    this.restarts.set(number, setTimeout(start, delayMs))
+  }
+}

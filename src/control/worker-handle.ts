@@ -1,0 +1,100 @@
+import type { Worker } from 'node:cluster'
+import type { WorkerCounters } from '../shared/counters.js'
+import { InvariantError } from '../shared/errors.js'
+import type { FromWorker, ToWorker } from '../shared/ipc.js'
+import type { HealthReport, Snapshot } from '../shared/snapshot.js'
+import type { WorkerState, WorkerView } from './view.js'
+
+const NEXT: Record<WorkerState, readonly WorkerState[]> = {
+  starting: ['serving', 'draining', 'exited'],
+  serving: ['draining', 'exited'],
+  draining: ['exited'],
+  exited: [],
+}
+
+/** The control plane's end of one worker process. */
+export class WorkerHandle {
+  readonly number: number
+  readonly pid: number
+  readonly startedMs: number
+  counters: WorkerCounters | null = null
+  /** Address and reason of a listener that could not be bound. */
+  listenFailure: { readonly address: string; readonly message: string } | null = null
+  private current: WorkerState = 'starting'
+  private acked = 0
+  private readonly process: Worker
+  private healthInFlight = false
+  private healthWaiting: HealthReport | null = null
+
+  constructor(number: number, process: Worker, startedMs: number) {
+    this.number = number
+    this.process = process
+    this.pid = process.process.pid ?? 0
+    this.startedMs = startedMs
+  }
+
+  get state(): WorkerState {
+    return this.current
+  }
+
+  get ackedVersion(): number {
+    return this.acked
+  }
+
+  view(): WorkerView {
+    return { number: this.number, pid: this.pid, state: this.current, ackedVersion: this.acked }
+  }
+
+  moveTo(next: WorkerState): void {
+    if (!NEXT[this.current].includes(next)) {
+      throw new InvariantError(`worker ${this.number} cannot go from ${this.current} to ${next}`)
+    }
+    this.current = next
+  }
+
+  onMessage(handler: (message: FromWorker) => void): void {
+    this.process.on('message', handler)
+  }
+
+  acknowledge(version: number): void {
+    if (version > this.acked) this.acked = version
+  }
+
+  sendSnapshot(snapshot: Snapshot): void {
+    this.send({ type: 'snapshot', snapshot })
+  }
+
+  /** One report at a time: to a worker that is busy only the newest goes, whenever it takes the one before. */
+  sendHealth(health: HealthReport): void {
+    if (this.healthInFlight) {
+      this.healthWaiting = health
+      return
+    }
+    this.healthInFlight = true
+    this.send({ type: 'health', health }, () => {
+      this.healthInFlight = false
+      const waiting = this.healthWaiting
+      this.healthWaiting = null
+      if (waiting !== null) this.sendHealth(waiting)
+    })
+  }
+
+  askProcesslist(request: number): void {
+    this.send({ type: 'get-processlist', request })
+  }
+
+  drain(): void {
+    if (this.current === 'starting' || this.current === 'serving') this.moveTo('draining')
+    this.send({ type: 'drain' })
+  }
+
+  kill(): void {
+    if (this.current !== 'exited') this.process.process.kill('SIGKILL')
+  }
+
+  private send(message: ToWorker, done: () => void = () => {}): void {
+    if (!this.process.isConnected()) return
+    // The callback takes the error of a channel that closes meanwhile; the exit event tells the rest.
+    this.process.send(message, done)
+  }
+}
