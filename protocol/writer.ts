@@ -16,27 +16,32 @@ export class PayloadWriter {
   }
 
   u8(value: number): this {
-    this.buffer[this.reserve(1)] = value
+    const at = this.reserve(1)
+    this.buffer[at] = value
     return this
   }
 
   u16(value: number): this {
-    this.buffer.writeUInt16LE(value, this.reserve(2))
+    const at = this.reserve(2)
+    this.buffer.writeUInt16LE(value, at)
     return this
   }
 
   u24(value: number): this {
-    this.buffer.writeUIntLE(value, this.reserve(3), 3)
+    const at = this.reserve(3)
+    this.buffer.writeUIntLE(value, at, 3)
     return this
   }
 
   u32(value: number): this {
-    this.buffer.writeUInt32LE(value, this.reserve(4))
+    const at = this.reserve(4)
+    this.buffer.writeUInt32LE(value, at)
     return this
   }
 
   u64(value: number | bigint): this {
-    this.buffer.writeBigUInt64LE(BigInt(value), this.reserve(8))
+    const at = this.reserve(8)
+    this.buffer.writeBigUInt64LE(BigInt(value), at)
     return this
   }
 
@@ -61,14 +66,16 @@ export class PayloadWriter {
   }
 
   bytes(bytes: Uint8Array): this {
-    this.buffer.set(bytes, this.reserve(bytes.length))
+    const at = this.reserve(bytes.length)
+    this.buffer.set(bytes, at)
     return this
   }
 
   /** UTF-8 without length or end mark. */
   string(text: string): this {
     const size = Buffer.byteLength(text)
-    this.buffer.write(text, this.reserve(size), size, 'utf8')
+    const at = this.reserve(size)
+    this.buffer.write(text, at, size, 'utf8')
     return this
   }
 
@@ -85,7 +92,7 @@ export class PayloadWriter {
     return copy
   }
 
-  /** Makes room for `count` bytes and returns the index of the first. */
+  /** Makes room for `count` bytes and returns the index of the first; `buffer` may be another one afterwards. */
   protected reserve(count: number): number {
     const at = this.length
     const wanted = at + count

@@ -1,0 +1,332 @@
+import { Buffer } from 'node:buffer'
+import { AuthPlugin, nativeResponse, type Password, passwordBytes, sha2Response } from './auth.js'
+import { encryptPassword } from './auth-rsa.js'
+import { Capability, SCRAMBLE_SIZE } from './constants.js'
+import { ProtocolError, ServerErrors } from './errors.js'
+import {
+  decodeGreeting,
+  encodeHandshakeResponse,
+  encodeSslRequest,
+  type Greeting,
+  handshakeCollation,
+} from './handshake.js'
+import { type ClientLoginAction, checkedMove, outOfOrder } from './login.js'
+import { decodeErr, decodeOk, isErrPacket } from './packets.js'
+import { PacketReader } from './reader.js'
+import { frame } from './writer.js'
+
+export interface ClientLoginOptions {
+  readonly username: Buffer | string
+  readonly password: Password
+  readonly database?: string | undefined
+  /**
+   * CLIENT_* flags wanted; what the server does not offer is left out. PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH and
+   * PLUGIN_AUTH_LENENC_CLIENT_DATA are always wanted; SSL, CONNECT_WITH_DB and CONNECT_ATTRS follow the other options.
+   */
+  readonly capabilities: number | ((greeting: Greeting) => number)
+  /** MariaDB's extended flags wanted; a MySQL server offers none of them. */
+  readonly mariadbCapabilities?: number
+  readonly collation: number
+  /** Raw block, as `encodeAttributes` makes it. */
+  readonly attributes?: Buffer | undefined
+  /** `preferred` uses TLS where the server offers it, `required` fails where it does not. */
+  readonly tls: 'off' | 'preferred' | 'required'
+  /** The connection cannot be listened to even without TLS: a Unix socket. */
+  readonly secureTransport?: boolean
+  /** Trust whatever public key the server sends where there is no TLS. */
+  readonly allowRsaPublicKeyRetrieval?: boolean
+  /** The server's public key (PEM), when it is known beforehand. */
+  readonly serverPublicKey?: Buffer | undefined
+  /** 1 to 22. */
+  readonly zstdLevel?: number | undefined
+  /** Largest packet to accept, in bytes; 1 GB unless given. */
+  readonly maxPacketSize?: number
+}
+
+type State = 'new' | 'upgrading' | 'answered' | 'keyRequested' | 'done' | 'failed'
+
+/** answered: the server's verdict, its switch to another plugin or its further question is awaited. */
+const NEXT: Readonly<Record<State, readonly State[]>> = {
+  new: ['upgrading', 'answered', 'failed'],
+  upgrading: ['answered', 'failed'],
+  answered: ['answered', 'keyRequested', 'done', 'failed'],
+  keyRequested: ['answered', 'failed'],
+  done: [],
+  failed: [],
+}
+
+const OK = 0x00
+const MORE_DATA = 0x01
+const AUTH_SWITCH = 0xfe
+const FAST_AUTH_SUCCESS = 0x03
+const PERFORM_FULL_AUTHENTICATION = 0x04
+/** How the public key is asked for differs between the two plugins. */
+const KEY_REQUEST: Readonly<Record<string, number>> = { [AuthPlugin.CACHING_SHA2]: 0x02, [AuthPlugin.SHA256]: 0x01 }
+/** A server has no reason to switch more often: once from the greeting's plugin to the account's. */
+const SWITCHES_MAX = 2
+const DEFAULT_MAX_PACKET_SIZE = 0x4000_0000
+
+/** The client's side of a login. See login.ts for how to drive it. */
+export class ClientLogin {
+  readonly #options: ClientLoginOptions
+  #state: State = 'new'
+  #sequence = 0
+  #greeting: Greeting | undefined
+  #capabilities = 0
+  #mariadbCapabilities = 0
+  #scramble: Buffer = Buffer.alloc(0)
+  #plugin = ''
+  #tls = false
+  #switches = 0
+
+  constructor(options: ClientLoginOptions) {
+    this.#options = options
+  }
+
+  get state(): string {
+    return this.#state
+  }
+
+  /** The server speaks first: there is nothing to do yet. */
+  start(): ClientLoginAction[] {
+    return []
+  }
+
+  /** Takes one packet of the server; whatever is wrong with it comes back as `fail`. */
+  packet(payload: Buffer, sequence: number): ClientLoginAction[] {
+    try {
+      // A server that refuses before or instead of its greeting may number that packet as it likes.
+      if (sequence !== this.#sequence && !isErrPacket(payload)) throw outOfOrder()
+      this.#sequence = (sequence + 1) & 0xff
+      return this.#handle(payload)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      return this.#fail(error)
+    }
+  }
+
+  tlsEstablished(): ClientLoginAction[] {
+    if (this.#state !== 'upgrading') throw new Error('no TLS upgrade was asked for')
+    this.#tls = true
+    return this.#respond()
+  }
+
+  #handle(payload: Buffer): ClientLoginAction[] {
+    if (this.#state === 'done' || this.#state === 'failed' || this.#state === 'upgrading') throw outOfOrder()
+    if (isErrPacket(payload)) {
+      this.#move('failed')
+      return [{ type: 'fail', err: decodeErr(payload), reason: 'refused', packet: Buffer.from(payload) }]
+    }
+    if (this.#state === 'new') return this.#takeGreeting(Buffer.from(payload))
+    if (this.#state === 'keyRequested') return this.#takePublicKey(payload)
+    return this.#takeVerdict(payload)
+  }
+
+  #takeGreeting(payload: Buffer): ClientLoginAction[] {
+    const greeting = decodeGreeting(payload)
+    const { tls } = this.#options
+    const offersTls = (greeting.capabilities & Capability.SSL) !== 0
+    if (tls === 'required' && !offersTls) {
+      const message = 'SSL connection error: TLS is required, but the server does not offer it'
+      throw new ProtocolError('tls-not-offered', message, ServerErrors.CR_SSL_CONNECTION_ERROR)
+    }
+    this.#greeting = greeting
+    this.#scramble = greeting.scramble
+    this.#plugin = greeting.authPlugin
+    this.#negotiate(greeting, tls !== 'off' && offersTls)
+    if ((this.#capabilities & Capability.SSL) === 0) return this.#respond()
+    this.#move('upgrading')
+    return [this.#send(encodeSslRequest(this.#fixedPart())), { type: 'startTls' }]
+  }
+
+  #negotiate(greeting: Greeting, useTls: boolean): void {
+    const { database, attributes, mariadbCapabilities = 0 } = this.#options
+    const wanted = this.#options.capabilities
+    const set = (flags: number, flag: number, on: boolean) => (on ? flags | flag : flags & ~flag)
+    let flags = typeof wanted === 'function' ? wanted(greeting) : wanted
+    flags |= Capability.PROTOCOL_41 | Capability.SECURE_CONNECTION | Capability.PLUGIN_AUTH
+    flags |= Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA
+    flags = set(flags, Capability.SSL, useTls)
+    flags = set(flags, Capability.CONNECT_WITH_DB, database !== undefined && database !== '')
+    flags = set(flags, Capability.CONNECT_ATTRS, attributes !== undefined)
+    // A MariaDB server does not offer LONG_PASSWORD, so that this bit is unset exactly where extended flags are sent.
+    this.#mariadbCapabilities = (mariadbCapabilities & greeting.mariadbCapabilities) >>> 0
+    this.#capabilities = (flags & greeting.capabilities) >>> 0
+  }
+
+  #fixedPart() {
+    return {
+      capabilities: this.#capabilities,
+      mariadbCapabilities: this.#mariadbCapabilities,
+      maxPacketSize: this.#options.maxPacketSize ?? DEFAULT_MAX_PACKET_SIZE,
+      collation: handshakeCollation(this.#options.collation),
+    }
+  }
+
+  #respond(): ClientLoginAction[] {
+    // An unknown plugin, or one that must not be used here: any other will do, since the server will switch.
+    const usable = isKnown(this.#plugin) && (this.#plugin !== AuthPlugin.CLEAR || this.#secure)
+    if (!usable) this.#plugin = AuthPlugin.NATIVE
+    this.#move('answered')
+    const { username, database, attributes, zstdLevel } = this.#options
+    const response = {
+      ...this.#fixedPart(),
+      username,
+      database,
+      attributes,
+      zstdLevel,
+      authResponse: this.#firstAnswer(),
+      authPlugin: this.#plugin,
+    }
+    return [this.#send(encodeHandshakeResponse(response))]
+  }
+
+  /** What a plugin sends first. */
+  #firstAnswer(): Buffer {
+    const { password } = this.#options
+    switch (this.#plugin) {
+      case AuthPlugin.NATIVE:
+        return nativeResponse(password, this.#scramble)
+      case AuthPlugin.CACHING_SHA2:
+        return sha2Response(password, this.#scramble)
+      case AuthPlugin.SHA256:
+        return this.#firstSha256Answer()
+      case AuthPlugin.CLEAR:
+        if (this.#secure) return this.#clearPassword()
+        throw pluginError(this.#plugin, 'the password would be sent in clear')
+      default:
+        throw new ProtocolError(
+          'unknown-auth-plugin',
+          `Authentication plugin '${this.#plugin}' cannot be loaded: it is not known here`,
+          ServerErrors.CR_AUTH_PLUGIN_CANNOT_LOAD,
+        )
+    }
+  }
+
+  #firstSha256Answer(): Buffer {
+    if (this.#options.password.length === 0) return Buffer.of(0)
+    if (this.#secure) return this.#clearPassword()
+    const { serverPublicKey } = this.#options
+    return serverPublicKey === undefined ? this.#keyRequest() : this.#encrypted(serverPublicKey)
+  }
+
+  #takeVerdict(payload: Buffer): ClientLoginAction[] {
+    switch (payload[0]) {
+      case OK:
+        return this.#done(payload)
+      case AUTH_SWITCH:
+        return this.#switchPlugin(payload)
+      case MORE_DATA:
+        return this.#takeMoreData(payload)
+      default:
+        throw new ProtocolError('malformed', 'not an answer to a login', ServerErrors.CR_SERVER_HANDSHAKE_ERR)
+    }
+  }
+
+  #switchPlugin(payload: Buffer): ClientLoginAction[] {
+    if (++this.#switches > SWITCHES_MAX) {
+      throw new ProtocolError('malformed', 'the server keeps switching plugins', ServerErrors.CR_SERVER_HANDSHAKE_ERR)
+    }
+    const reader = new PacketReader(payload)
+    reader.skip(1)
+    if (reader.remaining === 0) throw pluginError('mysql_old_password', 'passwords from before 4.1 are not supported')
+    this.#plugin = reader.nulBytesOrRest().toString('latin1')
+    const data = reader.rest()
+    // Copied: the scramble outlives the chunk. Its closing zero does not belong to it.
+    this.#scramble = Buffer.from(data.length > SCRAMBLE_SIZE ? data.subarray(0, SCRAMBLE_SIZE) : data)
+    if (needsScramble(this.#plugin) && this.#scramble.length !== SCRAMBLE_SIZE) {
+      throw new ProtocolError('malformed', 'an auth switch without scramble', ServerErrors.CR_SERVER_HANDSHAKE_ERR)
+    }
+    const answer = this.#firstAnswer()
+    this.#move('answered')
+    return [this.#send(answer)]
+  }
+
+  /** caching_sha2_password tells how its fast path went; sha256_password sends the key that was asked for. */
+  #takeMoreData(payload: Buffer): ClientLoginAction[] {
+    if (this.#plugin === AuthPlugin.SHA256 && !this.#secure) return this.#takePublicKey(payload)
+    if (this.#plugin === AuthPlugin.CACHING_SHA2 && payload.length === 2) {
+      if (payload[1] === FAST_AUTH_SUCCESS) return []
+      if (payload[1] === PERFORM_FULL_AUTHENTICATION) return this.#sendPassword()
+    }
+    throw pluginError(this.#plugin, 'the server asks something unknown')
+  }
+
+  #sendPassword(): ClientLoginAction[] {
+    if (this.#secure) return [this.#send(this.#clearPassword())]
+    const { serverPublicKey } = this.#options
+    if (serverPublicKey !== undefined) return [this.#send(this.#encrypted(serverPublicKey))]
+    const request = this.#keyRequest()
+    this.#move('keyRequested')
+    return [this.#send(request)]
+  }
+
+  #takePublicKey(payload: Buffer): ClientLoginAction[] {
+    if (payload[0] !== MORE_DATA || payload.length < 2) throw pluginError(this.#plugin, 'no public key came')
+    const answer = this.#encrypted(payload.subarray(1))
+    this.#move('answered')
+    return [this.#send(answer)]
+  }
+
+  #keyRequest(): Buffer {
+    if (this.#options.allowRsaPublicKeyRetrieval !== true) {
+      throw pluginError(this.#plugin, 'Authentication requires secure connection.')
+    }
+    return Buffer.of(KEY_REQUEST[this.#plugin])
+  }
+
+  #encrypted(publicKey: Buffer): Buffer {
+    return encryptPassword(this.#options.password, this.#scramble, publicKey)
+  }
+
+  #clearPassword(): Buffer {
+    return Buffer.concat([passwordBytes(this.#options.password), Buffer.of(0)])
+  }
+
+  #done(payload: Buffer): ClientLoginAction[] {
+    const ok = decodeOk(Buffer.from(payload), this.#capabilities)
+    this.#move('done')
+    const result = {
+      greeting: this.#greeting as Greeting,
+      capabilities: this.#capabilities,
+      mariadbCapabilities: this.#mariadbCapabilities,
+      ok,
+      authenticatedBy: this.#plugin,
+      tls: this.#tls,
+    }
+    return [{ type: 'done', ...result }]
+  }
+
+  #fail(error: ProtocolError): ClientLoginAction[] {
+    if (this.#state !== 'failed' && this.#state !== 'done') this.#move('failed')
+    const err = { errno: error.errno, sqlState: error.sqlState, message: error.message }
+    return [{ type: 'fail', err, reason: error.code }]
+  }
+
+  #send(payload: Buffer): ClientLoginAction {
+    const packet = frame(payload, this.#sequence)
+    this.#sequence = (this.#sequence + 1) & 0xff
+    return { type: 'send', packet }
+  }
+
+  #move(to: State): void {
+    this.#state = checkedMove(NEXT, this.#state, to)
+  }
+
+  get #secure(): boolean {
+    return this.#tls || this.#options.secureTransport === true
+  }
+}
+
+function isKnown(plugin: string): boolean {
+  return Object.values<string>(AuthPlugin).includes(plugin)
+}
+
+function needsScramble(plugin: string): boolean {
+  return isKnown(plugin) && plugin !== AuthPlugin.CLEAR
+}
+
+function pluginError(plugin: string, problem: string): ProtocolError {
+  const message = `Authentication plugin '${plugin}' reported error: ${problem}`
+  return new ProtocolError('auth-plugin', message, ServerErrors.CR_AUTH_PLUGIN_ERR)
+}
