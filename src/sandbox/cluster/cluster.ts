@@ -76,7 +76,8 @@ export class SandboxCluster implements Cluster, ServerContext {
     previous.record.role = 'replica'
     next.record.role = 'primary'
     this.save()
-    await runStatements(next.socket, [this.#dialect.stop, this.#dialect.detach, this.#dialect.readOnly(false)])
+    const { stop, detach, readOnly } = this.#dialect
+    await runStatements(next.socket, [stop, detach, ...this.#semiSyncSource(true), readOnly(false)])
     const followers = this.replicas.filter((server) => server.state() === 'running')
     await Promise.all(followers.map((server) => this.follow(server)))
   }
@@ -99,7 +100,8 @@ export class SandboxCluster implements Cluster, ServerContext {
   /** Makes a running server replicate from the current primary, read-only, and waits until its threads run. */
   async follow(server: Server, signal?: AbortSignal): Promise<void> {
     const { stop, attach, start, readOnly } = this.#dialect
-    await runStatements(server.socket, [readOnly(true), stop, ...attach(this.primary.port), start])
+    const semiSync = this.#semiSyncSource(false)
+    await runStatements(server.socket, [readOnly(true), ...semiSync, stop, ...attach(this.primary.port), start])
     await this.#waitForThreads(server, signal)
   }
 
@@ -129,6 +131,10 @@ export class SandboxCluster implements Cluster, ServerContext {
   release(): void {
     this.#watchdog?.release()
     this.#watchdog = undefined
+  }
+
+  #semiSyncSource(isOn: boolean): string[] {
+    return this.state.semiSync ? [this.#dialect.semiSyncSource(isOn)] : []
   }
 
   #own(server: SandboxServer): Server {

@@ -1,7 +1,7 @@
-import type { Engine } from '../types.js'
+import type { Engine, ServerRole } from '../types.js'
 
 export interface ServerSettings {
-  name: string
+  role: ServerRole
   serverId: number
   port: number
   socket: string
@@ -78,14 +78,19 @@ const BY_ENGINE: Record<Engine, readonly string[]> = {
   ],
 }
 
-const SEMI_SYNC: Record<Engine, readonly string[]> = {
-  mysql: [
+/**
+ * A replica that is a semi-synchronous source too would wait for acknowledgements of what it applies, and nobody sends it any:
+ * only the primary is one.
+ */
+function semiSyncArguments(engine: Engine, isSource: boolean): string[] {
+  const source = isSource ? 'ON' : 'OFF'
+  if (engine === 'mariadb') return [`--rpl-semi-sync-master-enabled=${source}`, '--rpl-semi-sync-slave-enabled=ON']
+  return [
     '--plugin-load-add=semisync_source.so',
     '--plugin-load-add=semisync_replica.so',
-    '--rpl-semi-sync-source-enabled=ON',
+    `--rpl-semi-sync-source-enabled=${source}`,
     '--rpl-semi-sync-replica-enabled=ON',
-  ],
-  mariadb: ['--rpl-semi-sync-master-enabled=ON', '--rpl-semi-sync-slave-enabled=ON'],
+  ]
 }
 
 /** Options of one server, without those that say where its program's own files are. */
@@ -102,7 +107,7 @@ export function serverArguments(engine: Engine, settings: ServerSettings): strin
     `--report-port=${settings.port}`,
     ...COMMON,
     ...BY_ENGINE[engine],
-    ...(settings.semiSync ? SEMI_SYNC[engine] : []),
+    ...(settings.semiSync ? semiSyncArguments(engine, settings.role === 'primary') : []),
     ...readOnlyArguments(engine, settings.readOnly),
   ]
 }

@@ -18,6 +18,8 @@ export interface ReplicationDialect {
   /** SOURCE_DELAY / MASTER_DELAY; threads must not be running. */
   delay(seconds: number): string
   readOnly(isOn: boolean): string
+  /** Whether the server waits for acknowledgements; semi-synchronous replication must be set up. */
+  semiSyncSource(isOn: boolean): string
   /** One row, one column `position`: everything the server has executed. */
   readonly position: string
   /** Waits on a replica until it has executed `position`: one column `reached`, 1 when it has, 0 after `seconds`. */
@@ -44,6 +46,7 @@ const mysql: ReplicationDialect = {
   detach: 'RESET REPLICA ALL',
   delay: (seconds) => `CHANGE REPLICATION SOURCE TO SOURCE_DELAY = ${seconds}`,
   readOnly: (isOn) => (isOn ? 'SET GLOBAL super_read_only = ON' : 'SET GLOBAL read_only = OFF'),
+  semiSyncSource: (isOn) => `SET GLOBAL rpl_semi_sync_source_enabled = ${isOn ? 'ON' : 'OFF'}`,
   position: 'SELECT @@GLOBAL.gtid_executed AS position',
   wait: (position, seconds) => ({
     sql: 'SELECT WAIT_FOR_EXECUTED_GTID_SET(?, ?) = 0 AS reached',
@@ -70,6 +73,7 @@ const mariadb: ReplicationDialect = {
   detach: 'RESET SLAVE ALL',
   delay: (seconds) => `CHANGE MASTER TO MASTER_DELAY = ${seconds}`,
   readOnly: (isOn) => `SET GLOBAL read_only = ${isOn ? 'ON' : 'OFF'}`,
+  semiSyncSource: (isOn) => `SET GLOBAL rpl_semi_sync_master_enabled = ${isOn ? 'ON' : 'OFF'}`,
   position: 'SELECT @@GLOBAL.gtid_current_pos AS position',
   wait: (position, seconds) => ({
     sql: 'SELECT MASTER_GTID_WAIT(?, ?) = 0 AS reached',

@@ -122,9 +122,10 @@ export class Server implements SandboxServer {
     const { state } = this.#context
     const filesDir = join(this.#dir, 'files')
     mkdirSync(filesDir, { recursive: true })
-    const { name, serverId, port, socket } = this.record
+    const { role, serverId, port, socket } = this.record
     const { datadir, errorLog } = this
-    const settings = { name, serverId, port, socket, datadir, errorLog, filesDir, readOnly, semiSync: state.semiSync }
+    const { semiSync } = state
+    const settings = { role, serverId, port, socket, datadir, errorLog, filesDir, readOnly, semiSync }
     const args = [...serverArguments(state.engine, settings), ...state.serverOptions]
     const process = await launchServer(state.binaries.launch, state.dir, errorLog, args)
     this.record.process = process

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { obtainServer } from '../binaries/obtain.js'
@@ -28,6 +28,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     throw new SandboxError(`replicas must be 0 to ${REPLICAS_MAX}, not ${replicas}`)
   }
   signal?.throwIfAborted()
+  if (options.dir !== undefined) checkFolder(resolve(options.dir)) // before a long download
   const binaries = options.binaries ?? (await obtainServer(options))
   const state = await plan(options, binaries, replicas)
   const cluster = new SandboxCluster(state, startWatchdog(state.dir, state.socketDir))
@@ -113,9 +114,16 @@ function prepareFolder(wanted: string | undefined): string {
   } catch (error) {
     throw new SandboxError(`the folder ${dir} cannot be made: ${messageOf(error)}`)
   }
-  if (readdirSync(dir).length > 0) {
-    const isOurs = readState(realpathSync(dir)) !== undefined
-    throw new SandboxError(isOurs ? `there is a sandbox in ${dir} already` : `the folder ${dir} is not empty`)
-  }
+  checkFolder(dir)
   return realpathSync(dir)
+}
+
+function checkFolder(dir: string): void {
+  if (!existsSync(dir)) return
+  if (!statSync(dir).isDirectory()) throw new SandboxError(`${dir} is not a folder`)
+  if (readdirSync(dir).length === 0) return
+  const isOurs = readState(realpathSync(dir)) !== undefined
+  throw new SandboxError(
+    isOurs ? `there is a sandbox in ${dir} already; end it first` : `the folder ${dir} is not empty`,
+  )
 }
