@@ -1,0 +1,145 @@
+import yargs from 'yargs'
+import type { Engine } from '../src/sandbox/index.js'
+import type { Address } from './load/connection.js'
+import { WORKLOADS } from './workloads/index.js'
+
+export const OWN_TARGETS = ['direct', 'raw', 'sluice'] as const
+export type OwnTarget = (typeof OWN_TARGETS)[number]
+
+export interface Options {
+  readonly workloads: readonly string[]
+  readonly targets: readonly OwnTarget[]
+  readonly against: readonly { readonly name: string; readonly address: Address; readonly pids: readonly number[] }[]
+  /** undefined: what the workload has by default. */
+  readonly connections: number | undefined
+  readonly rate: number | null
+  readonly rounds: number
+  readonly seconds: number
+  readonly warmupSeconds: number
+  readonly rows: number
+  readonly seed: number
+  readonly workers: number
+  readonly generators: number
+  readonly engine: Engine
+  readonly replicas: number
+  readonly server: Address | undefined
+  readonly user: string
+  readonly password: string
+  readonly sysbench: string | undefined
+  readonly toleratesErrors: boolean
+  /** Where reports go; null: nowhere. */
+  readonly out: string | null
+  readonly label: string
+}
+
+/** Reads the command line. Prints the help or what is wrong, and ends the process with status 2, where it cannot. */
+export function readOptions(args: readonly string[], defaultOut: string): Options {
+  const given = yargs(args)
+    .scriptName('bench')
+    .usage(
+      '$0 [workload..]\n\nMeasures workloads directly, through a raw forwarder and through Sluice, in alternating rounds.',
+    )
+    .epilogue(`Workloads:\n${WORKLOADS.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`)
+    .option('targets', { type: 'string', default: OWN_TARGETS.join(','), describe: 'which of direct, raw, sluice' })
+    .option('against', { type: 'string', array: true, default: [], describe: 'another proxy: name=host:port' })
+    .option('against-pid', { type: 'string', array: true, default: [], describe: 'its process: name=PID' })
+    .option('connections', { type: 'number', describe: 'default: what the workload says' })
+    .option('rate', { type: 'number', describe: 'operations per second (open loop)' })
+    .option('rounds', { type: 'number', default: 5 })
+    .option('seconds', { type: 'number', default: 5, describe: 'of each target in each round' })
+    .option('warmup', { type: 'number', default: 1, describe: 'seconds before each measurement' })
+    .option('rows', { type: 'number', default: 10_000, describe: 'of the data set' })
+    .option('seed', { type: 'number', describe: 'default: by the clock; it is printed' })
+    .option('workers', { type: 'number', default: 1, describe: "Sluice's worker processes" })
+    .option('generators', { type: 'number', default: 1, describe: 'load generator processes' })
+    .option('engine', { choices: ['mysql', 'mariadb'] as const, default: 'mysql' as const })
+    .option('replicas', { type: 'number', default: 0, describe: 'of the cluster started for the run' })
+    .option('server', { type: 'string', describe: 'host:port of a server to use instead of starting one' })
+    .option('user', { type: 'string', default: 'app' })
+    .option('password', { type: 'string', default: 'app' })
+    .option('sysbench', { type: 'string', describe: 'drive this sysbench script, such as oltp_point_select' })
+    .option('tolerate-errors', { type: 'boolean', default: false, describe: 'count errors instead of ending' })
+    .option('out', { type: 'string', default: defaultOut, defaultDescription: 'bench/results' })
+    .option('no-write', { type: 'boolean', default: false, describe: 'write no report files' })
+    .option('label', { type: 'string', default: '', describe: "added to the report files' names" })
+    .parserConfiguration({ 'boolean-negation': false })
+    .strictOptions()
+    .check((argv) => {
+      for (const name of ['rounds', 'seconds', 'rows', 'workers', 'generators', 'connections', 'rate'] as const) {
+        const value = argv[name]
+        if (value !== undefined && !(value > 0)) throw new Error(`--${name} must be a positive number`)
+      }
+      return true
+    })
+    .exitProcess(true)
+    .parseSync()
+  const workloads = given._.map(String)
+  const known = new Set(WORKLOADS.map(({ name }) => name))
+  for (const name of workloads) {
+    if (!known.has(name)) throw new Error(`unknown workload ${name}; known: ${[...known].join(', ')}`)
+  }
+  return {
+    workloads: workloads.length > 0 ? workloads : ['point-select'],
+    targets: parseTargets(given.targets),
+    against: parseAgainst(given.against, given['against-pid']),
+    connections: given.connections,
+    rate: given.rate ?? null,
+    rounds: given.rounds,
+    seconds: given.seconds,
+    warmupSeconds: given.warmup,
+    rows: given.rows,
+    seed: given.seed ?? Date.now() % 1_000_000,
+    workers: given.workers,
+    generators: given.generators,
+    engine: given.engine,
+    replicas: given.replicas,
+    server: given.server === undefined ? undefined : parseAddress(given.server, '--server'),
+    user: given.user,
+    password: given.password,
+    sysbench: given.sysbench,
+    toleratesErrors: given['tolerate-errors'],
+    out: given['no-write'] ? null : given.out,
+    label: given.label,
+  }
+}
+
+/** @throws Error that says what was expected */
+export function parseTargets(text: string): OwnTarget[] {
+  const names = text.split(',').filter((name) => name !== '')
+  for (const name of names) {
+    if (!OWN_TARGETS.some((own) => own === name)) {
+      throw new Error(`--targets: unknown target ${name}; known: ${OWN_TARGETS.join(', ')} (others with --against)`)
+    }
+  }
+  return OWN_TARGETS.filter((own) => names.includes(own))
+}
+
+/** `name=host:port` entries, with the processes of `name=PID` entries. */
+export function parseAgainst(entries: readonly string[], pidEntries: readonly string[]): Options['against'] {
+  const pairs = entries.map((entry) => splitPair(entry, '--against', 'name=host:port'))
+  const pids = pidEntries.map((entry) => splitPair(entry, '--against-pid', 'name=PID'))
+  for (const [name, pid] of pids) {
+    if (!pairs.some(([other]) => other === name)) throw new Error(`--against-pid: there is no --against ${name}=...`)
+    if (!/^\d+$/.test(pid)) throw new Error(`--against-pid: ${pid} is no process id`)
+  }
+  return pairs.map(([name, address]) => ({
+    name,
+    address: parseAddress(address, '--against'),
+    pids: pids.filter(([other]) => other === name).map(([, pid]) => Number(pid)),
+  }))
+}
+
+function splitPair(entry: string, option: string, expected: string): [string, string] {
+  const at = entry.indexOf('=')
+  if (at < 1 || at === entry.length - 1) throw new Error(`${option}: expected ${expected}, got ${entry}`)
+  return [entry.slice(0, at), entry.slice(at + 1)]
+}
+
+function parseAddress(text: string, option: string): Address {
+  const at = text.lastIndexOf(':')
+  const port = Number(text.slice(at + 1))
+  if (at < 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new Error(`${option}: expected host:port, got ${text}`)
+  }
+  return { host: text.slice(0, at), port }
+}
