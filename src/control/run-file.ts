@@ -14,7 +14,6 @@ export interface ProcessIdentity {
 export interface RunFile {
   readonly parent: ProcessIdentity
   readonly workers: readonly ProcessIdentity[]
-  readonly listen: readonly string[]
 }
 
 /** One file per set of listen addresses, so that several proxies can share a datadir. */
@@ -34,10 +33,9 @@ export function writeRunFile(path: string, content: RunFile): void {
 export function readRunFile(path: string): RunFile | null {
   try {
     const content = JSON.parse(readFileSync(path, 'utf8')) as Partial<RunFile>
-    const { parent, workers, listen } = content
-    if (!isIdentity(parent) || !Array.isArray(workers) || !workers.every(isIdentity) || !Array.isArray(listen))
-      return null
-    return { parent, workers, listen }
+    const { parent, workers } = content
+    if (!isIdentity(parent) || !Array.isArray(workers) || !workers.every(isIdentity)) return null
+    return { parent, workers }
   } catch {
     return null
   }

@@ -70,6 +70,7 @@ export class Supervisor {
    * UsageError for an address that cannot be bound.
    */
   async start(snapshot: Snapshot, health: HealthReport): Promise<void> {
+    if (this.stopping) throw new Error('stopped before it was started')
     this.snapshot = snapshot
     this.health = health
     // Every worker accepts from the shared listener itself: no connection takes a detour through this process.

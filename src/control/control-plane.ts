@@ -1,0 +1,202 @@
+import { monotonicMs } from '../shared/clock.js'
+import type { WorkerCounters } from '../shared/counters.js'
+import type { ProcessRow } from '../shared/ipc.js'
+import type { Logger } from '../shared/log.js'
+import type { HealthReport, ServerId, Snapshot, TlsMaterial } from '../shared/snapshot.js'
+import { buildSnapshot } from './build-snapshot.js'
+import type { Config } from './config-schema.js'
+import { Monitor } from './monitor.js'
+import { identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
+import { Supervisor } from './supervisor.js'
+import { initialTopology, observe, reconfigure } from './topology.js'
+import type { Instant, TopologyEvent, TopologyRules, TopologyState, TopologyStep } from './topology-types.js'
+import { isWriter, membersOf } from './topology-writer.js'
+import type { ControlView, WorkerView } from './view.js'
+
+/** How long the start waits for a first word of every server. */
+const FIRST_ROUND_MS = 2000
+
+/** What a worker process runs. */
+export interface WorkerEntry {
+  readonly file: string
+  readonly args: readonly string[]
+}
+
+/** Monitor, topology and supervisor joined: what is seen becomes what is so becomes what workers are told. */
+export class ControlPlane implements ControlView {
+  readonly startedAt = Date.now()
+  private current: Config
+  private readonly tls: TlsMaterial
+  private readonly log: Logger
+  private readonly supervisor: Supervisor
+  private readonly monitor: Monitor
+  private topology: TopologyState
+  private published: Snapshot
+  private publishScheduled = false
+  private phase: 'starting' | 'serving' | 'draining' = 'starting'
+
+  constructor(config: Config, tls: TlsMaterial, entry: WorkerEntry, log: Logger) {
+    this.current = config
+    this.tls = tls
+    this.log = log
+    this.topology = initialTopology(rulesOf(config))
+    this.monitor = new Monitor(config.servers, config.monitor, log, {
+      observed: (observation) => this.step(observe(this.topology, observation, now())),
+      health: (report) => this.supervisor.pushHealth(report),
+      learned: () => this.schedulePublish(),
+      primaryOf: (server) => primaryOf(this.topology, server),
+    })
+    this.supervisor = new Supervisor({
+      workers: config.workers,
+      entry: entry.file,
+      args: entry.args,
+      log,
+      onSuspicion: (server) => this.monitor.suspect(server),
+      onWorkersChanged: (pids) => this.noteProcesses(pids),
+    })
+    this.published = buildSnapshot(config, this.topology.entries, this.monitor.learned(), tls, 1)
+  }
+
+  /** Looks at the servers, then starts the workers; resolves when all of them listen. */
+  async start(): Promise<void> {
+    this.monitor.start()
+    await this.monitor.firstRound(FIRST_ROUND_MS)
+    if (this.monitor.learned().facts.length === 0) {
+      this.log.warn('no server has answered yet: clients are greeted as by MySQL 8.0 and wait for one')
+    }
+    this.publish()
+    await this.supervisor.start(this.published, this.monitor.health())
+    if (this.phase !== 'starting') return
+    this.phase = 'serving'
+    // What was seen while the workers started.
+    this.schedulePublish()
+  }
+
+  /** Takes what can change while it runs; the rest is named in the log and waits for the next start. */
+  reload(config: Config): void {
+    const fixed = { listen: 0, workers: 0, admin: 0, metrics: 0, datadir: 0, tls: 0 } as const
+    const changed = (key: keyof Config): boolean => JSON.stringify(config[key]) !== JSON.stringify(this.current[key])
+    const waiting = (Object.keys(fixed) as (keyof typeof fixed)[]).filter(changed)
+    if (waiting.length > 0) this.log.warn(`${waiting.join(', ')} changed in ${config.path}: this needs a restart`)
+    const kept = Object.fromEntries(Object.keys(fixed).map((key) => [key, this.current[key as keyof typeof fixed]]))
+    this.current = { ...config, ...kept }
+    this.monitor.reconfigure(config.servers, config.monitor)
+    this.step(reconfigure(this.topology, rulesOf(config), now()))
+    this.schedulePublish()
+    this.log.info(`configuration read again from ${config.path}`)
+  }
+
+  /** Workers finish what they do, up to `shutdown_timeout`. */
+  async drain(): Promise<void> {
+    this.phase = 'draining'
+    await this.supervisor.drain(this.current.limits.shutdownTimeoutMs)
+    await this.end()
+  }
+
+  /** Ends everything at once. */
+  async kill(): Promise<void> {
+    this.phase = 'draining'
+    this.supervisor.kill()
+    await this.supervisor.whenAllExited()
+    await this.end()
+  }
+
+  get config(): Config {
+    return this.current
+  }
+
+  snapshot(): Snapshot {
+    return this.published
+  }
+
+  health(): HealthReport {
+    return this.monitor.health()
+  }
+
+  counters(): WorkerCounters {
+    return this.supervisor.counters()
+  }
+
+  workers(): readonly WorkerView[] {
+    return this.supervisor.workers()
+  }
+
+  processlist(): Promise<readonly ProcessRow[]> {
+    return this.supervisor.processlist()
+  }
+
+  events(): readonly TopologyEvent[] {
+    return this.topology.events
+  }
+
+  ready(): { readonly ready: boolean; readonly reason: string } {
+    if (this.phase === 'draining') return { ready: false, reason: 'shutting down' }
+    const serving = this.supervisor.workers().some(({ state }) => state === 'serving')
+    if (!serving) return { ready: false, reason: 'no worker serves yet' }
+    const online = this.topology.entries.some(({ status }) => status === 'ONLINE')
+    return online ? { ready: true, reason: '' } : { ready: false, reason: 'no server is ONLINE' }
+  }
+
+  private async end(): Promise<void> {
+    await this.monitor.stop()
+    removeRunFile(this.runFile())
+  }
+
+  private step({ state, effects }: TopologyStep): void {
+    this.topology = state
+    for (const effect of effects) {
+      if (effect.kind === 'publish') this.schedulePublish()
+      else logEvent(this.log, effect.level, effect.event)
+    }
+  }
+
+  /** What changes within one turn goes out as one snapshot. */
+  private schedulePublish(): void {
+    if (this.publishScheduled || this.phase === 'starting') return
+    this.publishScheduled = true
+    setImmediate(() => {
+      this.publishScheduled = false
+      this.publish()
+    })
+  }
+
+  private publish(): void {
+    const version = this.published.version + 1
+    this.published = buildSnapshot(this.current, this.topology.entries, this.monitor.learned(), this.tls, version)
+    if (this.phase === 'starting') return
+    this.supervisor.publish(this.published).catch((error: Error) => this.log.error(error.message))
+  }
+
+  private noteProcesses(pids: readonly number[]): void {
+    const parent = identifyProcess(process.pid)
+    if (parent === null) return
+    const workers = pids.flatMap((pid) => identifyProcess(pid) ?? [])
+    writeRunFile(this.runFile(), { parent, workers })
+  }
+
+  private runFile(): string {
+    return runFilePath(this.current.datadir, this.current.listen)
+  }
+}
+
+function rulesOf(config: Config): TopologyRules {
+  const { servers, replicationHostgroups, monitor } = config
+  return { servers, replicationHostgroups, maxFailures: monitor.pingMaxFailures }
+}
+
+function primaryOf(state: TopologyState, server: ServerId): ServerId | null {
+  for (const pair of state.rules.replicationHostgroups) {
+    if (!membersOf(state.rules, pair).includes(server)) continue
+    const holder = state.writers.get(pair.writer)
+    if (holder !== undefined && isWriter(state, pair, holder)) return holder
+  }
+  return null
+}
+
+function now(): Instant {
+  return { monotonicMs: monotonicMs(), dateMs: Date.now() }
+}
+
+function logEvent(log: Logger, level: 'info' | 'warn' | 'error', { server, what, why }: TopologyEvent): void {
+  log[level]({ server }, `${server}: ${what} (${why})`)
+}

@@ -1,0 +1,100 @@
+import type { Logger } from '../shared/log.js'
+import { formatListenAddress } from './addresses.js'
+import { startAdmin } from './admin/index.js'
+import { claimAddresses } from './claim-addresses.js'
+import { loadConfig } from './config.js'
+import type { Config } from './config-schema.js'
+import { ControlPlane, type WorkerEntry } from './control-plane.js'
+import { startMetrics } from './metrics.js'
+import { loadTls } from './tls.js'
+import type { RunningService } from './view.js'
+
+export interface ControlOptions {
+  readonly configPath: string
+  readonly log: Logger
+  /** What workers run: this process's own file and arguments unless given. */
+  readonly entry?: WorkerEntry
+}
+
+/**
+ * Runs the proxy until SIGTERM or SIGINT; resolves with the exit status. Rejects with a UsageError, nothing left
+ * running, when it cannot start. The first signal drains, a second one ends everything at once; SIGHUP reads the
+ * configuration again.
+ */
+export async function runControlPlane({ configPath, log, entry }: ControlOptions): Promise<number> {
+  const config = loadConfig(configPath, process.env)
+  for (const warning of config.warnings) log.warn(warning)
+  await claimAddresses(config, log)
+  const tls = await loadTls(config, log)
+  const ownEntry: WorkerEntry = { file: process.argv[1], args: process.argv.slice(2) }
+  const plane = new ControlPlane(config, tls, entry ?? ownEntry, log)
+  const services: RunningService[] = []
+  // Before anything runs: a signal during the start must not leave workers behind.
+  const stop = watchSignals(configPath, plane, log)
+  try {
+    if (config.admin !== null) services.push(await startAdmin(plane, log))
+    if (config.metrics !== null) services.push(await startMetrics(plane, log))
+    await plane.start()
+    announce(config, plane, services, log)
+    return await stop.requested
+  } catch (error) {
+    if (stop.wasAsked()) return await stop.requested
+    await plane.kill()
+    throw error
+  } finally {
+    stop.release()
+    await Promise.all(services.map((service) => service.close()))
+  }
+}
+
+/** `requested` resolves with the exit status when everything has ended. */
+function watchSignals(configPath: string, plane: ControlPlane, log: Logger) {
+  let finish: (status: number) => void = () => {}
+  const requested = new Promise<number>((resolve) => {
+    finish = resolve
+  })
+  let asked = false
+  const stop = (signal: NodeJS.Signals): void => {
+    if (asked) {
+      log.warn(`${signal} again: ending at once`)
+      void plane.kill().then(() => finish(1))
+      return
+    }
+    asked = true
+    const limitS = plane.config.limits.shutdownTimeoutMs / 1000
+    log.info(`${signal}: no new clients; statements and transactions may finish within ${limitS} s`)
+    void plane.drain().then(() => finish(0))
+  }
+  const reload = (): void => {
+    try {
+      const config = loadConfig(configPath, process.env)
+      for (const warning of config.warnings) log.warn(warning)
+      plane.reload(config)
+    } catch (error) {
+      log.error(`configuration not changed: ${(error as Error).message}`)
+    }
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('SIGHUP', reload)
+  const release = (): void => {
+    process.off('SIGTERM', stop)
+    process.off('SIGINT', stop)
+    process.off('SIGHUP', reload)
+  }
+  return { requested, release, wasAsked: () => asked }
+}
+
+function announce(config: Config, plane: ControlPlane, services: readonly RunningService[], log: Logger): void {
+  const clients = config.listen.map(formatListenAddress).join(', ')
+  const names = [...(config.admin === null ? [] : ['admin']), ...(config.metrics === null ? [] : ['metrics'])]
+  const others = services.map((service, index) => `; ${names[index]} on ${service.address}`).join('')
+  const { servers, greeting } = plane.snapshot()
+  const ids = new Set(servers.map(({ id }) => id))
+  const online = new Set(servers.filter(({ status }) => status === 'ONLINE').map(({ id }) => id))
+  const workers = `${config.workers} worker${config.workers === 1 ? '' : 's'}`
+  log.info(
+    `ready: clients on ${clients}${others}; ${workers}; ${online.size} of ${ids.size} servers ONLINE, ` +
+      `greeting as ${greeting.serverVersion}`,
+  )
+}

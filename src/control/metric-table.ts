@@ -1,0 +1,286 @@
+import { LATENCY_BOUNDS_US, QUERY_CLASSES, type ServerCounters, type WorkerCounters } from '../shared/counters.js'
+import type { HealthReport, ServerStatus, Snapshot } from '../shared/snapshot.js'
+import { SLUICE_VERSION } from './version.js'
+import type { ControlView, WorkerView } from './view.js'
+
+export type Labels = Readonly<Record<string, string | number>>
+
+/** One line of the exposition. `name` differs from the metric's for the parts of a histogram. */
+export interface Sample {
+  readonly name: string
+  readonly labels: Labels
+  readonly value: number
+}
+
+/** What one scrape reads, so that all of its figures are of the same moment. */
+export interface Reading {
+  readonly snapshot: Snapshot
+  readonly health: HealthReport
+  readonly counters: WorkerCounters
+  readonly workers: readonly WorkerView[]
+  readonly ready: boolean
+}
+
+export interface MetricDefinition {
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  read(from: Reading): Sample[]
+}
+
+export function readAll(view: ControlView): Reading {
+  return {
+    snapshot: view.snapshot(),
+    health: view.health(),
+    counters: view.counters(),
+    workers: view.workers(),
+    ready: view.ready().ready,
+  }
+}
+
+const SERVER_STATUSES: readonly ServerStatus[] = ['ONLINE', 'SHUNNED', 'OFFLINE_SOFT', 'OFFLINE_HARD']
+const WORKER_STATES = ['starting', 'serving', 'draining', 'exited'] as const
+const US_PER_SECOND = 1e6
+
+/** A metric with one value and no labels. */
+function single(
+  name: string,
+  type: 'counter' | 'gauge',
+  help: string,
+  read: (from: Reading) => number,
+): MetricDefinition {
+  return { name, type, help, read: (from) => [{ name, labels: {}, value: read(from) }] }
+}
+
+/** A metric with values by labels. */
+function labelled(
+  name: string,
+  type: 'counter' | 'gauge',
+  help: string,
+  read: (from: Reading) => readonly (readonly [labels: Labels, value: number])[],
+): MetricDefinition {
+  return { name, type, help, read: (from) => read(from).map(([labels, value]) => ({ name, labels, value })) }
+}
+
+function perServer(from: Reading, read: (server: ServerCounters) => number): [Labels, number][] {
+  return from.counters.servers.map((one) => [{ server: one.server, hostgroup: one.hostgroup }, read(one)])
+}
+
+function perClass(from: Reading, read: (server: ServerCounters, name: (typeof QUERY_CLASSES)[number]) => number) {
+  return from.counters.servers.flatMap((one) =>
+    QUERY_CLASSES.map((name): [Labels, number] => [
+      { class: name, server: one.server, hostgroup: one.hostgroup },
+      read(one, name),
+    ]),
+  )
+}
+
+const DURATION = 'sluice_query_duration_seconds'
+
+/** The buckets are counted in the workers; here they become cumulative, as the format wants them. */
+function durations({ counters }: Reading): Sample[] {
+  return counters.servers.flatMap((server) =>
+    QUERY_CLASSES.flatMap((name) => {
+      const labels = { class: name, server: server.server, hostgroup: server.hostgroup }
+      const counted = server.byClass[name]
+      let below = 0
+      const buckets = LATENCY_BOUNDS_US.map((bound, at) => {
+        below += counted.buckets[at]
+        return { name: `${DURATION}_bucket`, labels: { le: bound / US_PER_SECOND, ...labels }, value: below }
+      })
+      const count = below + counted.buckets[LATENCY_BOUNDS_US.length]
+      return [
+        ...buckets,
+        { name: `${DURATION}_bucket`, labels: { le: '+Inf', ...labels }, value: count },
+        { name: `${DURATION}_sum`, labels, value: counted.sumUs / US_PER_SECOND },
+        { name: `${DURATION}_count`, labels, value: count },
+      ]
+    }),
+  )
+}
+
+/** Every metric of Sluice's own. docs/metrics.md has a line for each. */
+export const METRICS: readonly MetricDefinition[] = [
+  single(
+    'sluice_client_connections',
+    'gauge',
+    'Client connections that are open now.',
+    ({ counters }) => counters.global.clientConnectionsConnected,
+  ),
+  single(
+    'sluice_client_connections_total',
+    'counter',
+    'Client connections accepted since start.',
+    ({ counters }) => counters.global.clientConnectionsCreated,
+  ),
+  single(
+    'sluice_client_connections_aborted_total',
+    'counter',
+    'Client connections that ended without COM_QUIT or failed to log in.',
+    ({ counters }) => counters.global.clientConnectionsAborted,
+  ),
+  single(
+    'sluice_client_logins_refused_total',
+    'counter',
+    'Logins refused for an unknown user, a wrong password or a limit.',
+    ({ counters }) => counters.global.accessDenied,
+  ),
+  single(
+    'sluice_client_connections_refused_total',
+    'counter',
+    'Client connections refused with error 1040 because max_connections was reached.',
+    ({ counters }) => counters.global.tooManyConnections,
+  ),
+  single(
+    'sluice_questions_total',
+    'counter',
+    'Statements received from clients, those that Sluice answered itself included.',
+    ({ counters }) => counters.global.questions,
+  ),
+  single(
+    'sluice_slow_queries_total',
+    'counter',
+    'Statements that took longer than the limit for slow statements.',
+    ({ counters }) => counters.global.slowQueries,
+  ),
+  labelled(
+    'sluice_queries_total',
+    'counter',
+    'Statements finished on a server, failed ones included, by class of statement.',
+    (from) => perClass(from, (server, name) => server.byClass[name].queries),
+  ),
+  labelled(
+    'sluice_query_errors_total',
+    'counter',
+    'Statements that ended with an error of the server or of its connection.',
+    (from) => perClass(from, (server, name) => server.byClass[name].errors),
+  ),
+  {
+    name: DURATION,
+    type: 'histogram',
+    help: 'Time from a statement being received to the end of its answer.',
+    read: durations,
+  },
+  single(
+    'sluice_queries_retried_total',
+    'counter',
+    'Reads repeated on another server because a connection was lost.',
+    ({ counters }) => counters.global.queriesRetried,
+  ),
+  single(
+    'sluice_queries_killed_total',
+    'counter',
+    'Statements ended on a server because their client had gone.',
+    ({ counters }) => counters.global.queriesKilled,
+  ),
+  labelled(
+    'sluice_reads_on_primary_total',
+    'counter',
+    'Reads that went to the primary, by why: causal (the session reads its own writes) or no_replica (none qualified).',
+    ({ counters }) => [
+      [{ reason: 'causal' }, counters.global.readsOnPrimaryCausal],
+      [{ reason: 'no_replica' }, counters.global.readsOnPrimaryNoReplica],
+    ],
+  ),
+  labelled(
+    'sluice_backend_connections',
+    'gauge',
+    'Connections to a server that are open now: used by a session, or free.',
+    ({ counters }) =>
+      counters.servers.flatMap((one): [Labels, number][] => [
+        [{ server: one.server, hostgroup: one.hostgroup, state: 'used' }, one.connUsed],
+        [{ server: one.server, hostgroup: one.hostgroup, state: 'free' }, one.connFree],
+      ]),
+  ),
+  labelled('sluice_backend_connections_total', 'counter', 'Connections to a server opened since start.', (from) =>
+    perServer(from, (server) => server.connOk),
+  ),
+  labelled(
+    'sluice_backend_connection_errors_total',
+    'counter',
+    'Attempts to connect to a server that failed.',
+    (from) => perServer(from, (server) => server.connErr),
+  ),
+  labelled(
+    'sluice_bytes_total',
+    'counter',
+    'Bytes exchanged with the servers: sent to them, or received from them.',
+    ({ counters }) => [
+      [{ direction: 'sent' }, counters.servers.reduce((sum, one) => sum + one.bytesSent, 0)],
+      [{ direction: 'received' }, counters.servers.reduce((sum, one) => sum + one.bytesReceived, 0)],
+    ],
+  ),
+  labelled('sluice_server_up', 'gauge', 'Whether the server answered its last check (1) or not (0).', ({ health }) =>
+    health.servers.map((one) => [{ server: one.id }, Number(one.alive)]),
+  ),
+  labelled(
+    'sluice_server_status',
+    'gauge',
+    'Status of a server in a hostgroup: 1 for the status that it has, 0 for the others.',
+    ({ snapshot }) =>
+      snapshot.servers.flatMap((one) =>
+        SERVER_STATUSES.map((status): [Labels, number] => [
+          { server: one.id, hostgroup: one.hostgroup, status },
+          Number(one.status === status),
+        ]),
+      ),
+  ),
+  labelled(
+    'sluice_replication_lag_seconds',
+    'gauge',
+    'Replication lag of a server, 0 on a primary; no sample while it is unknown.',
+    ({ health }) =>
+      health.servers.flatMap((one): [Labels, number][] =>
+        one.lagMs === null ? [] : [[{ server: one.id }, one.lagMs / 1000]],
+      ),
+  ),
+  labelled(
+    'sluice_proxy_errors_total',
+    'counter',
+    'Errors that Sluice itself sent to clients, by their stable code.',
+    ({ counters }) => Object.entries(counters.proxyErrors).map(([code, count]) => [{ code }, count]),
+  ),
+  single(
+    'sluice_protocol_errors_total',
+    'counter',
+    'Connections closed because the peer broke the rules of the protocol.',
+    ({ counters }) => counters.global.protocolErrors,
+  ),
+  single(
+    'sluice_invariant_errors_total',
+    'counter',
+    'Sessions ended by a mistake of Sluice itself; anything but 0 deserves a report.',
+    ({ counters }) => counters.global.invariantErrors,
+  ),
+  labelled('sluice_workers', 'gauge', 'Worker processes by state.', ({ workers }) =>
+    WORKER_STATES.map((state) => [{ state }, workers.filter((worker) => worker.state === state).length]),
+  ),
+  single(
+    'sluice_workers_resident_memory_bytes',
+    'gauge',
+    'Resident memory of all workers.',
+    ({ counters }) => counters.residentBytes,
+  ),
+  single(
+    'sluice_workers_cpu_seconds_total',
+    'counter',
+    'CPU time spent by all workers, user and system.',
+    ({ counters }) => counters.cpuUs / US_PER_SECOND,
+  ),
+  single(
+    'sluice_snapshot_version',
+    'gauge',
+    'Version of the snapshot that workers are told to go by.',
+    ({ snapshot }) => snapshot.version,
+  ),
+  labelled(
+    'sluice_worker_snapshot_version',
+    'gauge',
+    'Version of the newest snapshot that a worker acknowledged.',
+    ({ workers }) => workers.map((worker) => [{ worker: worker.number }, worker.ackedVersion]),
+  ),
+  single('sluice_ready', 'gauge', 'Whether clients can be served (1) or not (0).', ({ ready }) => Number(ready)),
+  labelled('sluice_build_info', 'gauge', 'Always 1; the labels tell the versions.', () => [
+    [{ version: SLUICE_VERSION, node: process.versions.node }, 1],
+  ]),
+]

@@ -1,0 +1,318 @@
+import type { Greeting } from '../../protocol/index.js'
+import { type GtidSet, newGtidSet, parseGtidSet } from '../shared/gtid.js'
+import type { Logger } from '../shared/log.js'
+import type { HealthReport, ServerFacts, ServerHealth, ServerId } from '../shared/snapshot.js'
+import type { Learned } from './build-snapshot.js'
+import type { MonitorConfig, ServerConfig } from './config-schema.js'
+import { commonGreeting } from './greeting.js'
+import type { Channel } from './monitor-queries.js'
+import { mariadbExecuted, PrimaryHistory } from './primary-history.js'
+import { judgeLag, type LagMemory, type LagVerdict } from './replication-lag.js'
+import { type Poll, ServerMonitor } from './server-monitor.js'
+import type { Observation } from './topology-types.js'
+
+export interface MonitorEvents {
+  observed(observation: Observation): void
+  /** At most every `HEALTH_PUSH_MS`; only when something changed. */
+  health(report: HealthReport): void
+  /** What travels in snapshots has changed. */
+  learned(): void
+  /** Writer of the pair that the server belongs to; the server itself when it is the writer; null: it has none. */
+  primaryOf(server: ServerId): ServerId | null
+}
+
+/** Polls of several servers that end together make one report. */
+const HEALTH_PUSH_MS = 20
+
+/** A server as the monitor knows it. */
+interface Watched {
+  readonly server: ServerConfig
+  readonly monitor: ServerMonitor
+  greeting: Greeting | null
+  facts: ServerFacts | null
+  health: ServerHealth
+  channels: readonly Channel[] | null
+  /** Monotonic time of the poll that read `channels`. */
+  channelsAtMs: number
+  /** Parsed form of `health.gtidExecuted`. */
+  executed: GtidSet
+  lag: LagMemory | null
+  /** Primary to which `coversPrimaryAt` refers. */
+  coveredPrimary: ServerId | null
+  /** First outcome of any kind. */
+  readonly checked: Promise<void>
+  readonly noteChecked: () => void
+}
+
+/** Watches all servers and says what it sees: observations for the topology, health for the workers, facts for snapshots. */
+export class Monitor {
+  private config: MonitorConfig
+  private readonly log: Logger
+  private readonly events: MonitorEvents
+  private readonly watched = new Map<ServerId, Watched>()
+  private readonly histories = new Map<ServerId, PrimaryHistory>()
+  private readonly runs = new Set<Promise<void>>()
+  private functions: readonly string[] = []
+  private sequence = 0
+  private healthTimer: NodeJS.Timeout | null = null
+
+  constructor(servers: readonly ServerConfig[], config: MonitorConfig, log: Logger, events: MonitorEvents) {
+    this.config = config
+    this.log = log
+    this.events = events
+    for (const server of watchable(servers)) this.watched.set(server.id, this.watch(server))
+  }
+
+  start(): void {
+    for (const { monitor } of this.watched.values()) this.run(monitor)
+  }
+
+  /** Servers that stay as they were are watched on without a pause. */
+  reconfigure(servers: readonly ServerConfig[], config: MonitorConfig): void {
+    const sameConfig = JSON.stringify(config) === JSON.stringify(this.config)
+    this.config = config
+    const before = new Map(this.watched)
+    this.watched.clear()
+    for (const server of watchable(servers)) {
+      const known = before.get(server.id)
+      if (sameConfig && known !== undefined && known.server.useSsl === server.useSsl) {
+        this.watched.set(server.id, known)
+        before.delete(server.id)
+      } else {
+        const fresh = this.watch(server)
+        this.watched.set(server.id, fresh)
+        this.run(fresh.monitor)
+      }
+    }
+    for (const { monitor } of before.values()) monitor.stop()
+  }
+
+  /** Resolves when every server has been tried once, or after `timeoutMs`. */
+  async firstRound(timeoutMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const timeout = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs)
+    })
+    await Promise.race([Promise.all([...this.watched.values()].map(({ checked }) => checked)), timeout])
+    clearTimeout(timer)
+  }
+
+  /** A worker has seen the server refuse it: look at once. */
+  suspect(server: ServerId): void {
+    this.watched.get(server)?.monitor.checkNow()
+  }
+
+  async stop(): Promise<void> {
+    if (this.healthTimer !== null) clearTimeout(this.healthTimer)
+    for (const { monitor } of this.watched.values()) monitor.stop()
+    await Promise.all(this.runs)
+  }
+
+  health(): HealthReport {
+    return { sequence: this.sequence, servers: [...this.watched.values()].map(({ health }) => health) }
+  }
+
+  learned(): Learned {
+    const all = [...this.watched.values()]
+    return {
+      facts: all.flatMap(({ facts }) => (facts === null ? [] : [facts])),
+      greeting: commonGreeting(all.flatMap(({ greeting }) => (greeting === null ? [] : [greeting]))),
+      readOnlyFunctions: this.functions,
+    }
+  }
+
+  private run(monitor: ServerMonitor): void {
+    const run = monitor.run().finally(() => this.runs.delete(run))
+    this.runs.add(run)
+  }
+
+  private watch(server: ServerConfig): Watched {
+    let noteChecked: () => void = () => {}
+    const checked = new Promise<void>((resolve) => {
+      noteChecked = resolve
+    })
+    const monitor = new ServerMonitor(server, this.config, this.log, {
+      connected: (connection) => this.connected(watched, connection.greeting),
+      polled: (poll) => this.polled(watched, poll),
+      blind: (reason) => this.unseen(watched, true, reason),
+      failed: (reason) => this.unseen(watched, false, reason),
+      routines: (names) => this.takeRoutines(names),
+      wantsRoutines: () => this.events.primaryOf(server.id) === server.id,
+    })
+    const watched: Watched = {
+      server,
+      monitor,
+      greeting: null,
+      facts: null,
+      health: {
+        id: server.id,
+        alive: false,
+        lagMs: null,
+        lagReason: 'not checked yet',
+        gtidExecuted: '',
+        coversPrimaryAt: -1,
+      },
+      channels: null,
+      channelsAtMs: 0,
+      executed: newGtidSet('mysql'),
+      lag: null,
+      coveredPrimary: null,
+      checked,
+      noteChecked,
+    }
+    return watched
+  }
+
+  private connected(watched: Watched, greeting: Greeting): void {
+    const before = watched.greeting
+    watched.greeting = greeting
+    // A server that crashed may have lost what it had applied.
+    watched.coveredPrimary = null
+    const same =
+      before?.serverVersion === greeting.serverVersion &&
+      before.capabilities === greeting.capabilities &&
+      before.mariadbCapabilities === greeting.mariadbCapabilities &&
+      before.collation === greeting.collation
+    if (!same) this.events.learned()
+  }
+
+  private polled(watched: Watched, poll: Poll): void {
+    const { id } = watched.server
+    if (poll.channels !== undefined) {
+      watched.channels = poll.channels
+      watched.channelsAtMs = poll.askedMs
+    }
+    const replicates = (watched.channels?.length ?? 0) > 0
+    const gtidExecuted = this.executedOf(watched, poll, replicates)
+    this.takeFacts(watched, poll)
+
+    const primary = this.events.primaryOf(id)
+    const isPrimary = primary === id
+    if (isPrimary) this.historyOf(id).record(gtidExecuted, poll.dialect.flavor, poll.askedMs, poll.answeredMs)
+    const coverage = this.coverageOf(watched, primary, gtidExecuted, poll)
+    const verdict = isPrimary ? PRIMARY_LAG : this.judge(watched, poll, primary, coverage.behindMs)
+    watched.lag = verdict.memory
+    this.setHealth(watched, {
+      id,
+      alive: true,
+      lagMs: verdict.lagMs,
+      lagReason: verdict.lagReason,
+      gtidExecuted,
+      coversPrimaryAt: coverage.coversPrimaryAt,
+    })
+    this.observe(watched, {
+      kind: 'answered',
+      server: id,
+      readOnly: poll.state.readOnly,
+      replicating: replicates,
+      lagMs: verdict.lagMs,
+      lagReason: verdict.lagReason,
+    })
+  }
+
+  /** Parses the executed set only when its text has changed. */
+  private executedOf(watched: Watched, poll: Poll, replicates: boolean): string {
+    const { state, dialect } = poll
+    const { mariadbPositions } = state
+    try {
+      const executed =
+        mariadbPositions === null
+          ? state.gtidExecuted
+          : mariadbExecuted(mariadbPositions.binlog, mariadbPositions.slave, replicates)
+      const isNew = executed !== watched.health.gtidExecuted || watched.executed.flavor !== dialect.flavor
+      if (isNew) watched.executed = parseGtidSet(executed, dialect.flavor)
+      return executed
+    } catch (error) {
+      this.log.warn(`GTIDs of ${watched.server.id} cannot be read: ${(error as Error).message}`)
+      return ''
+    }
+  }
+
+  private coverageOf(watched: Watched, primary: ServerId | null, gtidExecuted: string, poll: Poll) {
+    const { id } = watched.server
+    if (primary === id) return { coversPrimaryAt: Number.MAX_SAFE_INTEGER, behindMs: 0 }
+    if (primary === null || gtidExecuted === '') return { coversPrimaryAt: -1, behindMs: 0 }
+    const coverage = this.historyOf(primary).compare(gtidExecuted, watched.executed, poll.askedMs)
+    // What is applied stays applied, also when the primary's history no longer reaches back so far.
+    const before = watched.coveredPrimary === primary ? watched.health.coversPrimaryAt : -1
+    watched.coveredPrimary = primary
+    return { ...coverage, coversPrimaryAt: Math.max(before, coverage.coversPrimaryAt) }
+  }
+
+  private judge(watched: Watched, poll: Poll, primary: ServerId | null, behindMs: number): LagVerdict {
+    const { replicationLagGraceMs, replicationLagIntervalMs } = this.config
+    const isStale = poll.askedMs - watched.channelsAtMs > Math.max(replicationLagGraceMs, 2 * replicationLagIntervalMs)
+    const reading = {
+      channels: isStale ? null : watched.channels,
+      channelsProblem: poll.channelsProblem || 'the replication status does not answer',
+      applierMs: poll.applierMs,
+      behindMs,
+      primaryAlive: primary !== null && this.watched.get(primary)?.health.alive === true,
+    }
+    const { lagMs, lagReason } = watched.health
+    // A round without the replication status: nothing new to judge by.
+    if (poll.channels === undefined && !isStale && lagMs !== null) return { lagMs, lagReason, memory: watched.lag }
+    return judgeLag(reading, watched.lag, poll.answeredMs, replicationLagGraceMs)
+  }
+
+  private takeFacts(watched: Watched, poll: Poll): void {
+    const version = watched.greeting?.serverVersion ?? ''
+    const { readOnly } = poll.state
+    const before = watched.facts
+    if (before?.version === version && before.readOnly === readOnly) return
+    watched.facts = { id: watched.server.id, flavor: poll.dialect.flavor, version, readOnly }
+    this.events.learned()
+  }
+
+  private unseen(watched: Watched, alive: boolean, reason: string): void {
+    const { id } = watched.server
+    this.setHealth(watched, { ...watched.health, alive, ...(alive ? { lagMs: null, lagReason: reason } : {}) })
+    this.observe(watched, alive ? { kind: 'blind', server: id, reason } : { kind: 'failed', server: id, reason })
+  }
+
+  private observe(watched: Watched, observation: Observation): void {
+    this.events.observed(observation)
+    watched.noteChecked()
+  }
+
+  private takeRoutines(names: readonly string[]): void {
+    if (names.length === this.functions.length && names.every((name, index) => name === this.functions[index])) return
+    this.functions = names
+    this.events.learned()
+  }
+
+  private historyOf(primary: ServerId): PrimaryHistory {
+    let history = this.histories.get(primary)
+    if (history === undefined) {
+      history = new PrimaryHistory()
+      this.histories.set(primary, history)
+    }
+    return history
+  }
+
+  private setHealth(watched: Watched, health: ServerHealth): void {
+    const before = watched.health
+    watched.health = health
+    const same =
+      before.alive === health.alive &&
+      before.lagMs === health.lagMs &&
+      before.lagReason === health.lagReason &&
+      before.gtidExecuted === health.gtidExecuted &&
+      before.coversPrimaryAt === health.coversPrimaryAt
+    if (same || this.healthTimer !== null) return
+    this.healthTimer = setTimeout(() => {
+      this.healthTimer = null
+      this.sequence++
+      this.events.health(this.health())
+    }, HEALTH_PUSH_MS)
+  }
+}
+
+const PRIMARY_LAG: LagVerdict = { lagMs: 0, lagReason: '', memory: null }
+
+/** One row per server; OFFLINE_HARD is as good as removed. */
+function watchable(servers: readonly ServerConfig[]): ServerConfig[] {
+  const rows = new Map<ServerId, ServerConfig>()
+  for (const row of servers) if (row.status !== 'OFFLINE_HARD' && !rows.has(row.id)) rows.set(row.id, row)
+  return [...rows.values()]
+}

@@ -1,0 +1,82 @@
+import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, parseGtidSet } from '../shared/gtid.js'
+import type { Flavor } from '../shared/snapshot.js'
+
+/** A set that the primary was seen with, one poll after another. Times are monotonic milliseconds. */
+interface Seen {
+  readonly text: string
+  readonly set: GtidSet
+  /** When the first answer with this set came: all of it had been committed by then. */
+  readonly answeredMs: number
+  /** When the last question with this answer was sent: nothing else had been committed by then. */
+  askedMs: number
+}
+
+/** How a replica stands to what the primary was seen with. */
+export interface Coverage {
+  /** Everything the primary had executed at this time is applied; -1: not known. */
+  readonly coversPrimaryAt: number
+  /** The replica lacks something that was committed at least so long ago; 0: it lacks nothing that was seen. */
+  readonly behindMs: number
+}
+
+const POLLS_MAX = 256
+
+/**
+ * The executed GTID sets of one primary and when it had them. Comparing a replica's set with them says up to which
+ * moment the replica is complete, without a clock of any server and without a statement more.
+ */
+export class PrimaryHistory {
+  private polls: Seen[] = []
+
+  clear(): void {
+    this.polls = []
+  }
+
+  /** `askedMs`: before the question was sent; `answeredMs`: when its answer had come. An empty set says nothing. */
+  record(text: string, flavor: Flavor, askedMs: number, answeredMs: number): void {
+    if (text === '') {
+      this.clear()
+      return
+    }
+    const newest = this.polls.at(-1)
+    if (newest?.text === text) {
+      newest.askedMs = askedMs
+      return
+    }
+    this.polls.push({ text, set: parseGtidSet(text, flavor), answeredMs, askedMs })
+    if (this.polls.length > POLLS_MAX) this.polls.shift()
+  }
+
+  /** `polledMs`: when the replica was asked for `text`. */
+  compare(text: string, set: GtidSet, polledMs: number): Coverage {
+    let missing: Seen | null = null
+    for (let index = this.polls.length - 1; index >= 0; index--) {
+      const seen = this.polls[index]
+      if (seen.text === text || gtidSetContains(set, seen.set)) {
+        return { coversPrimaryAt: seen.askedMs, behindMs: behind(missing, polledMs) }
+      }
+      missing = seen
+    }
+    return { coversPrimaryAt: -1, behindMs: behind(missing, polledMs) }
+  }
+}
+
+function behind(missing: Seen | null, polledMs: number): number {
+  return missing === null ? 0 : Math.max(0, polledMs - missing.answeredMs)
+}
+
+/**
+ * What a MariaDB server has executed. On a replica its sources' domains are as far as it has applied them, whatever it
+ * wrote there itself; a server that replicates nothing counts what is furthest of both.
+ */
+export function mariadbExecuted(binlog: string, slave: string, replicates: boolean): string {
+  if (slave === '' || slave === binlog) return binlog
+  if (binlog === '') return slave
+  const executed = parseGtidSet(binlog, 'mariadb')
+  if (replicates && executed.flavor === 'mariadb') {
+    const applied = parseGtidSet(slave, 'mariadb')
+    if (applied.flavor === 'mariadb') for (const domain of applied.domains.keys()) executed.domains.delete(domain)
+  }
+  addGtids(executed, slave)
+  return formatGtidSet(executed)
+}

@@ -1,0 +1,206 @@
+import { connect as connectSocket, type Socket } from 'node:net'
+import mysql, { type Connection, type ConnectionOptions, type QueryError } from 'mysql2'
+import { decodeGreeting, type Greeting, isErrPacket } from '../../protocol/index.js'
+import type { Row } from './monitor-queries.js'
+
+export interface ProbeTarget {
+  readonly host: string
+  /** 0: `host` is the path of a unix socket. */
+  readonly port: number
+  readonly useSsl: boolean
+  readonly user: string
+  readonly password: string
+  /** For TCP, TLS and login together, in milliseconds. */
+  readonly connectTimeoutMs: number
+}
+
+/**
+ * `unreachable`: no server, or one that serves nobody; `refused`: a server that does not let this account in or look;
+ * `sql`: it answered a statement with an error.
+ */
+export type ProbeErrorKind = 'unreachable' | 'refused' | 'sql'
+
+export class ProbeError extends Error {
+  readonly kind: ProbeErrorKind
+  /** The server's error number; 0 when the error is not the server's. */
+  readonly errno: number
+
+  constructor(kind: ProbeErrorKind, errno: number, message: string) {
+    super(message)
+    this.name = 'ProbeError'
+    this.kind = kind
+    this.errno = errno
+  }
+}
+
+/** ER_SERVER_SHUTDOWN and ER_SERVER_OFFLINE_MODE: the server is there but lets nobody work. */
+const OUT_OF_SERVICE: readonly number[] = [1053, 3032]
+const HEADER_SIZE = 4
+const GREETING_SIZE_MAX = 1024
+
+/** One connection of the monitor to one server. Every wait is bounded; after an error of the connection it is closed. */
+export class ProbeConnection {
+  readonly greeting: Greeting
+  private readonly connection: Connection
+  private lost: string | null = null
+  private onLost: (reason: string) => void = () => {}
+
+  private constructor(connection: Connection, greeting: Greeting) {
+    this.connection = connection
+    this.greeting = greeting
+    connection.on('error', (error: Error) => this.lose(error.message))
+    connection.on('end', () => this.lose('the server closed the connection'))
+  }
+
+  /** Connects and logs in. Rejects with a ProbeError. */
+  static open(target: ProbeTarget): Promise<ProbeConnection> {
+    return new Promise((resolve, reject) => {
+      const tap = new GreetingTap(target)
+      const connection = mysql.createConnection(connectionOptions(target, tap))
+      const fail = (error: ProbeError): void => {
+        clearDeadline()
+        // Errors that come after the first one have nobody to tell.
+        connection.on('error', () => {})
+        connection.destroy()
+        reject(error)
+      }
+      const clearDeadline = deadline(target.connectTimeoutMs, () => {
+        fail(new ProbeError('unreachable', 0, `no login within ${target.connectTimeoutMs} ms`))
+      })
+      connection.once('error', (error: Error) => fail(connectError(error)))
+      connection.once('connect', () => {
+        clearDeadline()
+        connection.removeAllListeners('error')
+        const greeting = tap.greeting
+        if (greeting === null) fail(new ProbeError('unreachable', 0, 'no greeting'))
+        else resolve(new ProbeConnection(connection, greeting))
+      })
+    })
+  }
+
+  get isLost(): boolean {
+    return this.lost !== null
+  }
+
+  /** Called once, when the connection goes away while nobody waits for an answer. */
+  whenLost(handler: (reason: string) => void): void {
+    this.onLost = handler
+  }
+
+  /** Sends statements separated by `;` in one round trip; resolves with the rows of each. Rejects with a ProbeError. */
+  query(statements: readonly string[], timeoutMs: number): Promise<Row[][]> {
+    return new Promise((resolve, reject) => {
+      if (this.lost !== null) {
+        reject(new ProbeError('unreachable', 0, this.lost))
+        return
+      }
+      const clearDeadline = deadline(timeoutMs, () => {
+        this.close()
+        reject(new ProbeError('unreachable', 0, `no answer within ${timeoutMs} ms`))
+      })
+      this.connection.query(statements.join('; '), (error: QueryError | null, result: unknown) => {
+        if (!clearDeadline()) return
+        if (error !== null) reject(this.queryError(error))
+        else resolve((statements.length === 1 ? [result] : result) as Row[][])
+      })
+    })
+  }
+
+  close(): void {
+    this.onLost = () => {}
+    this.lose('closed')
+    this.connection.destroy()
+  }
+
+  private queryError(error: QueryError): ProbeError {
+    const errno = error.errno ?? 0
+    const isSql = !error.fatal && error.sqlState !== undefined && !OUT_OF_SERVICE.includes(errno)
+    if (!isSql) this.close()
+    return new ProbeError(isSql ? 'sql' : 'unreachable', errno, error.message)
+  }
+
+  private lose(reason: string): void {
+    if (this.lost !== null) return
+    this.lost = reason
+    this.connection.destroy()
+    this.onLost(reason)
+  }
+}
+
+/** Reads the server's first packet as it passes: mysql2 does not keep all of it. */
+class GreetingTap {
+  greeting: Greeting | null = null
+  private readonly target: ProbeTarget
+  private received: Buffer = Buffer.alloc(0)
+
+  constructor(target: ProbeTarget) {
+    this.target = target
+  }
+
+  open(): Socket {
+    const { host, port } = this.target
+    const socket = port === 0 ? connectSocket({ path: host }) : connectSocket({ host, port, noDelay: true })
+    const listener = (chunk: Buffer): void => {
+      if (this.take(chunk)) socket.off('data', listener)
+    }
+    socket.on('data', listener)
+    return socket
+  }
+
+  /** Returns whether there is nothing more to read. */
+  private take(chunk: Buffer): boolean {
+    this.received = Buffer.concat([this.received, chunk])
+    if (this.received.length < HEADER_SIZE) return false
+    const end = HEADER_SIZE + this.received.readUIntLE(0, 3)
+    if (this.received.length < end) return end > GREETING_SIZE_MAX
+    const payload = this.received.subarray(HEADER_SIZE, end)
+    try {
+      if (!isErrPacket(payload)) this.greeting = decodeGreeting(payload)
+    } catch {
+      // mysql2 reads the same packet and says what is wrong with it.
+    }
+    return true
+  }
+}
+
+function connectionOptions(target: ProbeTarget, tap: GreetingTap): ConnectionOptions {
+  return {
+    stream: () => tap.open(),
+    host: target.host,
+    user: target.user,
+    password: target.password,
+    connectTimeout: target.connectTimeoutMs,
+    multipleStatements: true,
+    supportBigNumbers: true,
+    connectAttributes: { program_name: 'sluice-monitor' },
+    ...(target.useSsl ? { ssl: { rejectUnauthorized: false } } : {}),
+  }
+}
+
+function connectError(error: Error): ProbeError {
+  const { errno, sqlState, code } = error as QueryError
+  const fromServer = typeof errno === 'number' && errno >= 1000 && (sqlState !== undefined || code?.startsWith('ER_'))
+  if (fromServer && !OUT_OF_SERVICE.includes(errno)) return new ProbeError('refused', errno, error.message)
+  return new ProbeError('unreachable', fromServer ? errno : 0, error.message || code || 'connection failed')
+}
+
+/**
+ * Calls `expire` after `ms`, unless the returned function is called before; that one returns whether it came in time.
+ * A process that was held up itself first reads what has arrived meanwhile.
+ */
+function deadline(ms: number, expire: () => void): () => boolean {
+  let over = false
+  const end = (): void => {
+    if (over) return
+    over = true
+    expire()
+  }
+  // Timers run before sockets are read: setImmediate lets an answer that lies there be read first.
+  const timer = setTimeout(() => setImmediate(end), ms)
+  return () => {
+    const inTime = !over
+    over = true
+    clearTimeout(timer)
+    return inTime
+  }
+}
