@@ -66,6 +66,8 @@ export interface GreetingFacts {
   readonly capabilities: number
   /** MariaDB's extended bits that every known backend offers; 0 for MySQL. */
   readonly mariadbCapabilities: number
+  /** @@global.sql_mode of the primary: new sessions begin with it. */
+  readonly sqlMode?: string
 }
 
 /** Times in milliseconds, sizes in bytes; 0 switches a limit off unless it says otherwise. */

@@ -1,0 +1,116 @@
+import { Command } from '../../protocol/index.js'
+import { monotonicMs } from '../shared/clock.js'
+import { ProxyError } from '../shared/errors.js'
+import type { Backend } from './backend.js'
+import { BackendConnectError } from './backend-connect.js'
+import type { CommandInHand } from './command.js'
+import type { WorkerContext } from './context.js'
+import type { Decision } from './router.js'
+import { type SessionBackends, SyncError } from './session-backends.js'
+import { type PreparedStatement, prepareOn } from './statements.js'
+import type { TopologyView } from './topology-view.js'
+
+export interface AcquireJob {
+  readonly context: WorkerContext
+  readonly backends: SessionBackends
+  readonly command: CommandInHand
+  /** The prepared statement that the command names, which its connection must have. */
+  readonly statement: PreparedStatement | null
+  readonly route: () => Decision
+  /** False once the session is gone. */
+  readonly wanted: () => boolean
+}
+
+/** Without news of the servers, a held statement looks for one again after so long. */
+const LOOK_AGAIN_MS = 100
+
+/**
+ * Finds a connection for the command in hand: routes it, opens a connection where there is none, brings the session's
+ * state over, prepares the statement. While no server is to be had the command is held, up to its deadline.
+ * @returns null when the session is gone
+ * @throws ProxyError 9001 after the deadline, or what the server answered where that is final
+ */
+export async function acquire(job: AcquireJob): Promise<Backend | null> {
+  const { limits } = job.context.view.snapshot
+  const deadline = job.command.startedAt + limits.connectTimeoutServerMaxMs
+  let lastFailure = ''
+  for (;;) {
+    const { backend, candidate, hostgroup } = job.route()
+    try {
+      const left = deadline - monotonicMs()
+      const found =
+        backend ??
+        (candidate === null
+          ? null
+          : (job.backends.get(candidate) ??
+            (await job.backends.open(candidate, Math.max(1, Math.min(limits.connectTimeoutServerMs, left))))))
+      if (!job.wanted()) return null
+      if (found !== null && (await makeReady(found, job))) return job.wanted() ? found : null
+    } catch (error) {
+      lastFailure = (error as Error).message
+      const isReader = job.context.view.readerOf(hostgroup) < 0 && candidate !== null
+      if (dealWith(error, job.command, candidate?.entry.id ?? '', isReader)) continue
+    }
+    if (!job.wanted()) return null
+    const now = monotonicMs()
+    if (now >= deadline) throw connectTimeout(hostgroup, now - job.command.startedAt, lastFailure)
+    await changedOrAfter(job.context.view, Math.min(LOOK_AGAIN_MS, deadline - now))
+    if (!job.wanted()) return null
+  }
+}
+
+/** Brings state and statement over. False when the connection went away meanwhile. */
+async function makeReady(backend: Backend, job: AcquireJob): Promise<boolean> {
+  if (backend.state !== 'idle') return false
+  if (!job.backends.isCurrent(backend)) await job.backends.sync(backend)
+  const { statement, command } = job
+  if (statement !== null && command.code !== Command.STMT_PREPARE && !statement.serverIds.has(backend)) {
+    await prepareOn(statement, backend)
+  }
+  return (backend.state as string) === 'idle'
+}
+
+/**
+ * Decides what a failure means for the command.
+ * @returns true to look for another server at once, false to wait first
+ * @throws ProxyError when the failure is the command's answer
+ */
+function dealWith(error: unknown, command: CommandInHand, server: string, isReader: boolean): boolean {
+  const refused = error instanceof ProxyError && error.code === 'prepare-refused'
+  if (isReader && (refused || error instanceof SyncError || error instanceof BackendConnectError)) {
+    // A replica may be down, or may not have the account, schema or table yet: the primary's word counts.
+    command.exclude(server)
+    return true
+  }
+  if (error instanceof SyncError)
+    throw new ProxyError('sync-refused', error.err.errno, error.err.sqlState, error.err.message)
+  if (error instanceof BackendConnectError) {
+    if (error.tryAnother) return false
+    throw new ProxyError('backend-refused', error.err!.errno, error.err!.sqlState, error.err!.message)
+  }
+  if (error instanceof ProxyError && error.code !== 'server-full') throw error
+  return false
+}
+
+/** ProxySQL's text, which applications and runbooks know, and what was tried last. */
+function connectTimeout(hostgroup: number, elapsedMs: number, lastFailure: string): ProxyError {
+  const text = `Max connect timeout reached while reaching hostgroup ${hostgroup} after ${Math.round(elapsedMs)}ms`
+  return new ProxyError(
+    'connect-timeout',
+    9001,
+    'HY000',
+    lastFailure === '' ? text : `${text} (sluice: ${lastFailure})`,
+  )
+}
+
+function changedOrAfter(view: TopologyView, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer)
+      view.forget(done)
+      resolve()
+    }
+    const timer = setTimeout(done, Math.max(1, ms))
+    view.onceChanged(done)
+  })
+}

@@ -1,0 +1,202 @@
+import type { Socket } from 'node:net'
+import { Answer, ResponseFollower } from '../../protocol/index.js'
+import type { ServerCounters } from '../shared/counters.js'
+import { InvariantError } from '../shared/errors.js'
+import type { Flavor, ServerId } from '../shared/snapshot.js'
+import { type BackendState, NEXT } from './backend-state.js'
+import type { Exchange } from './exchange.js'
+import { AppliedState } from './session-state.js'
+
+/** Where a backend connection leads, and as what it is counted. */
+export interface BackendTarget {
+  readonly id: ServerId
+  readonly hostgroup: number
+  readonly host: string
+  /** 0: `host` is the path of a unix socket. */
+  readonly port: number
+  readonly useSsl: boolean
+  readonly flavor: Flavor
+}
+
+/** Told of what happens to a backend outside of an exchange. */
+export interface BackendOwner {
+  /** The state has changed (for the pool's lists and gauges). */
+  backendMoved(backend: Backend, from: BackendState): void
+  /** The connection has ended, whoever ended it. Exchanges in flight have been told before. */
+  backendClosed(backend: Backend, reason: string): void
+}
+
+interface InFlight {
+  exchange: Exchange
+  answer: number
+}
+
+/**
+ * A logged-in connection to one server. Commands in flight form a queue; `follower` describes the answer of the first of
+ * them. The chunks that exchanges get to see are views of a read buffer that is used again: see `keepChunk`.
+ */
+export class Backend {
+  target: BackendTarget
+  /** Where what happens on this connection is counted. */
+  accounting: ServerCounters | null = null
+  readonly follower = new ResponseFollower()
+  /** Negotiated CLIENT_* flags, and MariaDB's extended ones. */
+  readonly capabilities: number
+  readonly mariadbCapabilities: number
+  /** Connection id on the server, for KILL. */
+  readonly threadId: number
+  /** Session state that this connection is known to have. */
+  readonly applied = new AppliedState()
+  owner: BackendOwner | null = null
+  bytesSent = 0
+  bytesReceived = 0
+
+  #state: BackendState = 'idle'
+  readonly #socket: Socket
+  #queue: InFlight[] = []
+  #chunkKept = false
+  #lostReason = ''
+
+  constructor(
+    socket: Socket,
+    target: BackendTarget,
+    negotiated: { capabilities: number; mariadbCapabilities: number; threadId: number },
+  ) {
+    this.#socket = socket
+    this.target = target
+    this.capabilities = negotiated.capabilities
+    this.mariadbCapabilities = negotiated.mariadbCapabilities
+    this.threadId = negotiated.threadId
+    socket.on('error', (error: Error) => this.#lost(error.message))
+    socket.on('close', () => this.#lost('the server closed the connection'))
+  }
+
+  get state(): BackendState {
+    return this.#state
+  }
+
+  /** Commands in flight. */
+  get depth(): number {
+    return this.#queue.length
+  }
+
+  get localAddress(): string {
+    return this.#socket.localAddress ?? ''
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort ?? 0
+  }
+
+  /** The one place where the state changes. */
+  move(to: BackendState): void {
+    const from = this.#state
+    if (from === to) return
+    if (!NEXT[from].includes(to)) throw new InvariantError(`backend ${this.target.id}: ${from} -> ${to}`)
+    this.#state = to
+    this.owner?.backendMoved(this, from)
+  }
+
+  /** Puts a command in flight whose bytes `write` sends; answers are taken in the order of these calls. */
+  begin(exchange: Exchange, answer: number = Answer.results): void {
+    this.#queue.push({ exchange, answer })
+    if (this.#queue.length === 1) this.follower.begin(answer, this.capabilities, this.mariadbCapabilities)
+  }
+
+  /** @returns false when the socket's buffer is full: wait for `onDrain` before writing more. */
+  write(bytes: Buffer): boolean {
+    this.bytesSent += bytes.length
+    this.#socket.write(bytes)
+    return this.#socket.writableLength < this.#socket.writableHighWaterMark
+  }
+
+  /** Calls back once when everything written has been taken by the system. */
+  onDrain(callback: () => void): void {
+    if (this.#socket.writableNeedDrain) this.#socket.once('drain', callback)
+    else process.nextTick(callback)
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  /**
+   * To be called by an exchange that still needs the memory of the chunk it was given after its call has returned:
+   * the connection reads into other memory from then on.
+   */
+  keepChunk(): void {
+    this.#chunkKept = true
+  }
+
+  /** Asked by the reader after each chunk; resets the mark. */
+  takeChunkKept(): boolean {
+    const kept = this.#chunkKept
+    this.#chunkKept = false
+    return kept
+  }
+
+  /** Bytes from the server: `chunk[0, length)`. */
+  receive(chunk: Buffer, length: number): void {
+    this.bytesReceived += length
+    let at = 0
+    while (at < length && this.#state !== 'closed') {
+      const head = this.#queue[0]
+      if (head === undefined) return this.#unsolicited(chunk, at, length)
+      const from = at
+      let event: number
+      try {
+        event = this.follower.consume(chunk, at, length)
+      } catch (error) {
+        return this.destroy(`the server broke the protocol: ${(error as Error).message}`)
+      }
+      at = this.follower.next
+      head.exchange.received(chunk, from, event, this)
+      if (this.follower.ended) this.#finishHead(head)
+    }
+  }
+
+  #finishHead(head: InFlight): void {
+    this.#queue.shift()
+    const next = this.#queue[0]
+    // The follower's facts are read in finished(): it is only then prepared for the next answer.
+    head.exchange.finished(this)
+    if (next !== undefined) this.follower.begin(next.answer, this.capabilities, this.mariadbCapabilities)
+  }
+
+  /** A server says goodbye (shutdown, wait_timeout, KILL) with an ERR that answers no command. */
+  #unsolicited(chunk: Buffer, at: number, length: number): void {
+    const isError = length - at > 13 && chunk[at + 4] === 0xff
+    const text = isError ? chunk.toString('utf8', at + 13, length) : 'bytes that answer no command'
+    this.destroy(`the server ended the connection: ${text}`)
+  }
+
+  /** Ends the connection politely: COM_QUIT. Only sensible without commands in flight. */
+  quit(): void {
+    if (this.#state === 'closing' || this.#state === 'closed') return
+    this.move('closing')
+    this.#socket.end(QUIT)
+  }
+
+  /** Ends the connection at once; exchanges in flight are told. */
+  destroy(reason: string): void {
+    this.#lost(reason)
+    this.#socket.destroy()
+  }
+
+  #lost(reason: string): void {
+    if (this.#state === 'closed') return
+    this.#lostReason = reason
+    this.move('closed')
+    const queue = this.#queue
+    this.#queue = []
+    for (const { exchange } of queue) exchange.lost(this, reason)
+    this.owner?.backendClosed(this, this.#lostReason)
+  }
+}
+
+/** COM_QUIT as a packet. */
+const QUIT = Buffer.from([1, 0, 0, 0, 1])

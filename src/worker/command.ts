@@ -1,0 +1,166 @@
+import { Answer, Command } from '../../protocol/index.js'
+import type { QueryClass } from '../shared/counters.js'
+import { Effect, Hint, StatementKind, StatementKindName } from '../sql/index.js'
+
+/** What is done with a command, before anything is known of its text. */
+export const Handling = {
+  /** Classified by its text and routed. */
+  text: 0,
+  /** COM_STMT_PREPARE: classified by its text, and remembered. */
+  prepare: 1,
+  /** Names a prepared statement of ours. */
+  statement: 2,
+  /** Routed by the kind that its rule gives. */
+  routed: 3,
+  /** Answered here. */
+  local: 4,
+} as const
+
+export interface CommandRule {
+  readonly handling: number
+  readonly answer: number
+  /** Kind of statement that the command amounts to, where no text tells it. */
+  readonly kind: number
+}
+
+const rule = (handling: number, kind: number, answer: number = Answer.results): CommandRule => ({
+  handling,
+  kind,
+  answer,
+})
+
+const { unknown, use, set, admin, kill, explainWrite } = StatementKind
+
+/** Every command that is served; all others are answered with 1047. */
+export const COMMAND_RULES: ReadonlyMap<number, CommandRule> = new Map([
+  [Command.QUERY, rule(Handling.text, unknown)],
+  [Command.STMT_PREPARE, rule(Handling.prepare, unknown, Answer.prepare)],
+  [Command.STMT_EXECUTE, rule(Handling.statement, unknown)],
+  [Command.STMT_FETCH, rule(Handling.statement, unknown, Answer.rows)],
+  [Command.STMT_RESET, rule(Handling.statement, unknown)],
+  [Command.STMT_SEND_LONG_DATA, rule(Handling.statement, unknown)],
+  [Command.STMT_CLOSE, rule(Handling.statement, unknown)],
+  [Command.INIT_DB, rule(Handling.routed, use)],
+  [Command.SET_OPTION, rule(Handling.routed, set)],
+  [Command.FIELD_LIST, rule(Handling.routed, explainWrite, Answer.fieldList)],
+  [Command.STATISTICS, rule(Handling.routed, admin, Answer.single)],
+  [Command.PROCESS_INFO, rule(Handling.routed, admin)],
+  [Command.PROCESS_KILL, rule(Handling.routed, kill)],
+  [Command.DEBUG, rule(Handling.routed, admin)],
+  [Command.REFRESH, rule(Handling.routed, admin)],
+  [Command.PING, rule(Handling.local, unknown)],
+  [Command.QUIT, rule(Handling.local, unknown)],
+  [Command.RESET_CONNECTION, rule(Handling.local, unknown)],
+])
+
+const CLASS: Partial<Record<keyof typeof StatementKind, QueryClass>> = {
+  read: 'read',
+  do: 'read',
+  show: 'read',
+  diagnostics: 'read',
+  primaryRead: 'read',
+  explainWrite: 'read',
+  begin: 'transaction',
+  beginReadOnly: 'transaction',
+  commit: 'transaction',
+  rollback: 'transaction',
+  savepoint: 'transaction',
+  xa: 'transaction',
+  set: 'session',
+  use: 'session',
+  setTransaction: 'session',
+  empty: 'session',
+  prepare: 'session',
+  deallocate: 'session',
+  admin: 'other',
+  kill: 'other',
+  killQuery: 'other',
+}
+
+/** The class under which each kind of statement is counted; what is not named counts as a write. */
+export const CLASS_OF_KIND: readonly QueryClass[] = StatementKindName.map(
+  (name) => CLASS[name as keyof typeof StatementKind] ?? 'write',
+)
+
+/**
+ * The command that a session is executing. One per session, used again for each: what is needed of the statement after
+ * its bytes have gone is kept here.
+ */
+export class CommandInHand {
+  /** COM_* number. */
+  code = 0
+  answer: number = Answer.results
+  /** The packet with its header: `buffer[start, end)`. */
+  buffer: Buffer = EMPTY
+  start = 0
+  end = 0
+  kind: number = StatementKind.unknown
+  effects = 0
+  hint: number = Hint.none
+  hintHostgroup = -1
+  /** Only a prefix of the command is held; the rest is streamed. */
+  streamed = false
+  /** May be sent again when a connection is lost before the client got a byte. */
+  repeatable = false
+  attempts = 0
+  /** Servers tried in vain, by id. */
+  excluded: Set<string> | null = null
+  /** Monotonic ms when the command was complete. */
+  startedAt = 0
+  /** Why it went where it went. */
+  reason = ''
+
+  /** Takes a packet whose payload (command byte first) is `buffer[payloadStart, end)`. */
+  take(buffer: Buffer, payloadStart: number, end: number, rule: CommandRule, now: number): void {
+    this.code = buffer[payloadStart] ?? 0
+    this.answer = rule.answer
+    this.buffer = buffer
+    this.start = payloadStart - 4
+    this.end = end
+    this.kind = rule.kind
+    this.effects = 0
+    this.hint = Hint.none
+    this.hintHostgroup = -1
+    this.streamed = false
+    this.repeatable = false
+    this.attempts = 0
+    this.excluded = null
+    this.startedAt = now
+    this.reason = ''
+  }
+
+  /** Stands for a read without a text: where it would go is where a session's first connection leads. */
+  asRead(now: number): void {
+    this.take(EMPTY, 4, 0, { handling: Handling.routed, kind: StatementKind.read, answer: Answer.results }, now)
+  }
+
+  /** The packet as it is written to a backend. */
+  packet(): Buffer {
+    return this.start === 0 && this.end === this.buffer.length
+      ? this.buffer
+      : this.buffer.subarray(this.start, this.end)
+  }
+
+  exclude(server: string): void {
+    this.excluded ??= new Set()
+    this.excluded.add(server)
+  }
+
+  /** Lets the bytes go, so that an idle session keeps none. */
+  release(): void {
+    this.buffer = EMPTY
+    this.excluded = null
+  }
+
+  get class(): QueryClass {
+    return CLASS_OF_KIND[this.kind]
+  }
+
+  /** Whether the statement may have changed data, as far as is known. */
+  get mayWrite(): boolean {
+    return this.class === 'write' || this.class === 'transaction' || (this.effects & WRITING_EFFECTS) !== 0
+  }
+}
+
+const WRITING_EFFECTS = Effect.unknownFunction | Effect.sequence | Effect.implicitCommit
+const EMPTY = Buffer.alloc(0)

@@ -1,0 +1,25 @@
+import type { SecureContext } from 'node:tls'
+import type { RsaKeyPair } from '../../protocol/index.js'
+import type { GlobalCounters } from '../shared/counters.js'
+import type { Logger } from '../shared/log.js'
+import type { UserEntry } from '../shared/snapshot.js'
+import type { Classifier, FunctionCatalogue } from '../sql/index.js'
+import type { Pool } from './pool.js'
+import type { TopologyView } from './topology-view.js'
+
+/** What all sessions of a worker share. */
+export interface WorkerContext {
+  readonly log: Logger
+  readonly view: TopologyView
+  readonly pool: Pool
+  readonly classifier: Classifier
+  readonly catalogue: FunctionCatalogue
+  readonly counters: GlobalCounters
+  /** Counts an error of Sluice's own by its code. */
+  countError(code: string): void
+  findUser(name: string): UserEntry | null
+  readonly rsaKeyPair: () => RsaKeyPair | null
+  serverTls(): SecureContext | null
+  /** A client went away or was sent away before it was logged in. */
+  clientAborted(host: string, reason: string): void
+}

@@ -1,0 +1,369 @@
+import { Command, type OkPacket } from '../../protocol/index.js'
+import { monotonicMs } from '../shared/clock.js'
+import { countQuery } from '../shared/counters.js'
+import { ProxyError } from '../shared/errors.js'
+import { Effect, StatementKind } from '../sql/index.js'
+import { acquire } from './acquire.js'
+import type { Backend } from './backend.js'
+import type { BackendLogin } from './backend-connect.js'
+import type { ClientSocket } from './client-socket.js'
+import { CommandInHand } from './command.js'
+import type { WorkerContext } from './context.js'
+import type { BackendHolder } from './pool.js'
+import { Relay, type RelayListener } from './relay.js'
+import { type Decision, newDecision, type RouteInput, route } from './router.js'
+import { SessionBackends } from './session-backends.js'
+import type { SessionFacts } from './session-facts.js'
+import { AnswerNotes, learnFromAnswer, learnFromOk, learnUserVariables } from './session-learn.js'
+import type { SessionState } from './session-state.js'
+import type { SessionText } from './session-text.js'
+import { addressedTo, type PreparedStatement, Statements } from './statements.js'
+import { findOnline } from './topology-view.js'
+
+/** A read that lost its connection, or a server that could not be reached, is tried on another one so many times. */
+const ATTEMPTS_MAX = 4
+
+/** What an execution tells its session. */
+export interface ExecutionListener {
+  /** The command has gone to a server; its answer is awaited. */
+  commandSent(): void
+  /** A command that has no answer has gone to a server. */
+  commandDone(): void
+  /** The client has its whole answer. */
+  answered(): void
+  /** The command could not be executed: answer with this error. The session goes on. */
+  failed(error: ProxyError, sequence: number): void
+  /** Part of an answer was cut in the middle of a packet: nothing more can be said to this client. */
+  broken(reason: string): void
+  infileRequested(backend: Backend): void
+}
+
+/** Takes a session's commands from "complete" to "answered": routing, connection, state, relay, retry. */
+export class Execution implements RelayListener, BackendHolder {
+  readonly command = new CommandInHand()
+  readonly facts: SessionFacts
+  readonly state: SessionState
+  readonly statements = new Statements()
+  readonly backends: SessionBackends
+  /** The prepared statement that the command in hand names, or that it is preparing. */
+  statement: PreparedStatement | null = null
+  /** The connection that the command in hand runs on. */
+  running: Backend | null = null
+
+  readonly #context: WorkerContext
+  readonly #text: SessionText
+  readonly #relay: Relay
+  readonly #listener: ExecutionListener
+  readonly #notes = new AnswerNotes()
+  /** Goes up when the session ends or a command is given up, so that what was awaited for it is dropped. */
+  #turn = 0
+
+  constructor(
+    context: WorkerContext,
+    client: ClientSocket,
+    capabilities: number,
+    login: BackendLogin,
+    facts: SessionFacts,
+    state: SessionState,
+    text: SessionText,
+    listener: ExecutionListener,
+  ) {
+    this.#context = context
+    this.facts = facts
+    this.state = state
+    this.#text = text
+    this.#listener = listener
+    this.#relay = new Relay(client, capabilities, this)
+    this.backends = new SessionBackends(context, login, state, this)
+  }
+
+  /** Executes the command in hand. */
+  start(): void {
+    this.#notes.clear()
+    if (this.facts.lost !== '' && this.#tellLoss()) return
+    const { candidate, backend } = this.#route()
+    const ready = backend ?? (candidate === null ? null : this.backends.get(candidate))
+    if (ready !== null && ready.state === 'idle' && this.#isPrepared(ready)) this.#send(ready)
+    else void this.#findAndSend()
+  }
+
+  /**
+   * Tells the client what went with a connection that was lost between two commands. A ROLLBACK need not be told: what
+   * it asks for has happened.
+   * @returns true when the command in hand has been answered with it
+   */
+  #tellLoss(): boolean {
+    const { lost } = this.facts
+    this.facts.lost = ''
+    if (this.command.kind === StatementKind.rollback) return false
+    this.#listener.failed(new ProxyError('connection-lost', 2013, 'HY000', `sluice: ${lost}`), 1)
+    return true
+  }
+
+  /**
+   * Opens the session's first connection, where a read would go, to see whether the login's schema exists.
+   * @throws ProxyError with the server's refusal
+   */
+  async checkSchema(): Promise<void> {
+    this.command.asRead(monotonicMs())
+    const turn = ++this.#turn
+    await acquire({
+      context: this.#context,
+      backends: this.backends,
+      command: this.command,
+      statement: null,
+      route: () => this.#route(),
+      wanted: () => turn === this.#turn,
+    })
+    this.command.release()
+  }
+
+  /** Gives everything up: the session is over. */
+  end(): void {
+    this.#turn++
+    this.command.release()
+    this.statements.clear()
+    this.backends.releaseAll()
+  }
+
+  /** Forgets all that the session has set up, as COM_RESET_CONNECTION does. */
+  reset(): void {
+    this.statements.clear()
+    this.facts.reset()
+    this.state.reset()
+    this.backends.releaseAll()
+  }
+
+  /** Closes a prepared statement everywhere; this command has no answer. */
+  closeStatement(statement: PreparedStatement): void {
+    this.statements.remove(statement)
+    for (const [backend, serverId] of statement.serverIds) {
+      const packet = Buffer.from([5, 0, 0, 0, Command.STMT_CLOSE, 0, 0, 0, 0])
+      packet.writeUInt32LE(serverId, 5)
+      backend.write(packet)
+    }
+  }
+
+  /**
+   * Sends more of a command that is streamed.
+   * @returns false when the server takes no more for now: wait for `onUploadDrain`
+   */
+  upload(bytes: Buffer): boolean {
+    const backend = this.running ?? this.statement?.longDataOn ?? null
+    return backend === null || backend.state === 'closed' || backend.write(bytes)
+  }
+
+  onUploadDrain(callback: () => void): void {
+    const backend = this.running ?? this.statement?.longDataOn ?? null
+    if (backend === null) process.nextTick(callback)
+    else backend.onDrain(callback)
+  }
+
+  /** Where the command in hand would go, and why. */
+  #route(): Decision {
+    const { command, facts } = this
+    routeInput.kind = command.kind
+    routeInput.effects = command.effects
+    routeInput.hint = command.hint
+    routeInput.hintHostgroup = command.hintHostgroup
+    routeInput.facts = facts
+    routeInput.own = this.backends.size === 0 ? null : this.backends.own(facts.user.defaultHostgroup)
+    routeInput.view = this.#context.view
+    routeInput.excluded = command.excluded
+    routeInput.now = command.startedAt
+    routeInput.random = Math.random()
+    const sticky =
+      this.statement?.longDataOn ?? (command.code === Command.STMT_EXECUTE ? null : (this.statement?.cursorOn ?? null))
+    if (sticky !== null && sticky.state !== 'closed') {
+      decision.backend = sticky
+      decision.candidate = null
+      decision.reason = 'the prepared statement has data there'
+      return decision
+    }
+    route(routeInput, decision)
+    command.reason = decision.reason
+    return decision
+  }
+
+  #isPrepared(backend: Backend): boolean {
+    return this.backends.isCurrent(backend) && (this.statement === null || this.#hasStatement(backend))
+  }
+
+  #hasStatement(backend: Backend): boolean {
+    return this.command.code === Command.STMT_PREPARE || this.statement!.serverIds.has(backend)
+  }
+
+  /** The slow way: connections have to be opened, state brought over, or a server waited for. */
+  async #findAndSend(): Promise<void> {
+    const turn = ++this.#turn
+    try {
+      const backend = await acquire({
+        context: this.#context,
+        backends: this.backends,
+        command: this.command,
+        statement: this.statement,
+        route: () => this.#route(),
+        wanted: () => turn === this.#turn,
+      })
+      if (backend === null || turn !== this.#turn) return
+      this.#send(backend)
+    } catch (error) {
+      if (turn !== this.#turn) return
+      if (!(error instanceof ProxyError)) throw error
+      this.#listener.failed(error, 1)
+    }
+  }
+
+  #send(backend: Backend): void {
+    const { command, statement } = this
+    const packet = this.#packetFor(backend)
+    if (command.code === Command.STMT_SEND_LONG_DATA) {
+      statement!.longDataOn = backend
+      backend.write(packet)
+      this.#listener.commandDone()
+      return
+    }
+    this.running = backend
+    command.attempts++
+    backend.move('busy')
+    this.#relay.begin()
+    backend.begin(this.#relay, command.answer)
+    backend.write(packet)
+    this.#listener.commandSent()
+  }
+
+  #packetFor(backend: Backend): Buffer {
+    const { command, statement } = this
+    const packet = command.packet()
+    if (statement === null || command.code === Command.STMT_PREPARE) return packet
+    return addressedTo(packet, statement, backend, command.code === Command.STMT_EXECUTE)
+  }
+
+  // What the relay tells. ----------------------------------------------------------------------------------------------
+
+  relayedOk(ok: OkPacket, backend: Backend): OkPacket {
+    return learnFromOk(ok, backend, this.state, this.#notes)
+  }
+
+  refused(errno: number, message: string, backend: Backend): boolean {
+    if (!isShuttingDown(errno) || !this.#mayRepeat()) return false
+    backend.destroy(message)
+    return true
+  }
+
+  prepared(packet: Buffer, idAt: number, backend: Backend): void {
+    const statement = this.statement!
+    statement.parameterCount = backend.follower.parameterCount
+    statement.serverIds.set(backend, backend.follower.statementId)
+    packet.writeUInt32LE(statement.id, idAt)
+  }
+
+  infileRequested(backend: Backend): void {
+    this.#listener.infileRequested(backend)
+  }
+
+  answered(backend: Backend): void {
+    const { command, facts } = this
+    const failed = backend.follower.errno !== 0
+    if (backend.state === 'busy') backend.move('idle')
+    learnFromAnswer(command, backend, this.#notes, facts, this.#context.view, this.#candidateOf)
+    if (!failed && (command.effects & Effect.setsUserVariableLiteral) !== 0) this.#learnUserVariables(backend)
+    this.#learnStatement(backend, failed)
+    this.#count(backend, failed)
+    this.running = null
+    this.#listener.answered()
+  }
+
+  #learnUserVariables(backend: Backend): void {
+    const { command } = this
+    const sql = { buffer: command.buffer, start: this.#text.textStart(command), end: command.end }
+    if (command.code === Command.QUERY && command.kind === StatementKind.set) {
+      learnUserVariables(sql, this.#text.options, backend, this.state, this.facts)
+    } else this.facts.userVariablesOnPrimary = true
+  }
+
+  #learnStatement(backend: Backend, failed: boolean): void {
+    const { command, statement } = this
+    if (statement === null) return
+    if (command.code === Command.STMT_PREPARE && failed) this.statements.remove(statement)
+    if (command.code !== Command.STMT_EXECUTE) return
+    statement.longDataOn = null
+    statement.cursorOn = (backend.follower.statusFlags & CURSOR_EXISTS) !== 0 ? backend : null
+  }
+
+  #count(backend: Backend, failed: boolean): void {
+    const { command } = this
+    const latencyUs = Math.round((monotonicMs() - command.startedAt) * 1000)
+    countQuery(backend.accounting!.byClass[command.class], latencyUs, failed)
+  }
+
+  readonly #candidateOf = (backend: Backend) => findOnline(this.#context.view, backend.target.id)
+
+  // What happens to connections. ---------------------------------------------------------------------------------------
+
+  /** The connection of the command in flight was lost before its answer was complete. */
+  answerLost(backend: Backend, reason: string): void {
+    const { command } = this
+    this.running = null
+    if (this.#mayRepeat()) {
+      this.#context.counters.queriesRetried++
+      command.exclude(backend.target.id)
+      this.#context.log.info({ server: backend.target.id, reason }, 'a read is repeated on another server')
+      void this.#findAndSend()
+      return
+    }
+    const cut = this.#relay.started && !backend.follower.atBoundary
+    if (cut) return this.#listener.broken(reason)
+    const error = lostError(command, this.facts, backend, reason)
+    if (this.facts.pinned === backend) this.facts.unpin()
+    if (command.mayWrite) this.facts.wrote(monotonicMs(), '', backend.target.flavor)
+    this.#listener.failed(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)
+  }
+
+  /** A connection is gone, with or without a command in flight. */
+  backendGone(backend: Backend, reason: string): void {
+    this.backends.forget(backend)
+    this.statements.forgetBackend(backend)
+    if (this.facts.pinned === backend) this.facts.loseConnection(backend, reason)
+    if (this.facts.last === backend) this.facts.last = null
+  }
+
+  #mayRepeat(): boolean {
+    const { command, facts } = this
+    return command.repeatable && !this.#relay.started && facts.pinned === null && command.attempts < ATTEMPTS_MAX
+  }
+}
+
+/** Server shutting down, or the connection killed: what was asked has not been done. */
+function isShuttingDown(errno: number): boolean {
+  return errno === 1053 || errno === 3169 || errno === 1927
+}
+
+/** The answer to a statement whose connection was lost: what is known of its outcome. */
+function lostError(command: CommandInHand, facts: SessionFacts, backend: Backend, reason: string): ProxyError {
+  const where = `sluice: the connection to ${backend.target.id} was lost`
+  const ending = facts.inTransaction && command.kind !== StatementKind.commit
+  const outcome = ending
+    ? 'the transaction was not committed'
+    : command.mayWrite
+      ? 'whether the statement took effect is unknown'
+      : 'the statement was not completed'
+  return new ProxyError('connection-lost', 2013, 'HY000', `${where}; ${outcome} (${reason})`)
+}
+
+const CURSOR_EXISTS = 0x0040
+
+const decision: Decision = newDecision()
+/** Used again for each statement: routing allocates nothing. */
+const routeInput: { -readonly [K in keyof RouteInput]: RouteInput[K] } = {
+  kind: 0,
+  effects: 0,
+  hint: 0,
+  hintHostgroup: -1,
+  facts: null as unknown as SessionFacts,
+  own: null,
+  view: null as unknown as WorkerContext['view'],
+  excluded: null,
+  now: 0,
+  random: 0,
+}

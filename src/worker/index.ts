@@ -1,0 +1,82 @@
+import cluster from 'node:cluster'
+import type { FromWorker, ToWorker } from '../shared/ipc.js'
+import { createLogger } from '../shared/log.js'
+import { addressText, Worker } from './worker.js'
+
+const COUNTERS_MS = 1_000
+
+/**
+ * Runs this process as a worker: waits for the first snapshot, listens, and follows what the control plane says. When the
+ * control plane is gone it goes on with what it was told last; SIGTERM then makes it drain.
+ */
+export function runWorker(): void {
+  const number = cluster.worker?.id ?? 1
+  const log = createLogger('worker', { worker: number })
+  let worker: Worker | null = null
+  let reporter: NodeJS.Timeout | null = null
+
+  const send = (message: FromWorker): void => {
+    // An orphan has nobody to tell; a send that fails says the same.
+    if (process.connected) process.send!(message, undefined, undefined, () => {})
+  }
+  const report = (): void => {
+    if (worker !== null) send({ type: 'counters', counters: worker.report() })
+  }
+
+  const start = async (message: Extract<ToWorker, { type: 'snapshot' }>): Promise<void> => {
+    worker = new Worker(number, message.snapshot, log, send)
+    try {
+      await worker.listen()
+    } catch (error) {
+      const address = message.snapshot.listen.map(addressText).join(', ')
+      send({ type: 'listen-failed', address, message: (error as Error).message })
+      process.exitCode = 1
+      process.disconnect()
+      return
+    }
+    send({ type: 'listening', pid: process.pid })
+    send({ type: 'ack', version: message.snapshot.version })
+    reporter = setInterval(report, COUNTERS_MS)
+  }
+
+  let draining = false
+  const drain = async (): Promise<void> => {
+    if (draining) return
+    draining = true
+    await worker?.drain()
+    if (reporter !== null) clearInterval(reporter)
+    report()
+    // Sockets that are only being closed by now must not keep a process alive that is done.
+    setTimeout(() => process.exit(0), 50)
+  }
+
+  process.on('message', (message: ToWorker) => {
+    switch (message.type) {
+      case 'snapshot':
+        if (worker === null) return void start(message)
+        worker.applySnapshot(message.snapshot)
+        return send({ type: 'ack', version: message.snapshot.version })
+      case 'health':
+        return worker?.applyHealth(message.health)
+      case 'get-processlist':
+        return send({ type: 'processlist', request: message.request, rows: worker?.processList() ?? [] })
+      case 'drain':
+        return void drain()
+    }
+  })
+
+  cluster.worker?.on('disconnect', () => {
+    // Node ends a worker whose parent is gone, unless it is marked as leaving of its own accord.
+    if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
+    if (!draining && worker !== null) log.warn('the control plane is gone; serving on with what it said last')
+  })
+  process.on('SIGTERM', () => void drain())
+  // Ctrl-C in a terminal reaches all processes; the control plane decides.
+  process.on('SIGINT', () => {
+    if (!process.connected) void drain()
+  })
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'worker ends by an error in Sluice')
+    process.exit(70)
+  })
+}

@@ -1,0 +1,44 @@
+import { Command, CommandName } from '../../protocol/index.js'
+import { monotonicMs } from '../shared/clock.js'
+import type { ProcessRow } from '../shared/ipc.js'
+import type { Session } from './session.js'
+import { pinNames } from './session-facts.js'
+
+const INFO_LENGTH_MAX = 1_000
+
+/** How a session is shown in the process list. */
+export function processRow(session: Session, worker: number): ProcessRow {
+  const { command, facts, running, state, backends } = session.execution
+  const backend = running ?? facts.pinned
+  return {
+    threadId: worker,
+    sessionId: session.id,
+    user: session.user,
+    db: state.schema,
+    clientHost: session.host,
+    clientPort: session.port,
+    hostgroup: backend?.target.hostgroup ?? -1,
+    localServerHost: backend?.localAddress ?? '',
+    localServerPort: backend?.localPort ?? 0,
+    serverHost: backend?.target.host ?? '',
+    serverPort: backend?.target.port ?? 0,
+    command: session.phase === 'ready' ? 'Sleep' : commandName(command.code),
+    timeMs: Math.round(monotonicMs() - session.since),
+    info: session.phase === 'ready' ? '' : session.commandText(INFO_LENGTH_MAX),
+    statusFlags: facts.statusFlags,
+    extendedInfo: JSON.stringify({
+      phase: session.phase,
+      pins: pinNames(facts.pins),
+      reason: session.phase === 'ready' ? '' : command.reason,
+      awaitsReplicas: facts.lastWriteAt >= 0,
+      connections: [...backends.all].map(({ target, state }) => `${target.id} ${state}`),
+    }),
+  }
+}
+
+/** As MySQL's process list names it. */
+function commandName(code: number): string {
+  if (code === Command.QUERY) return 'Query'
+  const name = CommandName[code] ?? ''
+  return name === '' ? 'Connect' : name
+}

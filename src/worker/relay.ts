@@ -1,0 +1,105 @@
+import { decodeErr, decodeOk, encodeOk, frame, type OkPacket, ResponseEvent } from '../../protocol/index.js'
+import type { Backend } from './backend.js'
+import type { ClientSocket } from './client-socket.js'
+import type { Exchange } from './exchange.js'
+
+/** What a relay tells the session of an answer. */
+export interface RelayListener {
+  /** Session state in an OK packet; returns what of it the client gets to see. */
+  relayedOk(ok: OkPacket, backend: Backend): OkPacket
+  /** An ERR before anything else of the answer was passed on. Returns true to keep it from the client (it will be dealt with). */
+  refused(errno: number, message: string, backend: Backend): boolean
+  /** The OK of COM_STMT_PREPARE, whose statement id may be changed in place. */
+  prepared(packet: Buffer, idAt: number, backend: Backend): void
+  /** The server asks the client for a file. */
+  infileRequested(backend: Backend): void
+  answered(backend: Backend): void
+  /** The connection was lost; `started`: the client has part of the answer. */
+  answerLost(backend: Backend, reason: string): void
+}
+
+/**
+ * Passes the answer to one command on to the client, chunk by chunk. Only edge packets that carry session state are
+ * encoded anew, since the client may not have asked for it.
+ */
+export class Relay implements Exchange {
+  readonly #client: ClientSocket
+  readonly #listener: RelayListener
+  /** The client's negotiated CLIENT_* flags. */
+  readonly #capabilities: number
+  /** Bytes of the answer have gone to the client. */
+  started = false
+  /** The ERR of this answer was kept from the client. */
+  #swallowed = false
+
+  constructor(client: ClientSocket, capabilities: number, listener: RelayListener) {
+    this.#client = client
+    this.#capabilities = capabilities
+    this.#listener = listener
+  }
+
+  /** To be called before each command. */
+  begin(): void {
+    this.started = false
+    this.#swallowed = false
+  }
+
+  received(chunk: Buffer, from: number, event: number, backend: Backend): void {
+    const follower = backend.follower
+    if (follower.carry !== null) this.#write(follower.carry)
+    if (follower.plainEnd > from) {
+      this.started = true
+      this.#client.writeBorrowed(chunk, from, follower.plainEnd, backend)
+    }
+    if (event !== ResponseEvent.more && event !== ResponseEvent.end) this.#edge(event, backend)
+    if (this.#client.congested) this.#waitForClient(backend)
+  }
+
+  finished(backend: Backend): void {
+    if (this.#swallowed) return
+    this.#listener.answered(backend)
+  }
+
+  lost(backend: Backend, reason: string): void {
+    this.#listener.answerLost(backend, reason)
+  }
+
+  #edge(event: number, backend: Backend): void {
+    const { edge, edgeStart, edgeEnd, edgeSequence } = backend.follower
+    switch (event) {
+      case ResponseEvent.sessionState: {
+        const ok = this.#listener.relayedOk(decodeOk(edge.subarray(edgeStart, edgeEnd), backend.capabilities), backend)
+        this.#write(frame(encodeOk(ok, this.#capabilities, edge[edgeStart]), edgeSequence))
+        return
+      }
+      case ResponseEvent.error: {
+        if (!this.started) {
+          const { errno, message } = decodeErr(edge.subarray(edgeStart, edgeEnd))
+          this.#swallowed = this.#listener.refused(errno, message, backend)
+          if (this.#swallowed) return
+        }
+        break
+      }
+      case ResponseEvent.prepared:
+        this.#listener.prepared(edge, edgeStart + 1, backend)
+        break
+      case ResponseEvent.localInfile:
+        this.#listener.infileRequested(backend)
+        break
+      default:
+    }
+    // The edge is preceded by its own header, in the chunk as well as in the follower's memory; both are used again.
+    this.#write(Buffer.from(edge.subarray(edgeStart - 4, edgeEnd)))
+  }
+
+  #write(bytes: Buffer): void {
+    this.started = true
+    this.#client.write(bytes)
+  }
+
+  #waitForClient(backend: Backend): void {
+    if (backend.state === 'closed') return
+    backend.pause()
+    this.#client.onDrain(() => backend.resume())
+  }
+}

@@ -1,0 +1,33 @@
+import { ProxyError } from '../shared/errors.js'
+import { errPacket, okPacket } from './answers.js'
+import type { Session } from './session.js'
+
+/**
+ * Ends the login: a session within its user's limit, whose schema a server has (only a server can tell), gets its OK;
+ * any other gets the error that the server would have sent.
+ * @param exceeded the user's limit when it has been reached, else null
+ */
+export function admit(session: Session, sequence: number, exceeded: number | null): void {
+  if (exceeded !== null) {
+    const message = `User '${session.user}' has exceeded the 'max_user_connections' resource (current value: ${exceeded})`
+    return refuse(session, sequence, new ProxyError('user-connections', 1226, '42000', message))
+  }
+  if (session.execution.state.schema === '') return welcome(session, sequence)
+  session.execution.checkSchema().then(
+    () => welcome(session, sequence),
+    (error: unknown) => refuse(session, sequence, error),
+  )
+}
+
+function welcome(session: Session, sequence: number): void {
+  session.greet(okPacket(sequence, session.execution.facts.statusFlags, session.capabilities))
+}
+
+function refuse(session: Session, sequence: number, error: unknown): void {
+  const known =
+    error instanceof ProxyError
+      ? error
+      : new ProxyError('internal', 1105, 'HY000', 'sluice: internal error; see its log')
+  session.greet(errPacket(sequence, known, session.capabilities))
+  session.close(known.message)
+}

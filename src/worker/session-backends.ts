@@ -1,0 +1,112 @@
+import { Answer, Command, type ErrPacket, encodeCommand, encodeQuery } from '../../protocol/index.js'
+import { monotonicMs } from '../shared/clock.js'
+import type { ServerId } from '../shared/snapshot.js'
+import type { Backend } from './backend.js'
+import type { BackendLogin } from './backend-connect.js'
+import type { WorkerContext } from './context.js'
+import type { BackendHolder } from './pool.js'
+import { type SessionState, variableDifference } from './session-state.js'
+import { runSetup } from './setup-exchange.js'
+import type { Candidate } from './topology-view.js'
+
+/** A server would not take over the session's state; another one may. */
+export class SyncError extends Error {
+  readonly err: ErrPacket
+
+  constructor(server: ServerId, err: ErrPacket) {
+    super(`${server} refused the session's state: ${err.message}`)
+    this.name = 'SyncError'
+    this.err = err
+  }
+}
+
+/** The connections that a session has, one per server at most, and how they get the session's state. */
+export class SessionBackends {
+  readonly #context: WorkerContext
+  readonly #login: BackendLogin
+  readonly #holder: BackendHolder
+  readonly #state: SessionState
+  readonly #byServer = new Map<ServerId, Backend>()
+
+  constructor(context: WorkerContext, login: BackendLogin, state: SessionState, holder: BackendHolder) {
+    this.#context = context
+    this.#login = login
+    this.#state = state
+    this.#holder = holder
+  }
+
+  get all(): Iterable<Backend> {
+    return this.#byServer.values()
+  }
+
+  get size(): number {
+    return this.#byServer.size
+  }
+
+  /** The session's connection to a server, or null. Follows the server into the hostgroup it is in now. */
+  get(candidate: Candidate): Backend | null {
+    const backend = this.#byServer.get(candidate.entry.id)
+    if (backend === undefined) return null
+    if (backend.target !== candidate.target) {
+      if (backend.target.hostgroup !== candidate.target.hostgroup) this.#context.pool.retarget(backend, candidate)
+      else backend.target = candidate.target
+    }
+    return backend
+  }
+
+  /** A connection for statements that concern the session only: the writer's, else any. */
+  own(writerHostgroup: number): Backend | null {
+    let any: Backend | null = null
+    for (const backend of this.#byServer.values()) {
+      if (backend.target.hostgroup === writerHostgroup) return backend
+      any = backend
+    }
+    return any
+  }
+
+  /** Opens a connection to a server; the schema and collation of the session are set with the login. */
+  async open(candidate: Candidate, timeoutMs: number): Promise<Backend> {
+    const login = { ...this.#login, database: this.#state.schema }
+    const backend = await this.#context.pool.open(candidate, login, this.#holder, timeoutMs, monotonicMs())
+    this.#byServer.set(candidate.entry.id, backend)
+    return backend
+  }
+
+  /** Whether a connection has all of the session's state. */
+  isCurrent(backend: Backend): boolean {
+    return backend.applied.version === this.#state.version
+  }
+
+  /** Sends the difference between what the connection has and what the session wants. */
+  async sync(backend: Backend): Promise<void> {
+    const { applied } = backend
+    const wanted = this.#state
+    backend.move('syncing')
+    if (wanted.schema !== applied.schema && wanted.schema !== '') {
+      await this.#apply(backend, encodeCommand(Command.INIT_DB, Buffer.from(wanted.schema)))
+    }
+    const difference = variableDifference(wanted, applied)
+    if (difference !== null) await this.#apply(backend, encodeQuery(difference, backend.capabilities))
+    applied.take(wanted)
+    backend.move('idle')
+  }
+
+  async #apply(backend: Backend, packet: Buffer): Promise<void> {
+    const { error } = await runSetup(backend, packet, Answer.results)
+    if (error === null) return
+    backend.move('idle')
+    throw new SyncError(backend.target.id, error)
+  }
+
+  /** Notes that a connection is gone. */
+  forget(backend: Backend): void {
+    if (this.#byServer.get(backend.target.id) === backend) this.#byServer.delete(backend.target.id)
+  }
+
+  /** Lets all connections go. */
+  releaseAll(): void {
+    const backends = [...this.#byServer.values()]
+    this.#byServer.clear()
+    for (const backend of backends) this.#context.pool.release(backend)
+  }
+}

@@ -1,0 +1,124 @@
+import { addGtids, type GtidSet, parseGtidSet } from '../shared/gtid.js'
+import type { Flavor, ServerId, UserEntry } from '../shared/snapshot.js'
+import type { Backend } from './backend.js'
+
+/** Why a session keeps to one connection; a bit mask, since several can hold at once. */
+export const Pin = {
+  transaction: 1,
+  temporaryTable: 2,
+  lockTables: 4,
+  advisoryLock: 8,
+  /** A LOCAL INFILE, cursor or upload is under way. */
+  exchange: 16,
+} as const
+
+export const PIN_NAMES: readonly [number, string][] = [
+  [Pin.transaction, 'transaction'],
+  [Pin.temporaryTable, 'temporary table'],
+  [Pin.lockTables, 'LOCK TABLES'],
+  [Pin.advisoryLock, 'GET_LOCK'],
+  [Pin.exchange, 'exchange under way'],
+]
+
+/** Pins that end with the transaction; the others have ends of their own. */
+export function pinNames(pins: number): string[] {
+  return PIN_NAMES.filter(([bit]) => (pins & bit) !== 0).map(([, name]) => name)
+}
+
+/**
+ * What is known of a session and decides where its next statement goes. Facts, not states: each is true or not at a
+ * moment, and several are independent of each other.
+ */
+export class SessionFacts {
+  readonly user: UserEntry
+  /** Status flags of the session as the client saw them last (SERVER_STATUS_*). */
+  statusFlags = 0x0002
+  pins = 0
+  /** The connection that the pins hold, or null without pins. */
+  pinned: Backend | null = null
+  /** The connection that ran the last statement: warnings, ROW_COUNT() and FOUND_ROWS() are there. */
+  last: Backend | null = null
+  /** SET TRANSACTION without a scope was sent: it holds for the next transaction on that connection. */
+  nextTransactionSet = false
+  /** User variables have been set in ways that cannot be repeated elsewhere: statements that read them stay. */
+  userVariablesOnPrimary = false
+
+  /** What was lost with a connection and has not been told to the client yet; empty: nothing. */
+  lost = ''
+
+  /** Monotonic time in ms of the last write that replicas have to cover before they may be read; -1: none. */
+  lastWriteAt = -1
+  /** GTIDs of the writes that not every replica is known to have; null when not all of them are known. */
+  writtenGtids: GtidSet | null = null
+  /** Servers known to have what this session wrote. Emptied by each write. */
+  readonly caughtUp = new Set<ServerId>()
+
+  constructor(user: UserEntry) {
+    this.user = user
+  }
+
+  get inTransaction(): boolean {
+    return (this.statusFlags & STATUS_IN_TRANS) !== 0
+  }
+
+  get autocommit(): boolean {
+    return (this.statusFlags & STATUS_AUTOCOMMIT) !== 0
+  }
+
+  addPin(pin: number, backend: Backend): void {
+    this.pins |= pin
+    this.pinned = backend
+  }
+
+  removePin(pin: number): void {
+    this.pins &= ~pin
+    if (this.pins === 0) this.pinned = null
+  }
+
+  /** The pinned connection is gone between two commands: the next command has to be told what went with it. */
+  loseConnection(backend: Backend, reason: string): void {
+    this.lost = `${pinNames(this.pins).join(', ')} on ${backend.target.id} lost: ${reason}`
+    this.unpin()
+  }
+
+  /** All that held the session to a connection is over. */
+  unpin(): void {
+    this.pins = 0
+    this.pinned = null
+    this.statusFlags &= ~(STATUS_IN_TRANS | STATUS_IN_TRANS_READONLY)
+    this.nextTransactionSet = false
+    this.userVariablesOnPrimary = false
+  }
+
+  /** As after a login; what was written stays known, since the client may read it next. */
+  reset(): void {
+    this.unpin()
+    this.statusFlags = STATUS_AUTOCOMMIT
+    this.last = null
+    this.lost = ''
+  }
+
+  /**
+   * Notes a write: from `now` on, replicas have to prove that they have it.
+   * @param gtids the GTIDs that the server gave for it; empty when it gave none
+   */
+  wrote(now: number, gtids: string, flavor: Flavor): void {
+    const first = this.lastWriteAt < 0
+    this.lastWriteAt = now
+    this.caughtUp.clear()
+    if (gtids === '') this.writtenGtids = null
+    else if (first) this.writtenGtids = parseGtidSet(gtids, flavor)
+    else if (this.writtenGtids !== null) addGtids(this.writtenGtids, gtids)
+  }
+
+  /** Forgets the writes: every replica has them. */
+  writesAreEverywhere(): void {
+    this.lastWriteAt = -1
+    this.writtenGtids = null
+    this.caughtUp.clear()
+  }
+}
+
+const STATUS_IN_TRANS = 0x0001
+const STATUS_AUTOCOMMIT = 0x0002
+const STATUS_IN_TRANS_READONLY = 0x2000

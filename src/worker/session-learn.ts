@@ -1,0 +1,151 @@
+import type { OkPacket, SessionStateChange } from '../../protocol/index.js'
+import { monotonicMs } from '../shared/clock.js'
+import { Effect, parseSet, StatementKind } from '../sql/index.js'
+import type { Backend } from './backend.js'
+import type { CommandInHand } from './command.js'
+import { Pin, type SessionFacts } from './session-facts.js'
+import { type SessionState, variableLiteral } from './session-state.js'
+import type { Candidate, TopologyView } from './topology-view.js'
+
+/** What a server tracks unless it is told otherwise (session_track_system_variables): clients get to see these changes. */
+const TRACKED_BY_DEFAULT = new Set([
+  'autocommit',
+  'character_set_client',
+  'character_set_connection',
+  'character_set_results',
+  'time_zone',
+])
+
+const IN_TRANS = 0x0001
+const SESSION_STATE_CHANGED = 0x4000
+/** Flags that describe the session; the others (more results, cursors, index use) describe one answer. */
+const SESSION_FLAGS = 0x0001 | 0x0002 | 0x0200 | 0x2000
+
+/** Statements that can do anything on their connection, so that the server's word on its state decides. */
+const OPAQUE_KINDS: ReadonlySet<number> = new Set([
+  StatementKind.call,
+  StatementKind.multi,
+  StatementKind.unknown,
+  StatementKind.execute,
+])
+
+/** What the answer to one command has said so far about the session. */
+export class AnswerNotes {
+  gtids = ''
+  stateChanged = false
+
+  clear(): void {
+    this.gtids = ''
+    this.stateChanged = false
+  }
+}
+
+/** Takes the session state of an OK packet into the session, and returns the packet as the client is to see it. */
+export function learnFromOk(ok: OkPacket, backend: Backend, state: SessionState, notes: AnswerNotes): OkPacket {
+  const visible = ok.sessionState.filter((change) => learnChange(change, backend, state, notes))
+  backend.applied.version = state.version
+  const statusFlags = visible.length > 0 ? ok.statusFlags : ok.statusFlags & ~SESSION_STATE_CHANGED
+  return { ...ok, sessionState: visible, statusFlags }
+}
+
+/** @returns whether a client that tracks session state would have been told by the server alone. */
+function learnChange(
+  change: SessionStateChange,
+  { applied }: Backend,
+  state: SessionState,
+  notes: AnswerNotes,
+): boolean {
+  switch (change.type) {
+    case 'system_variable':
+      if (change.name === 'last_gtid') notes.gtids = change.value
+      else if (state.setVariable(change.name, change.value)) {
+        applied.variables.set(change.name, variableLiteral(change.name, change.value))
+      }
+      return TRACKED_BY_DEFAULT.has(change.name)
+    case 'schema':
+      state.setSchema(change.name)
+      applied.schema = change.name
+      return true
+    case 'gtids':
+      notes.gtids = change.gtids
+      return false
+    case 'state_change':
+      notes.stateChanged ||= change.changed
+      return false
+    default:
+      return true
+  }
+}
+
+/** Takes what a finished command means for the session into its facts. */
+export function learnFromAnswer(
+  command: CommandInHand,
+  backend: Backend,
+  notes: AnswerNotes,
+  facts: SessionFacts,
+  view: TopologyView,
+  candidateOf: (backend: Backend) => Candidate | null,
+): void {
+  const { follower } = backend
+  const failed = follower.errno !== 0
+  if (follower.hasStatus) learnFlags(follower.statusFlags, command, backend, facts)
+  if (!failed) learnEffects(command, backend, notes, facts)
+  facts.last = backend
+  if (facts.inTransaction || !view.isWriter(backend.target.hostgroup)) return
+  if (notes.gtids !== '') facts.wrote(monotonicMs(), notes.gtids, backend.target.flavor)
+  else if (command.mayWrite && !provenEmpty(command, failed, backend, candidateOf)) {
+    facts.wrote(monotonicMs(), '', backend.target.flavor)
+  }
+}
+
+function learnFlags(flags: number, command: CommandInHand, backend: Backend, facts: SessionFacts): void {
+  facts.statusFlags = flags & SESSION_FLAGS
+  if ((flags & IN_TRANS) !== 0) return facts.addPin(Pin.transaction, backend)
+  facts.removePin(Pin.transaction)
+  facts.nextTransactionSet = command.kind === StatementKind.setTransaction
+}
+
+function learnEffects(command: CommandInHand, backend: Backend, notes: AnswerNotes, facts: SessionFacts): void {
+  const { kind, effects } = command
+  const tables = (effects & Effect.temporaryTable) !== 0 || (notes.stateChanged && OPAQUE_KINDS.has(kind))
+  if (tables) facts.addPin(Pin.temporaryTable, backend)
+  if (kind === StatementKind.lockTables) facts.addPin(Pin.lockTables, backend)
+  if (kind === StatementKind.unlockTables) facts.removePin(Pin.lockTables)
+  if ((effects & Effect.advisoryLock) !== 0) facts.addPin(Pin.advisoryLock, backend)
+  if ((effects & Effect.setsUserVariable) !== 0) facts.userVariablesOnPrimary = true
+}
+
+/** A transaction that ended without a GTID on a server that gives GTIDs has written nothing. */
+function provenEmpty(
+  { kind }: CommandInHand,
+  failed: boolean,
+  backend: Backend,
+  candidateOf: (backend: Backend) => Candidate | null,
+): boolean {
+  if (kind === StatementKind.begin || kind === StatementKind.beginReadOnly || kind === StatementKind.savepoint)
+    return true
+  if (failed || (kind !== StatementKind.commit && kind !== StatementKind.rollback)) return false
+  const candidate = candidateOf(backend)
+  return candidate !== null && candidate.gtidText !== ''
+}
+
+/** Keeps the literal user variables of a SET that the server has accepted, so that other connections get them too. */
+export function learnUserVariables(
+  sql: { readonly buffer: Buffer; readonly start: number; readonly end: number },
+  options: Parameters<typeof parseSet>[3],
+  backend: Backend,
+  state: SessionState,
+  facts: SessionFacts,
+): void {
+  const assignments = parseSet(sql.buffer, sql.start, sql.end, options)
+  if (assignments === null) {
+    facts.userVariablesOnPrimary = true
+    return
+  }
+  for (const { scope, name, valueText, literal } of assignments) {
+    if (scope !== 'user_variable' || !literal) continue
+    state.setUserVariable(name, valueText)
+    backend.applied.userVariables.set(name, valueText)
+  }
+  backend.applied.version = state.version
+}

@@ -1,0 +1,116 @@
+/**
+ * Session state that has to be the same on every connection a session uses: the current schema, system variables and
+ * literal user variables. The session holds what is wanted; each connection holds what it has; `difference` is the
+ * statement that turns the one into the other. What is wanted comes from the server's own session tracking
+ * (`session_track_system_variables=*`), so that values set in any way - expressions, procedures - are right.
+ */
+
+/** Variables that belong to one connection or one statement, or to Sluice itself, and are never carried over. */
+const NOT_CARRIED = new Set([
+  'error_count',
+  'external_user',
+  'gtid_domain_id',
+  'gtid_next',
+  'gtid_seq_no',
+  'identity',
+  'insert_id',
+  'in_transaction',
+  'last_gtid',
+  'last_insert_id',
+  'proxy_user',
+  'pseudo_replica_mode',
+  'pseudo_slave_mode',
+  'pseudo_thread_id',
+  'rand_seed1',
+  'rand_seed2',
+  'server_id',
+  'session_track_gtids',
+  'session_track_system_variables',
+  'skip_replication',
+  'sql_log_bin',
+  'warning_count',
+])
+
+/** Numbers are sent as numbers: a quoted one is refused by numeric variables (1232). */
+const NUMBER = /^-?\d+(\.\d+)?$/
+/** Text variables whose values may look like numbers. */
+const TEXT_VARIABLES = new Set(['time_zone', 'default_collation_for_utf8mb4', 'lc_time_names', 'lc_messages'])
+
+/** The value of a system variable as SQL, from the text that session tracking gave. */
+export function variableLiteral(name: string, value: string): string {
+  if (NUMBER.test(value) && !TEXT_VARIABLES.has(name)) return value
+  if (value === '' && name === 'character_set_results') return 'NULL'
+  // No backslash in any value that a server reports for a variable but in sql paths; doubled quotes work in every sql_mode.
+  return `'${value.replaceAll("'", "''")}'`
+}
+
+/** What a session wants. */
+export class SessionState {
+  schema: string
+  /** Goes up with each change. */
+  version = 0
+  /** System variables by name, as SQL; null until one is set, since most idle sessions never do. */
+  variables: Map<string, string> | null = null
+  /** User variables by lower-case name without the @, as SQL. */
+  userVariables: Map<string, string> | null = null
+
+  constructor(schema: string) {
+    this.schema = schema
+  }
+
+  setVariable(name: string, value: string): boolean {
+    if (NOT_CARRIED.has(name)) return false
+    this.variables ??= new Map()
+    this.variables.set(name, variableLiteral(name, value))
+    this.version++
+    return true
+  }
+
+  setUserVariable(name: string, sql: string): void {
+    this.userVariables ??= new Map()
+    this.userVariables.set(name, sql)
+    this.version++
+  }
+
+  /** Forgets variables; the schema stays, as with COM_RESET_CONNECTION. */
+  reset(): void {
+    this.variables = null
+    this.userVariables = null
+    this.version++
+  }
+
+  setSchema(schema: string): void {
+    if (schema === this.schema) return
+    this.schema = schema
+    this.version++
+  }
+}
+
+/** What a connection has. */
+export class AppliedState {
+  schema = ''
+  /** The `SessionState.version` that this connection has; -1: none yet. */
+  version = -1
+  readonly variables = new Map<string, string>()
+  readonly userVariables = new Map<string, string>()
+
+  /** Takes over all of `wanted`, after its difference has been applied. */
+  take(wanted: SessionState): void {
+    this.schema = wanted.schema
+    if (wanted.variables !== null) for (const [name, sql] of wanted.variables) this.variables.set(name, sql)
+    if (wanted.userVariables !== null) for (const [name, sql] of wanted.userVariables) this.userVariables.set(name, sql)
+    this.version = wanted.version
+  }
+}
+
+/** The SET statement that brings a connection's variables to what is wanted, or null when they are. */
+export function variableDifference(wanted: SessionState, applied: AppliedState): string | null {
+  const assignments: string[] = []
+  for (const [name, sql] of wanted.variables ?? []) {
+    if (applied.variables.get(name) !== sql) assignments.push(`SESSION ${name} = ${sql}`)
+  }
+  for (const [name, sql] of wanted.userVariables ?? []) {
+    if (applied.userVariables.get(name) !== sql) assignments.push(`@\`${name.replaceAll('`', '``')}\` = ${sql}`)
+  }
+  return assignments.length === 0 ? null : `SET ${assignments.join(', ')}`
+}

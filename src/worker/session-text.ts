@@ -1,0 +1,75 @@
+import { Capability, Command, collationById, queryTextOffset } from '../../protocol/index.js'
+import { type ClassifyOptions, StatementKind } from '../sql/index.js'
+import type { CommandInHand } from './command.js'
+import type { WorkerContext } from './context.js'
+import { isRepeatable } from './router.js'
+import type { SessionState } from './session-state.js'
+
+/** Character sets in which the second byte of a character can be that of a backslash. */
+const BACKSLASH_TRAIL = new Set(['big5', 'cp932', 'gb18030', 'gbk', 'sjis'])
+
+/** Reads the text of a session's statements as the server will read it: by its sql_mode, character set and schema. */
+export class SessionText {
+  readonly #context: WorkerContext
+  readonly #state: SessionState
+  readonly #capabilities: number
+  readonly #clientCharset: string
+  readonly #options: ClassifyOptions
+  /** The state's version for which the options were made. */
+  #version = -1
+
+  constructor(context: WorkerContext, state: SessionState, capabilities: number, collation: number) {
+    this.#context = context
+    this.#state = state
+    this.#capabilities = capabilities
+    this.#clientCharset = collationById(collation)?.charset ?? 'utf8mb4'
+    this.#options = {
+      flavor: context.view.flavor,
+      ansiQuotes: false,
+      noBackslashEscapes: false,
+      truncated: false,
+      schema: '',
+      catalogue: context.catalogue,
+      ignoreSpace: (capabilities & Capability.IGNORE_SPACE) !== 0,
+      backslashTrailBytes: false,
+    }
+  }
+
+  /** How the server reads this session's texts now. */
+  get options(): ClassifyOptions {
+    if (this.#version !== this.#state.version) this.#refresh()
+    return this.#options
+  }
+
+  /** Where the SQL text of a command begins in its buffer; -1: it has none, or it is malformed. */
+  textStart({ code, buffer, start, end }: CommandInHand): number {
+    const payload = start + 4
+    return code === Command.QUERY ? queryTextOffset(buffer, payload, end, this.#capabilities) : payload + 1
+  }
+
+  /** Classifies a command's text; the result is written into the command. */
+  understand(command: CommandInHand): void {
+    const options = this.options
+    options.truncated = command.streamed
+    const textStart = this.textStart(command)
+    if (textStart < 0) return
+    const found = this.#context.classifier.classify(command.buffer, textStart, command.end, options)
+    command.kind = found.kind
+    command.effects = found.effects
+    command.hint = found.hint
+    command.hintHostgroup = found.hostgroup
+    command.repeatable = !command.streamed && command.kind !== StatementKind.unknown && isRepeatable(found)
+  }
+
+  #refresh(): void {
+    const variables = this.#state.variables
+    const sqlMode = variables?.get('sql_mode') ?? this.#context.view.snapshot.greeting.sqlMode ?? ''
+    const charset = variables?.get('character_set_client')?.replaceAll("'", '') ?? this.#clientCharset
+    this.#options.ansiQuotes = sqlMode.includes('ANSI_QUOTES')
+    this.#options.noBackslashEscapes = sqlMode.includes('NO_BACKSLASH_ESCAPES')
+    this.#options.ignoreSpace = sqlMode.includes('IGNORE_SPACE') || (this.#capabilities & Capability.IGNORE_SPACE) !== 0
+    this.#options.backslashTrailBytes = BACKSLASH_TRAIL.has(charset)
+    this.#options.schema = this.#state.schema
+    this.#version = this.#state.version
+  }
+}

@@ -1,0 +1,448 @@
+import type { Socket } from 'node:net'
+import { Answer, Capability, Command, Frame, Framer, ProtocolError } from '../../protocol/index.js'
+import { monotonicMs } from '../shared/clock.js'
+import { InvariantError, ProxyError } from '../shared/errors.js'
+import { errPacket, okPacket } from './answers.js'
+import type { Backend } from './backend.js'
+import type { BackendLogin } from './backend-connect.js'
+import { ClientSocket } from './client-socket.js'
+import { COMMAND_RULES, type CommandRule, Handling } from './command.js'
+import type { WorkerContext } from './context.js'
+import { Execution, type ExecutionListener } from './execution.js'
+import { killRunning } from './killer.js'
+import { SessionFacts } from './session-facts.js'
+import type { LoggedIn } from './session-login.js'
+import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
+import { SessionState } from './session-state.js'
+import { SessionText } from './session-text.js'
+import { unknownStatement } from './statements.js'
+
+/** Told when a session is over. */
+export interface SessionOwner {
+  sessionClosed(session: Session): void
+}
+
+/**
+ * One client, from its login to its end: cuts its bytes into commands, hands each to the execution, and answers what
+ * Sluice answers itself.
+ */
+export class Session implements ExecutionListener {
+  readonly id: number
+  readonly host: string
+  readonly port: number
+  readonly execution: Execution
+  /** Monotonic ms of the last change of phase: how long it has been idle, or busy. */
+  since = monotonicMs()
+  /** To be closed at the next quiet moment. */
+  draining = false
+
+  readonly #context: WorkerContext
+  readonly #owner: SessionOwner
+  readonly #client: ClientSocket
+  /** Negotiated with the client: CLIENT_* flags. */
+  readonly capabilities: number
+  readonly #login: BackendLogin
+  readonly #text: SessionText
+  readonly #framer: Framer
+  #phase: SessionPhase = 'ready'
+  #clientPaused = false
+
+  constructor(
+    id: number,
+    host: string,
+    { socket, login, user, rest }: LoggedIn,
+    context: WorkerContext,
+    owner: SessionOwner,
+  ) {
+    this.id = id
+    this.host = host
+    this.port = socket.remotePort ?? 0
+    this.#context = context
+    this.#owner = owner
+    this.#client = new ClientSocket(socket, login.tls)
+    this.capabilities = login.capabilities
+    this.#framer = new Framer(context.view.snapshot.limits.maxBufferedCommand)
+    const { response } = login
+    const state = new SessionState(response.database ?? user.defaultSchema ?? '')
+    this.#login = {
+      username: user.name,
+      password: user.password,
+      database: state.schema,
+      collation: response.collation,
+      capabilities: login.capabilities & TO_BACKENDS,
+      mariadbCapabilities: login.mariadbCapabilities,
+      attributes: response.attributes,
+    }
+    this.#text = new SessionText(context, state, login.capabilities, response.collation)
+    this.execution = new Execution(
+      context,
+      this.#client,
+      login.capabilities,
+      this.#login,
+      new SessionFacts(user),
+      state,
+      this.#text,
+      this,
+    )
+    this.#listen(socket, rest)
+  }
+
+  get phase(): SessionPhase {
+    return this.#phase
+  }
+
+  get user(): string {
+    return this.execution.facts.user.name
+  }
+
+  /** The text of the command in hand, cut to `limit` characters; empty where it has none. */
+  commandText(limit: number): string {
+    const { command } = this.execution
+    if (command.code !== Command.QUERY && command.code !== Command.STMT_PREPARE) return ''
+    const start = this.#text.textStart(command)
+    if (start < 0) return ''
+    return command.buffer.toString('utf8', start, Math.min(command.end, start + 4 * limit)).slice(0, limit)
+  }
+
+  #listen(socket: Socket, rest: Buffer): void {
+    socket.on('data', this.#onData)
+    socket.on('error', this.#onGone)
+    socket.on('close', this.#onGone)
+    if (rest.length > 0) this.#onData(rest)
+  }
+
+  /** Sends a packet before the first command: the OK or ERR that ends the login. */
+  greet(packet: Buffer): void {
+    this.#client.write(packet)
+  }
+
+  // The client's bytes. ------------------------------------------------------------------------------------------------
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#framer.push(chunk)
+    this.#pump()
+  }
+
+  readonly #pump = (): void => {
+    try {
+      this.#advance()
+    } catch (error) {
+      this.#blame(error)
+    }
+  }
+
+  /** Takes commands as long as the session is between commands, and the pieces of a long one. */
+  #advance(): void {
+    for (;;) {
+      switch (this.#phase) {
+        case 'ready':
+          if (!this.#takeCommand()) return
+          break
+        case 'uploading':
+          if (!this.#takePiece()) return
+          break
+        case 'infile':
+          if (!this.#takeInfile()) return
+          break
+        case 'closed':
+          return
+        default:
+          // A client that sends ahead is read from again when its turn comes.
+          if (this.#framer.unread > 0) this.#pauseClient()
+          return
+      }
+    }
+  }
+
+  /** @returns false when there is no whole command. */
+  #takeCommand(): boolean {
+    const found = this.#framer.next()
+    if (found === Frame.more) {
+      this.#resumeClient()
+      return false
+    }
+    const { buffer, start, end, sequence } = this.#framer
+    if (sequence !== 0) throw new ProtocolError('out-of-order', 'Got packets out of order')
+    if (end === start) throw new ProtocolError('malformed', 'Malformed packet: a command of no bytes')
+    const size = found === Frame.large ? this.#framer.announced : end - start
+    if (size > this.#context.view.snapshot.limits.maxAllowedPacket) return this.#tooLarge()
+    this.#command(buffer, start, end, found === Frame.large && !this.#framer.last)
+    return true
+  }
+
+  #command(buffer: Buffer, start: number, end: number, streamed: boolean): void {
+    const rule = COMMAND_RULES.get(buffer[start])
+    this.#context.counters.questions++
+    this.since = monotonicMs()
+    const { command } = this.execution
+    command.take(buffer, start, end, rule ?? UNKNOWN, this.since)
+    command.streamed = streamed
+    this.execution.statement = null
+    if (rule === undefined)
+      return this.#answerError(new ProxyError('unknown-command', 1047, '08S01', 'Unknown command'))
+    switch (rule.handling) {
+      case Handling.text:
+        this.#text.understand(command)
+        return this.#execute()
+      case Handling.prepare:
+        this.#text.understand(command)
+        command.repeatable = false
+        return this.#prepare()
+      case Handling.statement:
+        return this.#statementCommand(buffer, start)
+      case Handling.routed:
+        return this.#execute()
+      default:
+        return this.#local(command.code)
+    }
+  }
+
+  #execute(): void {
+    this.#move('waiting')
+    this.execution.start()
+  }
+
+  #prepare(): void {
+    try {
+      this.execution.statement = this.execution.statements.add(this.execution.command)
+    } catch (error) {
+      if (!(error instanceof ProxyError)) throw error
+      return this.#answerError(error)
+    }
+    this.#execute()
+  }
+
+  /** Commands that name a prepared statement. */
+  #statementCommand(buffer: Buffer, start: number): void {
+    const { command, statements } = this.execution
+    const statement = statements.find(buffer, start)
+    if (statement === null) return this.#unknownStatement(buffer, start)
+    this.execution.statement = statement
+    command.kind = statement.kind
+    command.effects = statement.effects
+    command.hint = statement.hint
+    command.hintHostgroup = statement.hintHostgroup
+    command.repeatable = command.code === Command.STMT_EXECUTE && statement.repeatable && !command.streamed
+    if (command.code === Command.STMT_CLOSE) return this.execution.closeStatement(statement)
+    if (command.code === Command.STMT_RESET && statement.serverIds.size === 0) return this.#answerOk()
+    this.#execute()
+  }
+
+  #unknownStatement(buffer: Buffer, start: number): void {
+    const { code } = this.execution.command
+    if (code === Command.STMT_CLOSE || code === Command.STMT_SEND_LONG_DATA) return
+    const id = buffer.length >= start + 5 ? buffer.readUInt32LE(start + 1) : 0
+    this.#answerError(unknownStatement(id, STATEMENT_COMMANDS[code]))
+  }
+
+  #local(code: number): void {
+    if (code === Command.QUIT) return this.close('quit')
+    if (code === Command.RESET_CONNECTION) this.execution.reset()
+    this.#answerOk()
+  }
+
+  // A command that is streamed. ----------------------------------------------------------------------------------------
+
+  #takePiece(): boolean {
+    if (this.#framer.next() === Frame.more) {
+      this.#resumeClient()
+      return false
+    }
+    const { buffer, start, end, last, announced } = this.#framer
+    if (announced > this.#context.view.snapshot.limits.maxAllowedPacket) return this.#tooLarge()
+    const roomLeft = this.execution.upload(buffer.subarray(start, end))
+    if (last) {
+      this.#move('relaying')
+      if (this.execution.running === null) this.#next()
+      return true
+    }
+    if (!roomLeft) this.#waitForServer()
+    return roomLeft
+  }
+
+  #takeInfile(): boolean {
+    const found = this.#framer.next()
+    if (found === Frame.more) {
+      this.#resumeClient()
+      return false
+    }
+    const { buffer, start, end } = this.#framer
+    const headerIncluded = found === Frame.piece ? start : start - 4
+    const roomLeft = this.execution.upload(buffer.subarray(headerIncluded, end))
+    if (found === Frame.packet && end === start) {
+      this.execution.running!.follower.infileSent()
+      this.#move('relaying')
+      return true
+    }
+    if (!roomLeft) this.#waitForServer()
+    return roomLeft
+  }
+
+  #waitForServer(): void {
+    this.#pauseClient()
+    this.execution.onUploadDrain(() => {
+      this.#resumeClient()
+      this.#pump()
+    })
+  }
+
+  /** The connection cannot go on, since what follows of the packet would be taken for commands: as the server does. */
+  #tooLarge(): false {
+    const { maxAllowedPacket } = this.#context.view.snapshot.limits
+    const message = `Got a packet bigger than 'max_allowed_packet' bytes (sluice: ${maxAllowedPacket})`
+    const error = new ProxyError('packet-too-large', 1153, '08S01', message)
+    this.#context.countError(error.code)
+    this.#client.write(errPacket((this.#framer.sequence + 1) & 0xff, error, this.capabilities))
+    this.close('packet over max_allowed_packet')
+    return false
+  }
+
+  // What the execution tells. ------------------------------------------------------------------------------------------
+
+  commandSent(): void {
+    this.#move(this.execution.command.streamed ? 'uploading' : 'relaying')
+    if (this.#phase === 'uploading') this.#pump()
+  }
+
+  commandDone(): void {
+    if (this.execution.command.streamed) {
+      this.#move('uploading')
+      return this.#pump()
+    }
+    this.#next()
+  }
+
+  answered(): void {
+    // A server that answers before it has the whole command will close the connection; so do we.
+    if (this.#phase === 'uploading' || this.#phase === 'infile')
+      return this.close('the server refused the rest of a command')
+    this.#next()
+  }
+
+  failed(error: ProxyError, sequence: number): void {
+    const uploading = this.#phase === 'uploading' || this.#phase === 'infile' || this.execution.command.streamed
+    this.#context.countError(error.code)
+    this.#client.write(errPacket(sequence, error, this.capabilities))
+    if (uploading) return this.close('a command could not be passed on')
+    this.#next()
+  }
+
+  broken(reason: string): void {
+    this.close(`an answer was cut: ${reason}`)
+  }
+
+  infileRequested(_backend: Backend): void {
+    this.#move('infile')
+  }
+
+  /** A command is over: on to the next, which may have come already. */
+  #next(): void {
+    this.since = monotonicMs()
+    this.execution.command.release()
+    this.execution.statement = null
+    this.#move('ready')
+    if (this.draining && !this.execution.facts.inTransaction) return this.closeForShutdown()
+    if (this.#framer.unread > 0) queueMicrotask(this.#pump)
+    else this.#resumeClient()
+  }
+
+  #answerOk(): void {
+    this.#client.write(okPacket(1, this.execution.facts.statusFlags, this.capabilities))
+    this.since = monotonicMs()
+  }
+
+  #answerError(error: ProxyError): void {
+    this.#context.countError(error.code)
+    this.#client.write(errPacket(1, error, this.capabilities))
+  }
+
+  // The end. -----------------------------------------------------------------------------------------------------------
+
+  readonly #onGone = (): void => this.close('the client closed the connection')
+
+  /** Ends a session that has been idle for too long, in the server's words (ER_CLIENT_INTERACTION_TIMEOUT). */
+  closeForInactivity(): void {
+    const message =
+      'The client was disconnected by the server because of inactivity. See wait_timeout and interactive_timeout for configuring this behavior.'
+    this.#client.write(errPacket(0, { errno: 4031, sqlState: 'HY000', message }, this.capabilities))
+    this.close('idle timeout')
+  }
+
+  closeForShutdown(): void {
+    const message = 'Server shutdown in progress'
+    this.#client.write(errPacket(0, { errno: 1053, sqlState: '08S01', message }, this.capabilities))
+    this.close('shutdown')
+  }
+
+  close(reason: string): void {
+    if (this.#phase === 'closed') return
+    this.#move('closed')
+    const { running } = this.execution
+    if (running !== null) killRunning(running, this.#login, this.#context)
+    this.execution.end()
+    this.#context.log.debug({ session: this.id, reason }, 'session closed')
+    this.#client.end()
+    this.#owner.sessionClosed(this)
+  }
+
+  #blame(error: unknown): void {
+    if (error instanceof ProtocolError) {
+      this.#context.counters.protocolErrors++
+      this.#context.log.warn(
+        { session: this.id, client: this.host, code: error.code },
+        `client broke the protocol: ${error.message}`,
+      )
+      this.#client.write(errPacket((this.#framer.sequence + 1) & 0xff, error, this.capabilities))
+      return this.close(error.code)
+    }
+    this.#context.counters.invariantErrors++
+    const { kind, code } = this.execution.command
+    this.#context.log.error(
+      { session: this.id, phase: this.#phase, command: code, kind, err: error },
+      'a session ends by an error in Sluice',
+    )
+    const known =
+      error instanceof ProxyError
+        ? error
+        : new ProxyError('internal', 1105, 'HY000', 'sluice: internal error; see its log')
+    this.#client.write(errPacket(1, known, this.capabilities))
+    this.close('internal error')
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------------
+
+  #move(to: SessionPhase): void {
+    if (!NEXT_PHASE[this.#phase].includes(to)) throw new InvariantError(`session ${this.id}: ${this.#phase} -> ${to}`)
+    this.#phase = to
+  }
+
+  #pauseClient(): void {
+    if (this.#clientPaused) return
+    this.#clientPaused = true
+    this.#client.socket.pause()
+  }
+
+  #resumeClient(): void {
+    if (!this.#clientPaused) return
+    this.#clientPaused = false
+    this.#client.socket.resume()
+  }
+}
+
+const UNKNOWN: CommandRule = { handling: Handling.local, kind: 0, answer: Answer.results }
+
+/** The commands' names in the server's message 1243. */
+const STATEMENT_COMMANDS: Readonly<Record<number, string>> = {
+  [Command.STMT_EXECUTE]: 'mysqld_stmt_execute',
+  [Command.STMT_FETCH]: 'mysqld_stmt_fetch',
+  [Command.STMT_RESET]: 'mysqld_stmt_reset',
+}
+
+/** What of the client's capabilities is Sluice's business alone; all others are the same towards the servers. */
+const TO_BACKENDS = ~(
+  Capability.SSL |
+  Capability.COMPRESS |
+  Capability.ZSTD_COMPRESSION_ALGORITHM |
+  Capability.CONNECT_WITH_DB |
+  Capability.MULTI_FACTOR_AUTHENTICATION
+)

@@ -1,0 +1,223 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
+import { monotonicMs } from '../shared/clock.js'
+import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
+import type { FromWorker } from '../shared/ipc.js'
+import type { Logger } from '../shared/log.js'
+import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from '../shared/snapshot.js'
+import { Classifier, type FunctionCatalogue } from '../sql/index.js'
+import { errPacket } from './answers.js'
+import type { WorkerContext } from './context.js'
+import { Pool } from './pool.js'
+import { processRow } from './process-row.js'
+import { Session, type SessionOwner } from './session.js'
+import { admit } from './session-admit.js'
+import { clientHost, logIn } from './session-login.js'
+import { TlsContexts } from './tls-context.js'
+import { type Candidate, TopologyView } from './topology-view.js'
+
+/** How often idle sessions are looked through. */
+const SWEEP_MS = 1_000
+/** Connection ids are unique over all workers: the number of the worker is in their lower bits. */
+const WORKERS_MAX = 64
+
+/** One process of the data plane: its listeners, its sessions and what they share. */
+export class Worker implements WorkerContext, SessionOwner {
+  readonly log: Logger
+  readonly number: number
+  readonly view: TopologyView
+  readonly pool: Pool
+  readonly classifier = new Classifier()
+  readonly catalogue: FunctionCatalogue
+  readonly counters = newGlobalCounters()
+  readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
+
+  readonly #send: (message: FromWorker) => void
+  readonly #sessions = new Map<number, Session>()
+  readonly #sessionsOfUser = new Map<string, number>()
+  readonly #proxyErrors: Record<string, number> = {}
+  readonly #tls = new TlsContexts()
+  #users = new Map<string, UserEntry>()
+  #readOnlyFunctions = new Set<string>()
+  #servers: Server[] = []
+  #sweeper: NodeJS.Timeout | null = null
+  /** Connections accepted and not yet ended, logged in or not. */
+  #connections = 0
+  #nextConnection = 1
+  #draining = false
+
+  constructor(number: number, snapshot: Snapshot, log: Logger, send: (message: FromWorker) => void) {
+    this.number = number
+    this.log = log
+    this.#send = send
+    this.view = new TopologyView(snapshot)
+    this.pool = new Pool(
+      (server, reason) => this.#suspect(server, reason),
+      (candidate) => this.#share(candidate.entry.maxConnections),
+    )
+    this.catalogue = { readsAtMost: (schema, name) => this.#readOnlyFunctions.has(`${schema.toLowerCase()}.${name}`) }
+    this.#take(snapshot)
+  }
+
+  /** Binds the listeners of the snapshot. Rejects with the address and the system's message. */
+  async listen(): Promise<void> {
+    for (const address of this.view.snapshot.listen) {
+      const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) =>
+        this.#accept(socket),
+      )
+      this.#servers.push(server)
+      await bind(server, address)
+    }
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS)
+  }
+
+  applySnapshot(snapshot: Snapshot): void {
+    const before = this.view.snapshot
+    this.view.applySnapshot(snapshot)
+    this.#take(snapshot)
+    for (const { id } of before.servers) {
+      const entries = snapshot.servers.filter((entry) => entry.id === id)
+      if (entries.every(({ status }) => status === 'OFFLINE_HARD'))
+        this.pool.closeServer(id, 'the server was taken offline')
+    }
+  }
+
+  applyHealth(health: HealthReport): void {
+    this.view.applyHealth(health)
+    const { servers } = this.view.snapshot
+    for (const { id, alive } of health.servers) {
+      // A server that is known to be dead may hold its connections open for ever: nobody is to wait for it.
+      if (!alive && servers.some((entry) => entry.id === id && entry.status === 'SHUNNED')) {
+        this.pool.closeServer(id, 'the server does not answer')
+      }
+    }
+  }
+
+  /** Stops accepting, and ends each session at its next quiet moment. Resolves when none is left, or the limit is over. */
+  async drain(): Promise<void> {
+    this.#draining = true
+    for (const server of this.#servers) server.close()
+    for (const session of [...this.#sessions.values()]) {
+      session.draining = true
+      if (session.phase === 'ready' && !session.execution.facts.inTransaction) session.closeForShutdown()
+    }
+    const deadline = monotonicMs() + this.view.snapshot.limits.shutdownTimeoutMs
+    while (this.#sessions.size > 0 && monotonicMs() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
+    for (const session of [...this.#sessions.values()]) session.close('shutdown limit')
+    if (this.#sweeper !== null) clearInterval(this.#sweeper)
+  }
+
+  report(): WorkerCounters {
+    const cpu = process.cpuUsage()
+    return {
+      global: { ...this.counters, clientConnectionsConnected: this.#connections },
+      servers: this.pool.report(),
+      proxyErrors: { ...this.#proxyErrors },
+      residentBytes: process.memoryUsage.rss(),
+      cpuUs: cpu.user + cpu.system,
+    }
+  }
+
+  processList() {
+    return [...this.#sessions.values()].map((session) => processRow(session, this.number))
+  }
+
+  // What sessions share. -----------------------------------------------------------------------------------------------
+
+  countError(code: string): void {
+    this.#proxyErrors[code] = (this.#proxyErrors[code] ?? 0) + 1
+  }
+
+  findUser(name: string): UserEntry | null {
+    return this.#users.get(name) ?? null
+  }
+
+  serverTls() {
+    return this.#tls.server(this.view.snapshot.tls)
+  }
+
+  clientAborted(host: string, reason: string): void {
+    this.counters.clientConnectionsAborted++
+    this.log.debug({ client: host, reason }, 'a client left before it was logged in')
+  }
+
+  /** Sessions of a user on this worker. */
+  sessionsOf(user: string): number {
+    return this.#sessionsOfUser.get(user) ?? 0
+  }
+
+  sessionClosed(session: Session): void {
+    this.#sessions.delete(session.id)
+    this.#sessionsOfUser.set(session.user, this.sessionsOf(session.user) - 1)
+  }
+
+  /** This worker's part of a limit that holds over all workers; at least 1. */
+  #share(limit: number): number {
+    return Math.max(1, Math.floor(limit / this.view.snapshot.workers))
+  }
+
+  // Clients come. ------------------------------------------------------------------------------------------------------
+
+  #accept(socket: Socket): void {
+    const { limits } = this.view.snapshot
+    if (this.#draining) return void socket.destroy()
+    if (this.#connections >= this.#share(limits.maxConnections)) return this.#refuse(socket)
+    this.#connections++
+    this.counters.clientConnectionsCreated++
+    socket.once('close', () => this.#connections--)
+    const id = (this.#nextConnection++ * WORKERS_MAX + (this.number % WORKERS_MAX)) >>> 0
+    logIn(socket, id, this, (result) => {
+      const share =
+        result.user.maxConnections === 0 ? Number.POSITIVE_INFINITY : this.#share(result.user.maxConnections)
+      const session = new Session(id, clientHost(socket), result, this, this)
+      this.#sessions.set(id, session)
+      this.#sessionsOfUser.set(session.user, this.sessionsOf(session.user) + 1)
+      session.draining = this.#draining
+      admit(session, result.sequence, this.sessionsOf(session.user) > share ? result.user.maxConnections : null)
+    })
+  }
+
+  #refuse(socket: Socket): void {
+    this.counters.tooManyConnections++
+    this.countError('too-many-connections')
+    socket.on('error', () => {})
+    // Before the handshake nothing has been agreed on, so the error has no SQLSTATE (capabilities 0), as the server's.
+    socket.end(errPacket(0, { errno: 1040, sqlState: '08004', message: 'Too many connections' }, 0))
+    socket.destroySoon()
+  }
+
+  // ---------------------------------------------------------------------------------------------------------------------
+
+  #take(snapshot: Snapshot): void {
+    this.#users = new Map(snapshot.users.map((user) => [user.name, user]))
+    this.#readOnlyFunctions = new Set(snapshot.readOnlyFunctions)
+  }
+
+  #suspect(server: ServerId, reason: string): void {
+    this.#send({ type: 'suspicion', server, reason })
+  }
+
+  #sweep(): void {
+    const { waitTimeoutMs } = this.view.snapshot.limits
+    if (waitTimeoutMs === 0) return
+    const oldest = monotonicMs() - waitTimeoutMs
+    for (const session of this.#sessions.values()) {
+      if (session.phase === 'ready' && session.since < oldest) session.closeForInactivity()
+    }
+  }
+}
+
+/** What an address is called in messages. */
+export function addressText({ host, port, path }: ListenAddress): string {
+  return path ?? `${host?.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function bind(server: Server, address: ListenAddress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(
+      address.path === undefined ? { host: address.host, port: address.port } : { path: address.path },
+      resolve,
+    )
+  })
+}
