@@ -1,0 +1,115 @@
+import { CLASS, C, FOLD } from './characters.js'
+import { Hint } from './kinds.js'
+
+/**
+ * Hints in comments: `/* sluice: primary *\/`, `/* sluice: hostgroup=2 causal=user-42 consistency=session *\/` and
+ * ProxySQL's `/* hostgroup=2 *\/`. Items are separated by blanks, commas or semicolons; the later one wins. Without
+ * the word `sluice:` only a hostgroup in the first place is a hint, so that comments for people stay comments.
+ */
+export interface Hints {
+  hint: number
+  hostgroup: number
+  causalStart: number
+  causalEnd: number
+  consistencyStart: number
+  consistencyEnd: number
+}
+
+const SEMICOLON = 0x3b
+const COMMA = 0x2c
+const COLON = 0x3a
+const EQUALS = 0x3d
+/** As ProxySQL's hostgroups: 0 to 2^31 - 1. */
+const HOSTGROUP_MAX = 0x7fffffff
+
+const PREFIX = Buffer.from('sluice')
+const PRIMARY = Buffer.from('primary')
+const REPLICA = Buffer.from('replica')
+const HOSTGROUP = Buffer.from('hostgroup')
+const CAUSAL = Buffer.from('causal')
+const CONSISTENCY = Buffer.from('consistency')
+
+/** Reads the hints of one comment, whose text without its delimiters is [start, end), into `into`. */
+export function readHints(buffer: Uint8Array, start: number, end: number, into: Hints): void {
+  let at = skipSeparators(buffer, start, end)
+  // Nearly every comment is for people: look at one letter before anything else.
+  const first = FOLD[buffer[at] ?? 0]
+  if (first !== 0x73 && first !== 0x68) return
+  const prefixed = isWord(buffer, at, Math.min(at + PREFIX.length, end), PREFIX)
+  if (prefixed) {
+    at = skipBlanks(buffer, at + PREFIX.length, end)
+    if (buffer[at] !== COLON || at >= end) return
+    at = skipSeparators(buffer, at + 1, end)
+  }
+  while (at < end) {
+    const stop = endOfItem(buffer, at, end)
+    const known = readItem(buffer, at, stop, into, prefixed)
+    if (!prefixed && !known) return
+    if (!prefixed) return
+    at = skipSeparators(buffer, stop, end)
+  }
+}
+
+function readItem(buffer: Uint8Array, start: number, end: number, into: Hints, prefixed: boolean): boolean {
+  let equals = start
+  while (equals < end && buffer[equals] !== EQUALS) equals++
+  if (equals === end) {
+    if (!prefixed) return false
+    if (isWord(buffer, start, end, PRIMARY)) into.hint = Hint.primary
+    else if (isWord(buffer, start, end, REPLICA)) into.hint = Hint.replica
+    return true
+  }
+  if (isWord(buffer, start, equals, HOSTGROUP)) {
+    const hostgroup = readNumber(buffer, equals + 1, end)
+    if (hostgroup >= 0) into.hostgroup = hostgroup
+    return hostgroup >= 0
+  }
+  if (!prefixed || equals + 1 === end) return false
+  if (isWord(buffer, start, equals, CAUSAL)) {
+    into.causalStart = equals + 1
+    into.causalEnd = end
+  } else if (isWord(buffer, start, equals, CONSISTENCY)) {
+    into.consistencyStart = equals + 1
+    into.consistencyEnd = end
+  }
+  return true
+}
+
+/** -1: not a number, or out of range. */
+function readNumber(buffer: Uint8Array, start: number, end: number): number {
+  if (start === end || end - start > 10) return -1
+  let value = 0
+  for (let at = start; at < end; at++) {
+    if (CLASS[buffer[at] as number] !== C.digit) return -1
+    value = value * 10 + (buffer[at] as number) - 0x30
+  }
+  return value <= HOSTGROUP_MAX ? value : -1
+}
+
+function isWord(buffer: Uint8Array, start: number, end: number, word: Uint8Array): boolean {
+  if (end - start !== word.length) return false
+  for (let i = 0; i < word.length; i++) if (FOLD[buffer[start + i] as number] !== word[i]) return false
+  return true
+}
+
+function isSeparator(byte: number): boolean {
+  return CLASS[byte] === C.blank || byte === SEMICOLON || byte === COMMA
+}
+
+function skipSeparators(buffer: Uint8Array, at: number, end: number): number {
+  let i = at
+  while (i < end && isSeparator(buffer[i] as number)) i++
+  return i
+}
+
+function skipBlanks(buffer: Uint8Array, at: number, end: number): number {
+  let i = at
+  while (i < end && CLASS[buffer[i] as number] === C.blank) i++
+  return i
+}
+
+function endOfItem(buffer: Uint8Array, at: number, end: number): number {
+  let i = at
+  while (i < end && !isSeparator(buffer[i] as number)) i++
+  return i
+}

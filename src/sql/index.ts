@@ -1,0 +1,14 @@
+export { Classifier } from './classifier.js'
+export {
+  Effect,
+  explainEffects,
+  Hint,
+  PINNING_EFFECTS,
+  ROUTE_NEED,
+  RouteNeed,
+  StatementKind,
+  StatementKindName,
+  UNCACHEABLE_EFFECTS,
+} from './kinds.js'
+export type { Classified, ClassifyOptions, FunctionCatalogue, LexicalOptions, SetAssignment } from './types.js'
+export { EMPTY_CATALOGUE } from './types.js'

@@ -1,0 +1,50 @@
+import { type Analysis, Stop } from './analysis.js'
+import { Effect, StatementKind } from './kinds.js'
+import { K } from './keywords.js'
+
+/** SHOW of the schema, or of what all servers of a topology share: a replica's answer is as good. */
+const SCHEMA_WORDS: ReadonlySet<number> = new Set([
+  K.columns,
+  K.fields,
+  K.tables,
+  K.table,
+  K.databases,
+  K.schemas,
+  K.create,
+  K.index,
+  K.indexes,
+  K.keys,
+  K.triggers,
+  K.events,
+  K.procedure,
+  K.function,
+  K.package,
+  K.character,
+  K.charset,
+  K.char,
+  K.collation,
+  K.engines,
+  K.storage,
+  K.privileges,
+  K.grants,
+  K.authors,
+  K.contributors,
+  K.parse_tree,
+])
+
+/** What the statement before left on its connection. */
+const DIAGNOSTIC_WORDS: ReadonlySet<number> = new Set([K.warnings, K.errors, K.count, K.profile, K.profiles])
+
+const MODIFIERS: ReadonlySet<number> = new Set([K.full, K.extended, K.global, K.session, K.local])
+
+/** SHOW, whose keyword is the scanner's current token. */
+export function showStatement(analysis: Analysis): number {
+  let word = analysis.nextKeyword()
+  while (MODIFIERS.has(word)) word = analysis.nextKeyword()
+  if (analysis.atEnd()) return analysis.giveUp()
+  analysis.scan(Stop.statement)
+  if (SCHEMA_WORDS.has(word)) return analysis.readKind(StatementKind.read)
+  if (!DIAGNOSTIC_WORDS.has(word)) return analysis.readKind(StatementKind.show)
+  analysis.effects |= Effect.readsDiagnostics
+  return analysis.readKind(StatementKind.diagnostics)
+}
