@@ -1,4 +1,4 @@
-import { type Token, isPunctuation } from './tokens.js'
+import { isPunctuation, type Token } from './tokens.js'
 
 /**
  * Shapes of admin commands, as the manual prints them: `SHOW [FULL] PROCESSLIST`, `SHOW {DATABASES|SCHEMAS} ...`,

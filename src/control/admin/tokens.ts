@@ -46,13 +46,26 @@ const OPERATORS = ['<=>', '->>', '||', '<=', '>=', '<>', '!=', '==', '<<', '>>',
 
 /** Tokens of one statement, closing semicolons taken off. Throws ProxyError (1064) for what cannot be one. */
 export function scan(sql: string): readonly Token[] {
-  if (sql.length > STATEMENT_LENGTH_MAX) throw syntaxError(`expected a statement of at most ${STATEMENT_LENGTH_MAX} characters`)
+  if (sql.length > STATEMENT_LENGTH_MAX)
+    throw syntaxError(`expected a statement of at most ${STATEMENT_LENGTH_MAX} characters`)
   const tokens = new Scanner(sql).all()
   let end = tokens.length
   while (end > 0 && isPunctuation(tokens[end - 1], ';')) end--
   const statement = tokens.slice(0, end)
   if (statement.some((token) => isPunctuation(token, ';'))) throw syntaxError('expected one statement at a time')
+  checkParentheses(statement)
   return statement
+}
+
+/** Queries become sub-queries, which a stray parenthesis must not close. */
+function checkParentheses(tokens: readonly Token[]): void {
+  let open = 0
+  for (const token of tokens) {
+    if (isPunctuation(token, '(')) open++
+    else if (isPunctuation(token, ')') && --open < 0)
+      throw syntaxError('expected no closing parenthesis that nothing opened')
+  }
+  if (open > 0) throw syntaxError('expected a closing parenthesis')
 }
 
 export function isPunctuation(token: Token | undefined, text: string): boolean {

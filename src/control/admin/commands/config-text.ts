@@ -1,0 +1,68 @@
+import { stringify } from 'yaml'
+import { formatListenAddress } from '../../addresses.js'
+import type { Config } from '../../config-schema.js'
+
+const HIDDEN = '********'
+
+/** The configuration in force, as a configuration file would have it; passwords are hidden. */
+export function configText(config: Config): string {
+  const { limits, monitor } = config
+  return stringify({
+    listen: config.listen.map(formatListenAddress),
+    workers: config.workers,
+    ...(config.admin && {
+      admin: { listen: config.admin.listen.map(formatListenAddress), users: hidden(config.admin.users) },
+    }),
+    ...(config.metrics && { metrics: { listen: formatListenAddress(config.metrics.listen) } }),
+    monitor: {
+      user: monitor.user,
+      password: HIDDEN,
+      connect_interval: monitor.connectIntervalMs,
+      connect_timeout: monitor.connectTimeoutMs,
+      ping_interval: monitor.pingIntervalMs,
+      ping_timeout: monitor.pingTimeoutMs,
+      ping_max_failures: monitor.pingMaxFailures,
+      read_only_interval: monitor.readOnlyIntervalMs,
+      read_only_timeout: monitor.readOnlyTimeoutMs,
+      replication_lag_interval: monitor.replicationLagIntervalMs,
+      replication_lag_timeout: monitor.replicationLagTimeoutMs,
+      replication_lag_grace: monitor.replicationLagGraceMs,
+      routines_interval: monitor.routinesIntervalMs,
+    },
+    servers: config.servers.map((server) => ({
+      host: server.port === 0 ? `unix:${server.host}` : server.host,
+      ...(server.port !== 0 && { port: server.port }),
+      hostgroup: server.hostgroup,
+      weight: server.weight,
+      max_connections: server.maxConnections,
+      max_replication_lag: server.maxReplicationLag,
+      status: server.status,
+      use_ssl: server.useSsl,
+      comment: server.comment,
+    })),
+    replication_hostgroups: config.replicationHostgroups.map(({ writer, reader }) => ({ writer, reader })),
+    users: config.users.map((user) => ({
+      name: user.name,
+      password: HIDDEN,
+      default_hostgroup: user.defaultHostgroup,
+      ...(user.defaultSchema !== null && { default_schema: user.defaultSchema }),
+      max_connections: user.maxConnections,
+    })),
+    datadir: config.datadir,
+    ...(config.tls && { tls: { ...config.tls } }),
+    limits: {
+      max_connections: limits.maxConnections,
+      connect_timeout_client: limits.handshakeTimeoutMs,
+      connect_timeout_server: limits.connectTimeoutServerMs,
+      connect_timeout_server_max: limits.connectTimeoutServerMaxMs,
+      wait_timeout: limits.waitTimeoutMs,
+      max_allowed_packet: limits.maxAllowedPacket,
+      max_buffered_command: limits.maxBufferedCommand,
+      shutdown_timeout: limits.shutdownTimeoutMs,
+    },
+  })
+}
+
+function hidden(users: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.keys(users).map((name) => [name, HIDDEN]))
+}

@@ -1,0 +1,57 @@
+import type { Logger } from '../../shared/log.js'
+import type { ControlView } from '../view.js'
+import type { EngineHost } from './engine/host.js'
+import type { RowSet, SqlValue } from './engine/messages.js'
+import { DATABASES, type DatabaseName } from './engine/schema.js'
+
+/** `admin` may do everything the port offers; `stats` reads statistics. */
+export type Role = 'admin' | 'stats'
+
+/** One client of the admin port. */
+export interface AdminSession {
+  readonly user: string
+  readonly role: Role
+  readonly connectionId: number
+  /** What DATABASE() answers and SHOW TABLES lists. Names in statements are looked up in all schemas whatever it is. */
+  database: DatabaseName
+}
+
+/** The schema that an account begins in: the one whose tables it came for. */
+export function databaseOf(role: Role): DatabaseName {
+  return role === 'stats' ? 'stats' : 'main'
+}
+
+/** @param database what the client named when it connected; another name than a schema's is accepted and means nothing */
+export function newSession(user: string, role: Role, connectionId: number, database: string | undefined): AdminSession {
+  const known = DATABASES.find((name) => name === database?.toLowerCase())
+  return { user, role, connectionId, database: known ?? databaseOf(role) }
+}
+
+export type AdminResult = { readonly kind: 'ok'; readonly info: string } | ({ readonly kind: 'rows' } & RowSet)
+
+export const OK: AdminResult = { kind: 'ok', info: '' }
+
+export function rows(columns: readonly string[], cells: readonly (readonly (string | null)[])[]): AdminResult {
+  return { kind: 'rows', columns, rows: cells }
+}
+
+/** What statements work with. */
+export interface AdminServices {
+  readonly view: ControlView
+  readonly engine: EngineHost
+  readonly log: Logger
+}
+
+/** What a command's handler may use. */
+export interface CommandContext extends AdminServices {
+  readonly session: AdminSession
+  /** Runs a SELECT like one of the client's own: tables filled first, rights of the account checked. */
+  query(sql: string, params?: readonly SqlValue[]): Promise<AdminResult>
+}
+
+/** A statement in a dialect of its own, which is asked for the text before anything else looks at it. */
+export interface ExtraCommand {
+  match(sql: string): boolean
+  /** Throws ProxyError for what the client got wrong. */
+  run(sql: string, context: CommandContext): AdminResult | Promise<AdminResult>
+}

@@ -1,0 +1,52 @@
+import type { ServerCounters } from '../../../shared/counters.js'
+import type { ControlView } from '../../view.js'
+
+/** Rows of stats_mysql_global: ProxySQL's names where it has the thing, `Sluice_...` for the rest. */
+export function globalStatus(view: ControlView): [name: string, value: string][] {
+  const { global, servers, proxyErrors } = view.counters()
+  const sum = (read: (server: ServerCounters) => number) => servers.reduce((total, one) => total + read(one), 0)
+  const snapshot = view.snapshot()
+  const status: readonly (readonly [string, number])[] = [
+    ['ProxySQL_Uptime', Math.max(0, Math.floor((Date.now() - view.startedAt) / 1000))],
+    ['Client_Connections_aborted', global.clientConnectionsAborted],
+    ['Client_Connections_connected', global.clientConnectionsConnected],
+    ['Client_Connections_created', global.clientConnectionsCreated],
+    ['Server_Connections_aborted', sum((server) => server.connErr)],
+    ['Server_Connections_connected', sum((server) => server.connUsed + server.connFree)],
+    ['Server_Connections_created', sum((server) => server.connOk)],
+    ['Queries_backends_bytes_sent', sum((server) => server.bytesSent)],
+    ['Queries_backends_bytes_recv', sum((server) => server.bytesReceived)],
+    ['Questions', global.questions],
+    ['Slow_queries', global.slowQueries],
+    ['Access_Denied_Wrong_Password', global.accessDenied],
+    ['Access_Denied_Max_Connections', global.tooManyConnections],
+    ['mysql_killed_backend_queries', global.queriesKilled],
+    ['MySQL_Thread_Workers', snapshot.workers],
+    ['Servers_table_version', snapshot.version],
+    ['Sluice_Invariant_Errors', global.invariantErrors],
+    ['Sluice_Protocol_Errors', global.protocolErrors],
+    ['Sluice_Proxy_Errors', Object.values(proxyErrors).reduce((total, count) => total + count, 0)],
+    ['Sluice_Queries_Retried', global.queriesRetried],
+    ['Sluice_Reads_On_Primary_Causal', global.readsOnPrimaryCausal],
+    ['Sluice_Reads_On_Primary_No_Replica', global.readsOnPrimaryNoReplica],
+    ['Sluice_Workers_Serving', view.workers().filter((worker) => worker.state === 'serving').length],
+  ]
+  return status.map(([name, value]) => [name, String(value)])
+}
+
+/** Rows of stats_memory_metrics, in bytes. */
+export function memoryMetrics(view: ControlView): [name: string, value: string][] {
+  const control = process.memoryUsage()
+  return [
+    ['control_resident_bytes', String(control.rss)],
+    ['control_heap_used_bytes', String(control.heapUsed)],
+    ['workers_resident_bytes', String(view.counters().residentBytes)],
+  ]
+}
+
+/** The answer to COM_STATISTICS, in the words of MySQL's. */
+export function statisticsLine(view: ControlView): string {
+  const { global } = view.counters()
+  const uptime = Math.max(0, Math.floor((Date.now() - view.startedAt) / 1000))
+  return `Uptime: ${uptime}  Threads: ${global.clientConnectionsConnected}  Questions: ${global.questions}  Slow queries: ${global.slowQueries}`
+}

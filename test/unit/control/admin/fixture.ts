@@ -1,0 +1,183 @@
+import type { Config } from '../../../../src/control/config-schema.js'
+import type { ControlView, WorkerView } from '../../../../src/control/view.js'
+import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
+import type { ProcessRow } from '../../../../src/shared/ipc.js'
+import type { HealthReport, ServerEntry, Snapshot, TlsMaterial } from '../../../../src/shared/snapshot.js'
+
+const server = (hostgroup: number, port: number, more: Partial<ServerEntry> = {}): ServerEntry => ({
+  id: `127.0.0.1:${port}`,
+  hostgroup,
+  host: '127.0.0.1',
+  port,
+  status: 'ONLINE',
+  statusReason: '',
+  weight: 1,
+  maxConnections: 1000,
+  maxReplicationLag: 0,
+  useSsl: false,
+  comment: '',
+  ...more,
+})
+
+const LIMITS = {
+  maxConnections: 10_000,
+  connectTimeoutServerMaxMs: 10_000,
+  connectTimeoutServerMs: 1000,
+  handshakeTimeoutMs: 10_000,
+  waitTimeoutMs: 28_800_000,
+  maxAllowedPacket: 67_108_864,
+  maxBufferedCommand: 1_048_576,
+  shutdownTimeoutMs: 20_000,
+}
+
+export const GTID = '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7'
+
+export function processRow(sessionId: number, user: string, info = ''): ProcessRow {
+  return {
+    threadId: 1,
+    sessionId,
+    user,
+    db: 'shop',
+    clientHost: '10.0.0.9',
+    clientPort: 40_000 + sessionId,
+    hostgroup: 1,
+    localServerHost: '127.0.0.1',
+    localServerPort: 50_000,
+    serverHost: '127.0.0.1',
+    serverPort: 3308,
+    command: info === '' ? 'Sleep' : 'Query',
+    timeMs: 12,
+    info,
+    statusFlags: 2,
+    extendedInfo: '{}',
+  }
+}
+
+function counters(): WorkerCounters {
+  const primary = newServerCounters('127.0.0.1:3307', 0)
+  Object.assign(primary, {
+    connUsed: 2,
+    connFree: 1,
+    connOk: 9,
+    connErr: 4,
+    maxConnUsed: 5,
+    bytesSent: 700,
+    bytesReceived: 900,
+  })
+  Object.assign(primary.byClass.write, { queries: 3, errors: 1, sumUs: 6000, maxUs: 4000 })
+  primary.byClass.write.buckets[0] = 1
+  primary.byClass.write.buckets[3] = 2
+  const replica = newServerCounters('127.0.0.1:3308', 1)
+  Object.assign(replica, { connUsed: 1, connOk: 6 })
+  Object.assign(replica.byClass.read, { queries: 11, sumUs: 2200, maxUs: 900 })
+  replica.byClass.read.buckets[1] = 10
+  replica.byClass.read.buckets[11] = 1
+  const departed = newServerCounters('127.0.0.1:3399', 1)
+  departed.connUsed = 1
+  const forgotten = newServerCounters('127.0.0.1:3398', 1)
+  forgotten.connOk = 5
+  return {
+    global: { ...newGlobalCounters(), clientConnectionsConnected: 3, clientConnectionsCreated: 8, questions: 14 },
+    servers: [primary, replica, departed, forgotten],
+    proxyErrors: { 'too-many-connections': 2 },
+    residentBytes: 50_000_000,
+    cpuUs: 1_500_000,
+  }
+}
+
+const HEALTH: HealthReport = {
+  sequence: 4,
+  servers: [
+    { id: '127.0.0.1:3307', alive: true, lagMs: 0, lagReason: '', gtidExecuted: GTID, coversPrimaryAt: -1 },
+    { id: '127.0.0.1:3308', alive: true, lagMs: 250, lagReason: '', gtidExecuted: '', coversPrimaryAt: -1 },
+    { id: '127.0.0.1:3309', alive: false, lagMs: null, lagReason: 'no answer', gtidExecuted: '', coversPrimaryAt: -1 },
+  ],
+}
+
+/** What a test may want to be different from a proxy in front of one primary and two replicas. */
+export interface FixtureOptions {
+  readonly users?: Readonly<Record<string, string>>
+  readonly tls?: TlsMaterial | null
+  readonly listenHost?: string
+  readonly processlist?: () => Promise<readonly ProcessRow[]>
+  readonly ready?: { readonly ready: boolean; readonly reason: string }
+}
+
+export function fixtureView(options: FixtureOptions = {}): ControlView {
+  const servers = [
+    server(0, 3307, { comment: "the primary's own" }),
+    server(1, 3308, { weight: 100, maxReplicationLag: 10 }),
+    server(1, 3309, { status: 'SHUNNED', statusReason: 'no answer' }),
+  ]
+  const users = [
+    { name: 'app', password: 'app', defaultHostgroup: 0, defaultSchema: null, maxConnections: 50 },
+    { name: 'open', password: '', defaultHostgroup: 0, defaultSchema: 'shop', maxConnections: 0 },
+  ]
+  const listen = [{ host: '127.0.0.1', port: 6033 }]
+  const replicationHostgroups = [{ writer: 0, reader: 1 }]
+  const config: Config = {
+    path: '/etc/sluice/sluice.yaml',
+    listen,
+    workers: 2,
+    admin: {
+      listen: [{ host: options.listenHost ?? '127.0.0.1', port: 0 }],
+      users: options.users ?? { admin: 'admin', stats: 'stats', ops: 'Secret-4711' },
+    },
+    metrics: { listen: { host: '127.0.0.1', port: 0 } },
+    monitor: {
+      user: 'monitor',
+      password: 'monitor-secret',
+      connectIntervalMs: 2000,
+      connectTimeoutMs: 800,
+      pingIntervalMs: 500,
+      pingTimeoutMs: 800,
+      pingMaxFailures: 3,
+      readOnlyIntervalMs: 500,
+      readOnlyTimeoutMs: 800,
+      replicationLagIntervalMs: 250,
+      replicationLagTimeoutMs: 800,
+      replicationLagGraceMs: 10_000,
+      routinesIntervalMs: 10_000,
+    },
+    servers: servers.map(({ statusReason: _, ...row }) => ({ ...row, status: 'ONLINE' as const })),
+    replicationHostgroups,
+    users,
+    datadir: '/var/lib/sluice',
+    tls: null,
+    limits: LIMITS,
+    warnings: [],
+  }
+  const snapshot: Snapshot = {
+    version: 7,
+    listen,
+    servers,
+    facts: [{ id: '127.0.0.1:3307', flavor: 'mysql', version: '9.7.0', readOnly: false }],
+    replicationHostgroups,
+    users,
+    greeting: { flavor: 'mysql', serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
+    readOnlyFunctions: [],
+    limits: LIMITS,
+    tls: options.tls ?? null,
+    workers: 2,
+  }
+  const workers: WorkerView[] = [
+    { number: 1, pid: 101, state: 'serving', ackedVersion: 7 },
+    { number: 2, pid: 102, state: 'starting', ackedVersion: 6 },
+  ]
+  const counted = counters()
+  return {
+    snapshot: () => snapshot,
+    health: () => HEALTH,
+    counters: () => counted,
+    workers: () => workers,
+    processlist:
+      options.processlist ??
+      (async () => [processRow(1, 'app', 'SELECT 1'), processRow(2, 'app'), processRow(3, 'open')]),
+    startedAt: Date.now() - 90_000,
+    ready: () => options.ready ?? { ready: true, reason: '' },
+    events: () => [
+      { time: Date.UTC(2026, 0, 2, 3, 4, 5, 678), server: '127.0.0.1:3309', what: 'SHUNNED', why: 'no answer' },
+    ],
+    config,
+  }
+}
