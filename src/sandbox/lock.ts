@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hasCode } from './errors.js'
 import { isAlive, type ProcessRef, processRef } from './proc.js'
@@ -32,6 +33,7 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
       hasWaited = holder !== undefined
       await sleep(POLL_MS, undefined, { signal: options.signal })
     }
+    removeAbandoned(path)
     try {
       return await work()
     } finally {
@@ -39,6 +41,15 @@ export async function withLock<T>(path: string, options: LockOptions, work: () =
     }
   } finally {
     rmSync(own, { force: true })
+  }
+}
+
+/** Files of processes that were killed while they waited for this lock or held it: `NAME.PID.UUID`. */
+function removeAbandoned(path: string): void {
+  const prefix = `${basename(path)}.`
+  for (const name of readdirSync(dirname(path))) {
+    const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN
+    if (pid > 0 && processRef(pid) === undefined) rmSync(join(dirname(path), name), { force: true })
   }
 }
 

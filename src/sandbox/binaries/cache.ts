@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf, SandboxError } from '../errors.js'
 import { withLock } from '../lock.js'
+import { removeFolder } from '../remove.js'
 import type { Engine, Progress, ServerBinaries } from '../types.js'
 import { unpackDebianPackages } from './debian.js'
 import { askVersion } from './installed.js'
@@ -51,7 +52,7 @@ export async function fetchIntoCache(cacheDir: string, engine: Engine, context: 
   return withLock(`${folder}.lock`, { signal, onWait }, async () => {
     const present = await cachedServer(cacheDir, engine, signal)
     if (present.kind === 'usable') return present.server // that other process was quicker
-    removeLeftovers(cacheDir, engine)
+    await removeLeftovers(cacheDir, engine)
     const work = join(cacheDir, 'apt', engine)
     const unpacking = `${folder}.new`
     try {
@@ -75,9 +76,9 @@ function entryFolder(cacheDir: string, engine: Engine): string {
 }
 
 /** A broken entry and what an earlier process left half unpacked. Nobody else works here: we hold the lock. */
-function removeLeftovers(cacheDir: string, engine: Engine): void {
+async function removeLeftovers(cacheDir: string, engine: Engine): Promise<void> {
   const folder = entryFolder(cacheDir, engine)
-  for (const leftover of [folder, `${folder}.new`]) rmSync(leftover, { recursive: true, force: true })
+  for (const leftover of [folder, `${folder}.new`]) await removeFolder(leftover)
 }
 
 /**

@@ -28,6 +28,9 @@ const PACKAGES: Record<Engine, readonly string[]> = {
 const MYSQL_SUITE = 'sid'
 const DOWNLOAD_TIMEOUT_MS = 30 * 60_000
 
+/** Every Debian has it: what it runs is killed when this process is, and does not go on in a folder that is given up. */
+const ENDS_WITH_US = ['setpriv', '--pdeathsig', 'KILL']
+
 interface Context {
   progress?: Progress | undefined
   signal?: AbortSignal | undefined
@@ -35,7 +38,7 @@ interface Context {
 
 /** Why this machine cannot do it, or undefined when it can. */
 export async function debianObstacle(signal?: AbortSignal): Promise<string | undefined> {
-  for (const tool of ['apt-get', 'dpkg-deb']) {
+  for (const tool of ['apt-get', 'dpkg-deb', 'setpriv']) {
     const result = await run([tool, '--version'], { signal }).catch(() => undefined)
     signal?.throwIfAborted()
     if (result?.code !== 0) return `this is no Debian-like system (${tool} is missing)`
@@ -125,7 +128,7 @@ async function runApt(
   failure: string,
   options: { signal?: AbortSignal | undefined; onPercent?: (percent: number) => void },
 ): Promise<void> {
-  const command = ['apt-get', '-c', config, '-o', 'APT::Status-Fd=3', ...args]
+  const command = [...ENDS_WITH_US, 'apt-get', '-c', config, '-o', 'APT::Status-Fd=3', ...args]
   const result = await run(command, {
     signal: options.signal,
     env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
@@ -152,7 +155,7 @@ async function unpackAll(archives: string, target: string, { progress, signal }:
   const waiting = [...packages]
   const unpackOneByOne = async () => {
     for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-      const result = await run(['dpkg-deb', '--extract', join(archives, name), target], { signal })
+      const result = await run([...ENDS_WITH_US, 'dpkg-deb', '--extract', join(archives, name), target], { signal })
       if (result.code !== 0) throw new SandboxError(`${name} cannot be unpacked: ${result.output.trim()}`)
       done++
       const percent = (100 * done) / packages.length

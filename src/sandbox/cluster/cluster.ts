@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs'
 import { SandboxError } from '../errors.js'
 import { processesWithArgument, signalProcess, waitForExit } from '../proc.js'
+import { removeFolder } from '../remove.js'
 import type { Accounts, Cluster, SandboxServer } from '../types.js'
 import { ACCOUNTS } from './accounts.js'
 import { REPLICATION, type ReplicationDialect } from './replication.js'
@@ -122,8 +122,8 @@ export class SandboxCluster implements Cluster, ServerContext {
       signalProcess(process, 'SIGKILL')
       await waitForExit(process, 10_000)
     }
-    rmSync(this.dir, { recursive: true, force: true, maxRetries: 5 })
-    if (this.state.socketDir !== undefined) rmSync(this.state.socketDir, { recursive: true, force: true })
+    await removeFolder(this.dir)
+    if (this.state.socketDir !== undefined) await removeFolder(this.state.socketDir)
     this.release()
   }
 

@@ -39,6 +39,7 @@ describe('a lock', () => {
   it('of a process that has died is taken over', async () => {
     const { pid } = spawnSync(process.execPath, ['--version'])
     writeFileSync(path, JSON.stringify({ pid, startTime: '1' }))
+    writeFileSync(`${path}.${pid}.left-by-it`, '')
     expect(await withLock(path, {}, async () => 'mine')).toBe('mine')
     expect(readdirSync(folder)).toEqual([])
   })
