@@ -146,6 +146,7 @@ export class ControlPlane implements ControlView {
     this.topology = state
     for (const effect of effects) {
       if (effect.kind === 'publish') this.schedulePublish()
+      else if (effect.kind === 'check') this.monitor.suspect(effect.server)
       else logEvent(this.log, effect.level, effect.event)
     }
   }

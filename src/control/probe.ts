@@ -169,7 +169,8 @@ function connectionOptions(target: ProbeTarget, tap: GreetingTap): ConnectionOpt
     host: target.host,
     user: target.user,
     password: target.password,
-    connectTimeout: target.connectTimeoutMs,
+    // The deadline around it covers the login, too; this one would only word the error differently.
+    connectTimeout: 2 * target.connectTimeoutMs,
     multipleStatements: true,
     supportBigNumbers: true,
     connectAttributes: { program_name: 'sluice-monitor' },

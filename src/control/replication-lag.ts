@@ -49,13 +49,13 @@ export function judgeLag(reading: LagReading, memory: LagMemory | null, nowMs: n
     if (!reading.primaryAlive) {
       // Nothing new is missed; what was received is applied or its age is known.
       const lagMs = known ?? memory?.lagMs ?? null
-      if (lagMs !== null) return { lagMs, lagReason: '', memory }
+      if (lagMs !== null) return { lagMs: Math.round(lagMs), lagReason: '', memory }
     }
     const reason = sentence('replication receiver is reconnecting', connecting, connecting.receiverError)
     return estimated(reason, memory, nowMs, graceMs)
   }
   if (known === null) return estimated('the server does not tell its replication lag', memory, nowMs, graceMs)
-  const lagMs = Math.max(known, reading.behindMs)
+  const lagMs = Math.round(Math.max(known, reading.behindMs))
   return { lagMs, lagReason: '', memory: { lagMs, atMs: nowMs } }
 }
 
@@ -71,7 +71,7 @@ function knownLag(reading: LagReading, channels: readonly Channel[]): number | n
 
 function estimated(reason: string, memory: LagMemory | null, nowMs: number, graceMs: number): LagVerdict {
   if (memory === null || nowMs - memory.atMs > graceMs) return unknown(reason, memory)
-  return { lagMs: memory.lagMs + nowMs - memory.atMs, lagReason: '', memory }
+  return { lagMs: Math.round(memory.lagMs + nowMs - memory.atMs), lagReason: '', memory }
 }
 
 function unknown(lagReason: string, memory: LagMemory | null): LagVerdict {

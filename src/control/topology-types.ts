@@ -35,8 +35,12 @@ export interface NodeState {
   readonly failureReason: string
   /** Whether it answered at least once since this process started. */
   readonly seen: boolean
+  /** Monotonic time of the last observation of any kind; -1: none. */
+  readonly observedMs: number
   /** Last known; null: never seen. */
   readonly readOnly: boolean | null
+  /** Monotonic time of the observation with which it became writable; null: it is not known to be. */
+  readonly writableSinceMs: number | null
   /** Whether it was seen with read_only=1 at least once: being writable now is somebody's decision. */
   readonly wasReadOnly: boolean
   /** Whether a replication channel is configured there. */
@@ -76,6 +80,8 @@ export interface TopologyEvent {
 
 export type TopologyEffect =
   | { readonly kind: 'publish' }
+  /** A second server is writable: what is known of the writer is older than that. */
+  | { readonly kind: 'check'; readonly server: ServerId }
   | { readonly kind: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly event: TopologyEvent }
 
 export interface TopologyStep {

@@ -72,17 +72,40 @@ function isConfiguredWriter(rows: readonly ServerConfig[], pair: ReplicationHost
   return rows.some((row) => row.id === id && row.hostgroup === pair.writer)
 }
 
-/** Writable servers that are not the writer of their pair, and why each is refused. */
+/**
+ * Writable servers that are not the writer of their pair, and why each is refused. In a planned switchover the new writer
+ * may be seen before the old one is seen read-only: nobody is refused by what was known before it became writable.
+ */
 export function refusedWriters(state: TopologyState): ReadonlyMap<ServerId, string> {
   const refused = new Map<ServerId, string>()
-  for (const pair of state.rules.replicationHostgroups) {
-    const holder = state.writers.get(pair.writer)
-    for (const id of membersOf(state.rules, pair)) {
-      if (id === holder || state.nodes.get(id)?.readOnly !== false) continue
-      refused.set(id, refusalReason(state, holder, id))
-    }
+  for (const { holder, rival } of rivals(state)) {
+    if (!isDoubted(state, holder, rival)) refused.set(rival, refusalReason(state, holder, rival))
   }
   return refused
+}
+
+/** Writers of which nothing has been seen since another server became writable. */
+export function doubtedWriters(state: TopologyState): ReadonlySet<ServerId> {
+  const doubted = new Set<ServerId>()
+  for (const { holder, rival } of rivals(state)) {
+    if (holder !== undefined && isDoubted(state, holder, rival)) doubted.add(holder)
+  }
+  return doubted
+}
+
+/** Servers that are writable beside the holder of their pair. */
+function rivals(state: TopologyState): { holder: ServerId | undefined; rival: ServerId }[] {
+  return state.rules.replicationHostgroups.flatMap((pair) => {
+    const holder = state.writers.get(pair.writer)
+    return membersOf(state.rules, pair)
+      .filter((id) => id !== holder && state.nodes.get(id)?.readOnly === false)
+      .map((rival) => ({ holder, rival }))
+  })
+}
+
+function isDoubted(state: TopologyState, holder: ServerId | undefined, rival: ServerId): boolean {
+  const held = holder === undefined ? undefined : state.nodes.get(holder)
+  return held !== undefined && held.observedMs <= (state.nodes.get(rival)?.writableSinceMs ?? 0)
 }
 
 function refusalReason(state: TopologyState, holder: ServerId | undefined, id: ServerId): string {

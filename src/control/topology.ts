@@ -10,7 +10,7 @@ import type {
   TopologyState,
   TopologyStep,
 } from './topology-types.js'
-import { electWriters, firstWriters, refusedWriters } from './topology-writer.js'
+import { doubtedWriters, electWriters, firstWriters, refusedWriters } from './topology-writer.js'
 
 const EVENTS_MAX = 1000
 
@@ -18,7 +18,9 @@ const UNKNOWN_NODE: NodeState = {
   failures: 0,
   failureReason: '',
   seen: false,
+  observedMs: -1,
   readOnly: null,
+  writableSinceMs: null,
   wasReadOnly: false,
   replicating: false,
   lagMs: null,
@@ -43,7 +45,7 @@ export function initialTopology(rules: TopologyRules): TopologyState {
 export function observe(state: TopologyState, observation: Observation, now: Instant): TopologyStep {
   const node = state.nodes.get(observation.server)
   if (node === undefined) return { state, effects: [] }
-  const nodes = new Map(state.nodes).set(observation.server, observed(node, observation))
+  const nodes = new Map(state.nodes).set(observation.server, observed(node, observation, now.monotonicMs))
   return settle(state, { ...state, nodes }, now)
 }
 
@@ -61,18 +63,20 @@ export function reconfigure(state: TopologyState, rules: TopologyRules, now: Ins
   return settle(state, { ...state, rules, nodes, writers }, now)
 }
 
-function observed(node: NodeState, observation: Observation): NodeState {
+function observed(node: NodeState, observation: Observation, observedMs: number): NodeState {
   switch (observation.kind) {
     case 'failed':
-      return { ...node, failures: node.failures + 1, failureReason: observation.reason }
+      return { ...node, observedMs, failures: node.failures + 1, failureReason: observation.reason }
     case 'blind':
-      return { ...node, failures: 0, failureReason: '', lagMs: null, lagReason: observation.reason }
+      return { ...node, observedMs, failures: 0, failureReason: '', lagMs: null, lagReason: observation.reason }
     case 'answered':
       return {
         failures: 0,
         failureReason: '',
         seen: true,
+        observedMs,
         readOnly: observation.readOnly,
+        writableSinceMs: observation.readOnly ? null : (node.writableSinceMs ?? observedMs),
         wasReadOnly: node.wasReadOnly || observation.readOnly,
         replicating: observation.replicating,
         lagMs: observation.lagMs,
@@ -90,6 +94,9 @@ function settle(before: TopologyState, changed: TopologyState, now: Instant): To
   const changes = [...refusalChanges(before, refusing), ...entryChanges(before.entries, entries, refusing)]
   const events = changes.map(({ server, what, why }): TopologyEvent => ({ time: now.dateMs, server, what, why }))
   const effects: TopologyEffect[] = changes.map(({ level }, index) => ({ kind: 'log', level, event: events[index] }))
+  for (const server of doubtedWriters(refusing)) {
+    if (!doubtedWriters(before).has(server)) effects.push({ kind: 'check', server })
+  }
   const same = sameEntries(before.entries, entries)
   if (!same) effects.push({ kind: 'publish' })
   return {
