@@ -10,7 +10,7 @@ const COUNTERS_MS = 1_000
  * control plane is gone it goes on with what it was told last; SIGTERM then makes it drain.
  */
 export function runWorker(): void {
-  const number = cluster.worker?.id ?? 1
+  const number = Number(process.env['SLUICE_WORKER_NUMBER'] ?? 1)
   const log = createLogger('worker', { worker: number })
   let worker: Worker | null = null
   let reporter: NodeJS.Timeout | null = null

@@ -14,7 +14,7 @@ import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
 import { clientHost, logIn } from './session-login.js'
 import { TlsContexts } from './tls-context.js'
-import { type Candidate, TopologyView } from './topology-view.js'
+import { TopologyView } from './topology-view.js'
 
 /** How often idle sessions are looked through. */
 const SWEEP_MS = 1_000
