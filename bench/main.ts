@@ -1,13 +1,15 @@
 import { fileURLToPath } from 'node:url'
+import { GeneratorProcesses } from './load/processes.js'
+import { IDLE_CONNECTIONS, isMemorySubject, runMemorySubject } from './memory/run.js'
 import { type Options, readOptions } from './options.js'
 import { toText } from './report/text.js'
 import { writeReport } from './report/write.js'
-import { type Log, runWorkload } from './run.js'
+import { type Log, runSubject } from './run.js'
+import { ownSubject, type Subject, sysbenchSubject } from './subject.js'
 import { startRawForwarder } from './targets/raw.js'
 import { existingServers, MAX_ALLOWED_PACKET, type Servers, startServers } from './targets/servers.js'
 import { startSluice } from './targets/sluice.js'
 import { existingTarget, type Target } from './targets/target.js'
-import { workloadByName } from './workloads/index.js'
 
 /** From dist/bench/main.js. */
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
@@ -18,27 +20,39 @@ const log: Log = (line) => process.stderr.write(`${line}\n`)
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2), RESULTS)
   log(`seed ${options.seed}`)
-  const servers = await openServers(options)
+  const generators = new GeneratorProcesses(options.generators)
   const targets: Target[] = []
+  let servers: Servers | undefined
   try {
+    const throughput = subjectsOf(options, generators)
+    servers = await openServers(options, throughput)
     await openTargets(options, servers, targets)
-    for (const workload of options.workloads) {
-      const report = await runWorkload(workload, options, servers, targets, log)
+    for (const subject of throughput) {
+      const report = await runSubject(subject, options, servers, targets, log)
       process.stdout.write(`\n${toText(report)}`)
       if (options.out !== null) log(`written: ${writeReport(report, options.out, options.label)}`)
     }
+    for (const name of options.workloads.filter(isMemorySubject)) {
+      process.stdout.write(`\n${await runMemorySubject(name, options, servers, targets, log)}`)
+    }
   } finally {
+    await generators.end()
     for (const target of targets) await target.stop()
-    await servers.stop()
+    await servers?.stop()
   }
 }
 
-async function openServers(options: Options): Promise<Servers> {
-  const { server, user, password, engine, replicas } = options
+function subjectsOf(options: Options, generators: GeneratorProcesses): Subject[] {
+  const own = options.workloads.filter((name) => !isMemorySubject(name))
+  const subjects = own.map((name) => ownSubject(name, options, generators))
+  return options.sysbench === undefined ? subjects : [...subjects, sysbenchSubject(options.sysbench, options)]
+}
+
+async function openServers(options: Options, subjects: readonly Subject[]): Promise<Servers> {
+  const { server, user, password, engine, replicas, workloads } = options
   if (server !== undefined) return existingServers(server, { user, password })
-  const connections = Math.max(
-    ...options.workloads.map((name) => options.connections ?? workloadByName(name).defaultConnections),
-  )
+  const idle = workloads.includes('idle') ? (options.connections ?? IDLE_CONNECTIONS) : 0
+  const connections = Math.max(idle, ...subjects.map((subject) => subject.connections))
   return startServers({ engine, replicas, connections, onProgress: log })
 }
 

@@ -20,7 +20,8 @@ export interface Measurement {
   readonly lateness: PackedHistogram
   /** Of the target's process tree; null where it is not measured. */
   readonly proxyCpuMicros: number | null
-  readonly generatorCpuMicros: number
+  /** Of the load generator's processes; null where they are not ours. */
+  readonly generatorCpuMicros: number | null
 }
 
 export type Unit = 'query' | 'MB'
@@ -42,7 +43,7 @@ export interface Summary {
   readonly latencyMs: { readonly p50: number; readonly p95: number; readonly p99: number; readonly max: number }
   /** Microseconds per query or megabyte. */
   readonly proxyCpu: Spread | null
-  readonly generatorCpu: Spread
+  readonly generatorCpu: Spread | null
   /** This target's throughput and CPU time divided by the control's in the same round; null without a control. */
   readonly throughputRatio: Spread | null
   readonly proxyCpuRatio: Spread | null
@@ -68,6 +69,8 @@ export function summarise(
       measurements.find((other) => other.target === control && other.round === round)
     const throughputOf = (one: Measurement) => workDone(one, unit) / one.seconds
     const cpuOf = (one: Measurement) => (one.proxyCpuMicros === null ? null : one.proxyCpuMicros / workDone(one, unit))
+    const generatorCpuOf = (one: Measurement) =>
+      one.generatorCpuMicros === null ? null : one.generatorCpuMicros / workDone(one, unit)
     const merged = mergeHistograms(own.map(({ latency }) => latency))
     const ms = (percent: number) => merged.percentile(percent) / 1000
     return {
@@ -76,7 +79,7 @@ export function summarise(
       operationsPerSecond: spreadOf(own.map(({ operations, seconds }) => operations / seconds)),
       latencyMs: { p50: ms(50), p95: ms(95), p99: ms(99), max: merged.max / 1000 },
       proxyCpu: spreadOrNull(own.map(cpuOf)),
-      generatorCpu: spreadOf(own.map((one) => one.generatorCpuMicros / workDone(one, unit))),
+      generatorCpu: spreadOrNull(own.map(generatorCpuOf)),
       throughputRatio: spreadOrNull(own.map((one) => ratio(throughputOf(one), map(inSameRound(one), throughputOf)))),
       proxyCpuRatio: spreadOrNull(own.map((one) => ratio(cpuOf(one), map(inSameRound(one), cpuOf)))),
       latenessP99Ms: mergeHistograms(own.map(({ lateness }) => lateness)).percentile(99) / 1000,

@@ -1,12 +1,14 @@
 import yargs from 'yargs'
 import type { Engine } from '../src/sandbox/index.js'
 import type { Address } from './load/connection.js'
+import { MEMORY_SUBJECTS } from './memory/run.js'
 import { WORKLOADS } from './workloads/index.js'
 
 export const OWN_TARGETS = ['direct', 'raw', 'sluice'] as const
 export type OwnTarget = (typeof OWN_TARGETS)[number]
 
 export interface Options {
+  /** Names of workloads, `memory` and `idle` among them; empty with `sysbench`. */
   readonly workloads: readonly string[]
   readonly targets: readonly OwnTarget[]
   readonly against: readonly { readonly name: string; readonly address: Address; readonly pids: readonly number[] }[]
@@ -17,6 +19,8 @@ export interface Options {
   readonly seconds: number
   readonly warmupSeconds: number
   readonly rows: number
+  /** Size of the memory workload's result sets. */
+  readonly mebibytes: number
   readonly seed: number
   readonly workers: number
   readonly generators: number
@@ -32,6 +36,8 @@ export interface Options {
   readonly label: string
 }
 
+const POSITIVE = ['rounds', 'seconds', 'rows', 'mebibytes', 'workers', 'generators', 'connections', 'rate'] as const
+
 /** Reads the command line. Prints the help or what is wrong, and ends the process with status 2, where it cannot. */
 export function readOptions(args: readonly string[], defaultOut: string): Options {
   const given = yargs(args)
@@ -39,16 +45,23 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     .usage(
       '$0 [workload..]\n\nMeasures workloads directly, through a raw forwarder and through Sluice, in alternating rounds.',
     )
-    .epilogue(`Workloads:\n${WORKLOADS.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`)
+    .epilogue(`Workloads:\n${workloadLines().join('\n')}`)
     .option('targets', { type: 'string', default: OWN_TARGETS.join(','), describe: 'which of direct, raw, sluice' })
-    .option('against', { type: 'string', array: true, default: [], describe: 'another proxy: name=host:port' })
-    .option('against-pid', { type: 'string', array: true, default: [], describe: 'its process: name=PID' })
+    .option('against', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      default: [],
+      describe: 'another proxy: name=host:port',
+    })
+    .option('against-pid', { type: 'string', array: true, nargs: 1, default: [], describe: 'its process: name=PID' })
     .option('connections', { type: 'number', describe: 'default: what the workload says' })
     .option('rate', { type: 'number', describe: 'operations per second (open loop)' })
     .option('rounds', { type: 'number', default: 5 })
     .option('seconds', { type: 'number', default: 5, describe: 'of each target in each round' })
     .option('warmup', { type: 'number', default: 1, describe: 'seconds before each measurement' })
     .option('rows', { type: 'number', default: 10_000, describe: 'of the data set' })
+    .option('mebibytes', { type: 'number', default: 1024, describe: "size of the memory workload's result sets" })
     .option('seed', { type: 'number', describe: 'default: by the clock; it is printed' })
     .option('workers', { type: 'number', default: 1, describe: "Sluice's worker processes" })
     .option('generators', { type: 'number', default: 1, describe: 'load generator processes' })
@@ -65,7 +78,7 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     .parserConfiguration({ 'boolean-negation': false })
     .strictOptions()
     .check((argv) => {
-      for (const name of ['rounds', 'seconds', 'rows', 'workers', 'generators', 'connections', 'rate'] as const) {
+      for (const name of POSITIVE) {
         const value = argv[name]
         if (value !== undefined && !(value > 0)) throw new Error(`--${name} must be a positive number`)
       }
@@ -74,12 +87,12 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     .exitProcess(true)
     .parseSync()
   const workloads = given._.map(String)
-  const known = new Set(WORKLOADS.map(({ name }) => name))
+  const known = new Set([...WORKLOADS.map(({ name }) => name), ...Object.keys(MEMORY_SUBJECTS)])
   for (const name of workloads) {
     if (!known.has(name)) throw new Error(`unknown workload ${name}; known: ${[...known].join(', ')}`)
   }
   return {
-    workloads: workloads.length > 0 ? workloads : ['point-select'],
+    workloads: workloads.length > 0 || given.sysbench !== undefined ? workloads : ['point-select'],
     targets: parseTargets(given.targets),
     against: parseAgainst(given.against, given['against-pid']),
     connections: given.connections,
@@ -88,6 +101,7 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     seconds: given.seconds,
     warmupSeconds: given.warmup,
     rows: given.rows,
+    mebibytes: given.mebibytes,
     seed: given.seed ?? Date.now() % 1_000_000,
     workers: given.workers,
     generators: given.generators,
@@ -101,6 +115,11 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     out: given['no-write'] ? null : given.out,
     label: given.label,
   }
+}
+
+function workloadLines(): string[] {
+  const memory = Object.entries(MEMORY_SUBJECTS).map(([name, summary]) => ({ name, summary }))
+  return [...WORKLOADS, ...memory].map(({ name, summary }) => `  ${name}: ${summary}`)
 }
 
 /** @throws Error that says what was expected */

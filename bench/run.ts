@@ -1,59 +1,35 @@
 import { loadTables } from './data/load.js'
-import { SCHEMA } from './data/tables.js'
-import { ownDriver } from './drivers/own.js'
-import { GeneratorProcesses } from './load/processes.js'
 import { type Measurement, summarise, workDone } from './measurement.js'
 import type { Options } from './options.js'
 import { number } from './report/format.js'
 import type { Report } from './report/report.js'
 import { runRounds } from './rounds.js'
+import type { Subject } from './subject.js'
 import { describeMachine } from './system/machine.js'
 import type { Servers } from './targets/servers.js'
 import type { Target } from './targets/target.js'
-import { type Workload, workloadByName } from './workloads/index.js'
 
 export type Log = (line: string) => void
 
-/** Measures one workload on all targets. */
-export async function runWorkload(
-  name: string,
+/** Loads the data and measures one subject on all targets. */
+export async function runSubject(
+  subject: Subject,
   options: Options,
   servers: Servers,
   targets: readonly Target[],
   log: Log,
 ): Promise<Report> {
-  const workload = workloadByName(name)
-  log(`loading ${workload.tables.join(', ')} with ${options.rows} rows`)
-  await loadTables(servers.primary, servers.user, workload.tables, options.rows)
+  log(`loading ${subject.tables.join(', ')} with ${options.rows} rows`)
+  await loadTables(servers.primary, servers.user, subject.tables, options.rows)
   await servers.settle()
-  const generators = new GeneratorProcesses(options.generators)
-  try {
-    const connections = options.connections ?? workload.defaultConnections
-    const driver = ownDriver({
-      generators,
-      warmupSeconds: options.warmupSeconds,
-      spec: {
-        workload: name,
-        user: servers.user.user,
-        password: servers.user.password,
-        database: SCHEMA,
-        connections,
-        rate: options.rate,
-        rows: options.rows,
-        seed: options.seed,
-        toleratesErrors: options.toleratesErrors,
-      },
-    })
-    const { rounds, seconds, seed } = options
-    const onRound = (measurement: Measurement) => log(describeRound(measurement, rounds, workload))
-    const measurements = await runRounds({ targets, rounds, seconds, seed, onRound }, driver)
-    return makeReport(workload, options, connections, servers, targets, measurements)
-  } finally {
-    await generators.end()
-  }
+  const { rounds, seconds, seed } = options
+  const onRound = (measurement: Measurement) => log(describeRound(measurement, rounds, subject))
+  const driver = subject.driver(servers.user)
+  const measurements = await runRounds({ targets, rounds, seconds, seed, onRound }, driver)
+  return makeReport(subject, options, servers, targets, measurements)
 }
 
-function describeRound(measurement: Measurement, rounds: number, { unit }: Workload): string {
+function describeRound(measurement: Measurement, rounds: number, { unit }: Subject): string {
   const work = workDone(measurement, unit)
   const parts = [`${number(work / measurement.seconds)} ${unit === 'MB' ? 'MB' : 'queries'}/s`]
   if (measurement.proxyCpuMicros !== null) parts.push(`${number(measurement.proxyCpuMicros / work)} us CPU/${unit}`)
@@ -62,9 +38,8 @@ function describeRound(measurement: Measurement, rounds: number, { unit }: Workl
 }
 
 function makeReport(
-  workload: Workload,
+  { name, summary, operation, unit, connections }: Subject,
   options: Options,
-  connections: number,
   servers: Servers,
   targets: readonly Target[],
   measurements: readonly Measurement[],
@@ -74,15 +49,15 @@ function makeReport(
   const { rate, rounds, seconds, warmupSeconds, seed, rows, workers, generators } = options
   return {
     date: `${new Date().toISOString().slice(0, 19)}Z`,
-    workload: workload.name,
-    summary: workload.summary,
-    operation: workload.operation,
-    unit: workload.unit,
+    workload: name,
+    summary,
+    operation,
+    unit,
     machine: describeMachine(),
     servers: servers.description,
     settings: { connections, rate, rounds, seconds, warmupSeconds, seed, rows, workers, generators },
     control,
-    targets: summarise(measurements, names, workload.unit, control),
+    targets: summarise(measurements, names, unit, control),
     measurements,
   }
 }

@@ -1,23 +1,17 @@
-import { Command, frame } from '../../protocol/index.js'
+import { Command, encodeCommand, encodeQuery } from '../../protocol/index.js'
 
 /** Commands as complete packets, made once before the load begins. */
 
-function commandPacket(command: number, body: Uint8Array): Buffer {
-  const payload = Buffer.allocUnsafe(1 + body.length)
-  payload[0] = command
-  payload.set(body, 1)
-  return frame(payload, 0)
-}
-
-export function queryPacket(sql: string): Buffer {
-  return commandPacket(Command.QUERY, Buffer.from(sql))
+/** COM_QUERY for connections without query attributes, which the generator never asks for. */
+export function queryPacket(sql: string | Buffer): Buffer {
+  return encodeQuery(sql, 0)
 }
 
 export function preparePacket(sql: string): Buffer {
-  return commandPacket(Command.STMT_PREPARE, Buffer.from(sql))
+  return encodeCommand(Command.STMT_PREPARE, Buffer.from(sql))
 }
 
-export const QUIT_PACKET = commandPacket(Command.QUIT, Buffer.alloc(0))
+export const QUIT_PACKET = encodeCommand(Command.QUIT)
 
 const LONG = 0x03
 const NULL_BITMAP_FOR_ONE = 0x00
@@ -30,7 +24,7 @@ const PARAMETER_AT = 18
  * "COM_STMT_EXECUTE"): id (4), cursor flags (1), iteration count (4), null bitmap (1), bound flag (1), type (2), value (4).
  */
 export class ExecutePacket {
-  readonly #packet = commandPacket(
+  readonly #packet = encodeCommand(
     Command.STMT_EXECUTE,
     Buffer.from([0, 0, 0, 0, 0, 1, 0, 0, 0, NULL_BITMAP_FOR_ONE, NEW_PARAMETERS_BOUND, LONG, 0, 0, 0, 0, 0]),
   )

@@ -10,7 +10,7 @@ export function toMarkdown(report: Report, plot: string): string {
   const { machine, settings } = report
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const alignment = headings.map((_, column) => (column === 0 ? '---' : '---:'))
-  const generatorCpu = report.targets.map(({ target, generatorCpu }) => `${target} ${number(generatorCpu.median)}`)
+  const generatorCpu = report.targets.map(({ target, generatorCpu }) => `${target} ${spread(generatorCpu)}`)
   return [
     `# ${report.workload}, ${report.date.slice(0, 10)}`,
     '',

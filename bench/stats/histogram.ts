@@ -36,10 +36,10 @@ export class Histogram {
   }
 
   /** Records a time in microseconds; fractions are cut, negative ones count as 0, more than 35 minutes as 35 minutes. */
-  record(microseconds: number): void {
+  record(microseconds: number, count = 1): void {
     const value = microseconds > LARGEST ? LARGEST : microseconds > 0 ? microseconds | 0 : 0
-    this.#counts[bucketOf(value)]++
-    this.#total++
+    this.#counts[bucketOf(value)] += count
+    this.#total += count
     if (value > this.#max) this.#max = value
   }
 
