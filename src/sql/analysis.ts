@@ -1,6 +1,6 @@
 import { Demand, FUNCTION_EFFECTS } from './function-effects.js'
-import { Effect, StatementKind } from './kinds.js'
 import { K } from './keywords.js'
+import { Effect, StatementKind } from './kinds.js'
 import { Scanner, T } from './scanner.js'
 import { specialVariable } from './system-variables.js'
 import type { Classified, ClassifyOptions } from './types.js'
@@ -383,8 +383,7 @@ export class Analysis {
     this.effects |= Effect.nonDeterministic
     if (this.parts <= 2) {
       const name = textOf(buffer, start, stop).toLowerCase()
-      const schema =
-        this.parts === 2 ? textOf(buffer, this.qualifierStart, this.qualifierEnd) : this.options.schema
+      const schema = this.parts === 2 ? textOf(buffer, this.qualifierStart, this.qualifierEnd) : this.options.schema
       if (this.options.catalogue.readsAtMost(schema, name)) return
     }
     this.effects |= Effect.unknownFunction

@@ -1,7 +1,7 @@
 import type { Analysis } from './analysis.js'
 import { Stop } from './analysis.js'
-import { StatementKind } from './kinds.js'
 import { K } from './keywords.js'
+import { StatementKind } from './kinds.js'
 import { T } from './scanner.js'
 import type { Classified } from './types.js'
 

@@ -1,4 +1,4 @@
-import { CLASS, C, FOLD } from './characters.js'
+import { C, CLASS, FOLD } from './characters.js'
 import { Hint } from './kinds.js'
 
 /**

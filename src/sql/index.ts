@@ -1,4 +1,5 @@
 export { Classifier } from './classifier.js'
+export { type Digest, Digester, digestHex, digestText } from './digest.js'
 export {
   Effect,
   explainEffects,
@@ -10,5 +11,6 @@ export {
   StatementKindName,
   UNCACHEABLE_EFFECTS,
 } from './kinds.js'
+export { parseSet } from './set-statement.js'
 export type { Classified, ClassifyOptions, FunctionCatalogue, LexicalOptions, SetAssignment } from './types.js'
 export { EMPTY_CATALOGUE } from './types.js'

@@ -1,4 +1,4 @@
-import { CLASS, C, FOLD, isWordByte } from './characters.js'
+import { C, CLASS, FOLD, isWordByte } from './characters.js'
 import { type Hints, readHints } from './hints.js'
 import type { LexicalOptions } from './types.js'
 import { VOCABULARY } from './vocabulary.js'
@@ -153,7 +153,9 @@ export class Scanner {
         case C.at:
           return this.variable(at)
         case C.colon:
-          return buffer[at + 1] === EQUALS && at + 1 < end ? this.token(T.assign, at + 2) : this.token(T.operator, at + 1)
+          return buffer[at + 1] === EQUALS && at + 1 < end
+            ? this.token(T.assign, at + 2)
+            : this.token(T.operator, at + 1)
         case C.minus:
           if (!this.startsDashComment(at)) return this.token(T.operator, at + 1)
           at = this.endOfLine(at)
@@ -344,7 +346,8 @@ export class Scanner {
     const { buffer, end } = this
     const marker = from + 2 < end ? buffer[from + 2] : 0
     if (marker === BANG) return this.executable(from + 3)
-    if (marker === UPPER_M && this.mariadb && from + 3 < end && buffer[from + 3] === BANG) return this.executable(from + 4)
+    if (marker === UPPER_M && this.mariadb && from + 3 < end && buffer[from + 3] === BANG)
+      return this.executable(from + 4)
     const close = this.endOfComment(from + 2)
     if (close < 0) return -1
     if (this.hints !== null && marker !== PLUS) readHints(buffer, from + 2, close - 2, this.hints)

@@ -1,7 +1,7 @@
 import { type Analysis, Stop } from './analysis.js'
 import { Demand } from './function-effects.js'
-import { Effect, StatementKind } from './kinds.js'
 import { K } from './keywords.js'
+import { Effect, StatementKind } from './kinds.js'
 import { type Scanner, T } from './scanner.js'
 import { Scope, SetTarget, ValueClass } from './set-target.js'
 import { equalsFolded } from './system-variables.js'

@@ -1,6 +1,6 @@
 import { type Analysis, Stop } from './analysis.js'
-import { Effect, StatementKind } from './kinds.js'
 import { K } from './keywords.js'
+import { Effect, StatementKind } from './kinds.js'
 
 /** SHOW of the schema, or of what all servers of a topology share: a replica's answer is as good. */
 const SCHEMA_WORDS: ReadonlySet<number> = new Set([

@@ -1,13 +1,19 @@
 import { type Analysis, Stop } from './analysis.js'
 import { explainKind } from './explain.js'
-import { Effect, StatementKind } from './kinds.js'
 import { K } from './keywords.js'
+import { Effect, StatementKind } from './kinds.js'
 import { skipDefinition } from './routine-body.js'
 import { T } from './scanner.js'
 import { setKind } from './set-kinds.js'
 import { showStatement } from './show.js'
-import { beginStatement, commitStatement, releaseStatement, rollbackStatement } from './transactions.js'
-import { savepointStatement, startStatement } from './transactions.js'
+import {
+  beginStatement,
+  commitStatement,
+  releaseStatement,
+  rollbackStatement,
+  savepointStatement,
+  startStatement,
+} from './transactions.js'
 import type { Classified } from './types.js'
 
 /**
@@ -245,7 +251,7 @@ function loadStatement(analysis: Analysis): number {
   if (what === K.index) return orders(analysis)
   if (what !== K.data && what !== K.xml) return analysis.giveUp()
   let local = false
-  let word = what
+  let word: number = what
   while (!analysis.atEnd() && word !== K.infile) {
     word = analysis.nextKeyword()
     if (word === K.local) local = true

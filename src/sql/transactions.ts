@@ -1,6 +1,6 @@
 import type { Analysis } from './analysis.js'
-import { Effect, StatementKind } from './kinds.js'
 import { K } from './keywords.js'
+import { Effect, StatementKind } from './kinds.js'
 import { T } from './scanner.js'
 import type { Classified } from './types.js'
 
