@@ -17,6 +17,7 @@ export const REPLICAS_MAX = 8
 
 /** Longest path of a unix socket, without the terminating zero; see unix(7). */
 const SOCKET_PATH_BYTES_MAX = 107
+const SHORT_FOLDER = '/tmp' // every POSIX system has it; TMPDIR may be as long as the sandbox folder
 
 /**
  * Starts one primary and its replicas, with GTID replication running. Takes some seconds once the server is in the cache.
@@ -42,7 +43,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     throw signal?.aborted ? signal.reason : error
   }
   if (options.detached) cluster.release()
-  progress?.({ step: 'ready', message: `${ENGINE_NAMES[engine]} ${binaries.version}: 1 primary, ${replicas} replicas` })
+  progress?.({ step: 'ready', message: `${ENGINE_NAMES[engine]} ${binaries.version} is up` })
   return cluster
 }
 
@@ -83,7 +84,7 @@ async function plan(options: ClusterOptions, binaries: ServerBinaries, replicas:
   const dir = prepareFolder(options.dir)
   const names = ['primary', ...Array.from({ length: replicas }, (_, index) => `replica${index + 1}`)]
   const needsSocketDir = Buffer.byteLength(join(dir, 'replica0.sock')) > SOCKET_PATH_BYTES_MAX
-  const socketDir = needsSocketDir ? mkdtempSync('/tmp/sluice-') : undefined
+  const socketDir = needsSocketDir ? mkdtempSync(join(SHORT_FOLDER, 'sluice-')) : undefined
   const ports = await freePorts(names.length)
   const state: ClusterState = {
     format: 1,
