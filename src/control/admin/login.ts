@@ -133,6 +133,8 @@ export class AdminLogin {
     const plain = this.socket
     this.unlisten()
     const rest = this.framer.takeUnread()
+    // Flowing without a listener would throw away what is put back.
+    plain.pause()
     if (rest.length > 0) plain.unshift(rest)
     const secureContext = this.context.tls() ?? undefined
     this.socket = new TLSSocket(plain, { isServer: true, secureContext })

@@ -1,65 +1,10 @@
-import {
-  LATENCY_BOUNDS_US,
-  type LatencyCounters,
-  newLatencyCounters,
-  QUERY_CLASSES,
-  type ServerCounters,
-} from '../../../shared/counters.js'
+import { LATENCY_BOUNDS_US, type LatencyCounters, newLatencyCounters, QUERY_CLASSES } from '../../../shared/counters.js'
 import type { ControlView } from '../../view.js'
+import { POOL_COLUMNS, readPool, resetPool } from './connection-pool.js'
 import { transactionsIn } from './gtid-count.js'
+import { hostAndPort } from './server-id.js'
 import type { Rows, TableSource } from './source.js'
 import { globalStatus, memoryMetrics } from './status.js'
-
-const POOL_COLUMNS = [
-  'hostgroup',
-  'srv_host',
-  'srv_port',
-  'status',
-  'ConnUsed',
-  'ConnFree',
-  'ConnOK',
-  'ConnERR',
-  'MaxConnUsed',
-  'Queries',
-  'Queries_GTID_sync',
-  'Bytes_data_sent',
-  'Bytes_data_recv',
-  'Latency_us',
-] as const
-
-/**
- * One row per server and hostgroup of the runtime. A server that has left the runtime keeps its row as OFFLINE_HARD while
- * connections to it are open, as ProxySQL shows it.
- */
-function connectionPool(view: ControlView): Rows {
-  const counters = view.counters().servers
-  const servers = view.snapshot().servers
-  const key = (server: string, hostgroup: number) => `${hostgroup} ${server}`
-  const byKey = new Map(counters.map((one) => [key(one.server, one.hostgroup), one]))
-  const rows = servers.map((server) => {
-    const counted = byKey.get(key(server.id, server.hostgroup))
-    byKey.delete(key(server.id, server.hostgroup))
-    return poolRow(server.hostgroup, server.host, server.port, server.status, counted)
-  })
-  const leaving = [...byKey.values()].filter((one) => one.connUsed + one.connFree > 0)
-  const departed = leaving.map((one) => poolRow(one.hostgroup, ...hostAndPort(one.server), 'OFFLINE_HARD', one))
-  return [...rows, ...departed]
-}
-
-function poolRow(hostgroup: number, host: string, port: number, status: string, counted?: ServerCounters) {
-  if (counted === undefined) return [hostgroup, host, port, status, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
-  const { connUsed, connFree, connOk, connErr, maxConnUsed, bytesSent, bytesReceived } = counted
-  const queries = QUERY_CLASSES.reduce((sum, name) => sum + counted.byClass[name].queries, 0)
-  const connections = [connUsed, connFree, connOk, connErr, maxConnUsed]
-  return [hostgroup, host, port, status, ...connections, queries, 0, bytesSent, bytesReceived, 0]
-}
-
-/** The parts of a server id: `host:port`, `[ipv6]:port`, or the path of a unix socket, whose port is 0. */
-function hostAndPort(id: string): [host: string, port: number] {
-  if (id.startsWith('/')) return [id, 0]
-  const colon = id.lastIndexOf(':')
-  return [id.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), Number(id.slice(colon + 1))]
-}
 
 async function processlist(view: ControlView): Promise<Rows> {
   const rows = await view.processlist()
@@ -116,7 +61,8 @@ const COUNTER_COLUMNS = ['100us', '500us', '1ms', '5ms', '10ms', '50ms', '100ms'
 
 /** What the view can tell; the other tables of the schema stay empty until Sluice has what they show. */
 export const STATS_SOURCES: readonly TableSource[] = [
-  { databases: ['stats'], table: 'stats_mysql_connection_pool', columns: POOL_COLUMNS, rows: connectionPool },
+  { databases: ['stats'], table: 'stats_mysql_connection_pool', columns: POOL_COLUMNS, rows: readPool },
+  { databases: ['stats'], table: 'stats_mysql_connection_pool_reset', columns: POOL_COLUMNS, rows: resetPool },
   {
     databases: ['stats'],
     table: 'stats_mysql_processlist',
