@@ -30,21 +30,21 @@ const running = () => processesWithArgument(`--datadir=${folder}/`).length
 const clusterFolders = () =>
   existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('sluice-sandbox')) : []
 
-describe('the process that owns a cluster', () => {
+describe('the process that owns a cluster', { timeout: 120_000 }, () => {
   it.each(['mysql', 'mariadb'] as const)('takes the servers of %s with it when it is killed', async (engine) => {
     const owner = startOwner(engine)
     expect(await nextMessage(owner)).toBe('up')
     expect(running()).toBe(2)
     owner.kill('SIGKILL')
-    await expect.poll(running, { timeout: 10_000 }).toBe(0)
-    await expect.poll(clusterFolders, { timeout: 10_000 }).toEqual([])
+    await expect.poll(running, { timeout: 30_000 }).toBe(0)
+    await expect.poll(clusterFolders, { timeout: 30_000 }).toEqual([])
   })
 
   it.each(['initialise', 'start', 'replication'])('leaves nothing when it is killed in the step %s', async (step) => {
     const owner = startOwner('mariadb', step)
     expect(await nextMessage(owner)).toBe('reached')
     owner.kill('SIGKILL')
-    await expect.poll(() => running() + clusterFolders().length, { timeout: 10_000 }).toBe(0)
+    await expect.poll(() => running() + clusterFolders().length, { timeout: 30_000 }).toBe(0)
   })
 
   it.each(['initialise', 'start'])('cleans up by itself when it is told to stop in the step %s', async (step) => {

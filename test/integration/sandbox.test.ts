@@ -7,6 +7,10 @@ import { ownCluster } from '../helpers/cluster.js'
 
 const ENGINES: readonly Engine[] = ['mysql', 'mariadb']
 
+/** For tests that start servers, on a machine that has other things to do. */
+const SLOW = { timeout: 120_000 }
+const POLL = { timeout: 10_000 }
+
 /** The value of the only row and column. */
 async function value(cluster: Cluster, server: Cluster['primary'], sql: string): Promise<unknown> {
   const [row] = await cluster.execute(server, sql)
@@ -105,11 +109,11 @@ describe.each(ENGINES)('a cluster of %s', (engine) => {
   it('has a replica that hangs: it answers nothing until it is resumed', async () => {
     const [replica] = cluster.replicas
     replica!.pause()
-    await expect.poll(() => replica!.state()).toBe('paused')
+    await expect.poll(() => replica!.state(), POLL).toBe('paused')
     const late = createConnection({ ...replica!.root(), connectTimeout: 300 })
     await expect(late).rejects.toMatchObject({ code: 'ETIMEDOUT' })
     replica!.resume()
-    await expect.poll(() => replica!.state()).toBe('running')
+    await expect.poll(() => replica!.state(), POLL).toBe('running')
     expect(await value(cluster, replica!, 'SELECT 1')).toBe(1)
   })
 
@@ -155,16 +159,16 @@ describe.each(ENGINES)('a cluster of %s', (engine) => {
 })
 
 describe.each(ENGINES)('semi-synchronous replication of %s', (engine) => {
-  it('has every replica acknowledge, also to a new primary', async () => {
+  it('has every replica acknowledge, also to a new primary', SLOW, async () => {
     const cluster = await ownCluster(engine, { replicas: 1, semiSync: true })
     const isOn = async () => {
       const name = engine === 'mysql' ? 'Rpl_semi_sync_source' : 'Rpl_semi_sync_master'
       const [row] = await cluster.execute<{ Value: string }[]>(cluster.primary, `SHOW STATUS LIKE '${name}_clients'`)
       return Number(row?.Value)
     }
-    await expect.poll(isOn).toBe(1)
+    await expect.poll(isOn, POLL).toBe(1)
     await cluster.promote(cluster.replicas[0]!)
-    await expect.poll(isOn).toBe(1)
+    await expect.poll(isOn, POLL).toBe(1)
     await cluster.execute(cluster.primary, 'CREATE TABLE demo.t (id INT PRIMARY KEY)')
     await cluster.waitForReplicas()
     await cluster.down()
@@ -172,7 +176,7 @@ describe.each(ENGINES)('semi-synchronous replication of %s', (engine) => {
 })
 
 describe('a cluster that cannot come up', () => {
-  it('leaves nothing behind and shows what the server said', async () => {
+  it('leaves nothing behind and shows what the server said', SLOW, async () => {
     const serverOptions = ['--no-such-option-at-all']
     const seen: string[] = []
     const starting = startCluster({

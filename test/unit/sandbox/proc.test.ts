@@ -30,10 +30,10 @@ describe('a process', () => {
   it('is seen to be stopped and to go on', async () => {
     const sleeper = await startSleeper('stopped')
     signalProcess(sleeper, 'SIGSTOP')
-    await expect.poll(() => isStopped(sleeper)).toBe(true)
+    await expect.poll(() => isStopped(sleeper), { timeout: 10_000 }).toBe(true)
     expect(isAlive(sleeper)).toBe(true)
     signalProcess(sleeper, 'SIGCONT')
-    await expect.poll(() => isStopped(sleeper)).toBe(false)
+    await expect.poll(() => isStopped(sleeper), { timeout: 10_000 }).toBe(false)
     signalProcess(sleeper, 'SIGKILL')
     expect(await waitForExit(sleeper, 5_000)).toBe(true)
   })
