@@ -24,6 +24,7 @@ export interface SupervisorOptions {
 /** Environment variable that holds the worker's number, from 1. */
 export const WORKER_NUMBER_ENV = 'SLUICE_WORKER_NUMBER'
 
+const GREET_AGAIN_MS = 50
 const ACK_TIMEOUT_MS = 10_000
 const PROCESSLIST_TIMEOUT_MS = 1000
 /** A worker that ends sooner than this is not replaced at once. */
@@ -187,12 +188,23 @@ export class Supervisor {
     handle.onMessage((message) => this.receive(handle, message))
     worker.once('exit', (code, signal) => this.exited(handle, code, signal))
     worker.on('error', (error) => this.options.log.error({ err: error, worker: number }, 'channel to a worker failed'))
-    handle.sendSnapshot(this.snapshot!)
-    handle.sendHealth(this.health!)
+    this.greet(handle)
     this.options.onWorkersChanged(this.pids())
   }
 
+  /**
+   * node:cluster itself listens for messages from the worker's first moment on, so those that come before the worker's
+   * own code listens are lost: what it needs to begin is repeated until it says something.
+   */
+  private greet(handle: WorkerHandle): void {
+    if (handle.hasSpoken || handle.state !== 'starting') return
+    handle.sendSnapshot(this.snapshot!)
+    handle.sendHealth(this.health!)
+    setTimeout(() => this.greet(handle), GREET_AGAIN_MS).unref()
+  }
+
   private receive(handle: WorkerHandle, message: FromWorker): void {
+    handle.hasSpoken = true
     switch (message.type) {
       case 'listening':
         if (handle.state === 'starting') handle.moveTo('serving')

@@ -18,6 +18,8 @@ export class WorkerHandle {
   readonly pid: number
   readonly startedMs: number
   counters: WorkerCounters | null = null
+  /** Whether any message came from it. */
+  hasSpoken = false
   /** Address and reason of a listener that could not be bound. */
   listenFailure: { readonly address: string; readonly message: string } | null = null
   private current: WorkerState = 'starting'
