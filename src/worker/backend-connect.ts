@@ -12,6 +12,7 @@ import {
 } from '../../protocol/index.js'
 import { Backend, type BackendTarget } from './backend.js'
 import { runSetup } from './setup-exchange.js'
+import { TRACKING } from './tracking.js'
 
 /** As whom, and with which capabilities, a session's backend connections log in. */
 export interface BackendLogin {
@@ -50,16 +51,6 @@ const BUSY_ERRORS = new Set([1040, 1053, 1129, 1130, 1203, 1226, 3032, 3159])
 /** Read buffers: small at first, large once a server fills it. */
 const READ_BUFFER_SMALL = 16_384
 const READ_BUFFER_LARGE = 65_536
-
-/**
- * What Sluice has to be told by its servers: the GTIDs of writes, and every session variable that changes, by whatever
- * means (MySQL manual, "Server Tracking of Client Session State"; MariaDB has last_gtid among the variables).
- */
-const TRACKING: Readonly<Record<BackendTarget['flavor'], string>> = {
-  mysql:
-    "SET SESSION session_track_gtids = OWN_GTID, session_track_system_variables = '*', session_track_state_change = ON",
-  mariadb: "SET SESSION session_track_system_variables = '*', session_track_state_change = ON",
-}
 
 /**
  * Connects to a server, logs in and switches session tracking on.

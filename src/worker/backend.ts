@@ -4,7 +4,6 @@ import type { ServerCounters } from '../shared/counters.js'
 import { InvariantError } from '../shared/errors.js'
 import type { Flavor, ServerId } from '../shared/snapshot.js'
 import { type BackendState, NEXT } from './backend-state.js'
-import type { Exchange } from './exchange.js'
 import { AppliedState } from './session-state.js'
 
 /** Where a backend connection leads, and as what it is counted. */
@@ -24,6 +23,22 @@ export interface BackendOwner {
   backendMoved(backend: Backend, from: BackendState): void
   /** The connection has ended, whoever ended it. Exchanges in flight have been told before. */
   backendClosed(backend: Backend, reason: string): void
+}
+
+/**
+ * One command in flight on a backend connection, and who takes its answer. A backend keeps its exchanges as a queue: the
+ * answers come in the order of the commands, so several can be in flight.
+ */
+export interface Exchange {
+  /**
+   * Bytes of the answer, as the backend's follower has just described them (`backend.follower`): its `carry` and
+   * `chunk[from, follower.plainEnd)` are plain; `event` is one of ResponseEvent. The chunk is only valid during the call.
+   */
+  received(chunk: Buffer, from: number, event: number, backend: Backend): void
+  /** The whole answer has been received. */
+  finished(backend: Backend): void
+  /** The connection ended before the whole answer was received. */
+  lost(backend: Backend, reason: string): void
 }
 
 interface InFlight {

@@ -14,7 +14,7 @@ import { Relay, type RelayListener } from './relay.js'
 import { type Decision, newDecision, type RouteInput, route } from './router.js'
 import { SessionBackends } from './session-backends.js'
 import type { SessionFacts } from './session-facts.js'
-import { AnswerNotes, learnFromAnswer, learnFromOk, learnUserVariables } from './session-learn.js'
+import { AnswerNotes, learnAssignments, learnFromAnswer, learnFromOk } from './session-learn.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
 import { addressedTo, type PreparedStatement, Statements } from './statements.js'
@@ -267,19 +267,19 @@ export class Execution implements RelayListener, BackendHolder {
     const failed = backend.follower.errno !== 0
     if (backend.state === 'busy') backend.move('idle')
     learnFromAnswer(command, backend, this.#notes, facts, this.#context.view, this.#candidateOf)
-    if (!failed && (command.effects & Effect.setsUserVariableLiteral) !== 0) this.#learnUserVariables(backend)
+    if (!failed && (command.effects & TOLD_BY_TEXT) !== 0) this.#learnAssignments(backend)
     this.#learnStatement(backend, failed)
     this.#count(backend, failed)
     this.running = null
     this.#listener.answered()
   }
 
-  #learnUserVariables(backend: Backend): void {
+  #learnAssignments(backend: Backend): void {
     const { command } = this
     const sql = { buffer: command.buffer, start: this.#text.textStart(command), end: command.end }
     if (command.code === Command.QUERY && command.kind === StatementKind.set) {
-      learnUserVariables(sql, this.#text.options, backend, this.state, this.facts)
-    } else this.facts.userVariablesOnPrimary = true
+      learnAssignments(sql, this.#text.options, backend, this.state, this.facts)
+    } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) this.facts.userVariablesOnPrimary = true
   }
 
   #learnStatement(backend: Backend, failed: boolean): void {
@@ -352,6 +352,8 @@ function lostError(command: CommandInHand, facts: SessionFacts, backend: Backend
 }
 
 const CURSOR_EXISTS = 0x0040
+/** Effects of a SET of which session tracking does not tell all. */
+const TOLD_BY_TEXT = Effect.setsUserVariableLiteral | Effect.setsSessionState
 
 const decision: Decision = newDecision()
 /** Used again for each statement: routing allocates nothing. */

@@ -1,7 +1,6 @@
 import { decodeErr, decodeOk, encodeOk, frame, type OkPacket, ResponseEvent } from '../../protocol/index.js'
-import type { Backend } from './backend.js'
+import type { Backend, Exchange } from './backend.js'
 import type { ClientSocket } from './client-socket.js'
-import type { Exchange } from './exchange.js'
 
 /** What a relay tells the session of an answer. */
 export interface RelayListener {

@@ -10,6 +10,8 @@ export const Pin = {
   advisoryLock: 8,
   /** A LOCAL INFILE, cursor or upload is under way. */
   exchange: 16,
+  /** A SET that was not understood, or SET ROLE: what it did is known to its connection alone. */
+  sessionState: 32,
 } as const
 
 export const PIN_NAMES: readonly [number, string][] = [
@@ -18,6 +20,7 @@ export const PIN_NAMES: readonly [number, string][] = [
   [Pin.lockTables, 'LOCK TABLES'],
   [Pin.advisoryLock, 'GET_LOCK'],
   [Pin.exchange, 'exchange under way'],
+  [Pin.sessionState, 'session state that cannot be carried over'],
 ]
 
 /** Pins that end with the transaction; the others have ends of their own. */

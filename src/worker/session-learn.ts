@@ -19,7 +19,7 @@ const TRACKED_BY_DEFAULT = new Set([
 const IN_TRANS = 0x0001
 const SESSION_STATE_CHANGED = 0x4000
 /** Flags that describe the session; the others (more results, cursors, index use) describe one answer. */
-const SESSION_FLAGS = 0x0001 | 0x0002 | 0x0200 | 0x2000
+const SESSION_FLAGS = 0x0001 | 0x0002 | 0x0200 | 0x2000 | 0x8000
 
 /** Statements that can do anything on their connection, so that the server's word on its state decides. */
 const OPAQUE_KINDS: ReadonlySet<number> = new Set([
@@ -129,8 +129,11 @@ function provenEmpty(
   return candidate !== null && candidate.gtidText !== ''
 }
 
-/** Keeps the literal user variables of a SET that the server has accepted, so that other connections get them too. */
-export function learnUserVariables(
+/**
+ * Keeps what session tracking does not tell of a SET that the server has accepted: literal user variables, the collation of
+ * SET NAMES, and the timestamp.
+ */
+export function learnAssignments(
   sql: { readonly buffer: Buffer; readonly start: number; readonly end: number },
   options: Parameters<typeof parseSet>[3],
   backend: Backend,
@@ -138,14 +141,19 @@ export function learnUserVariables(
   facts: SessionFacts,
 ): void {
   const assignments = parseSet(sql.buffer, sql.start, sql.end, options)
-  if (assignments === null) {
-    facts.userVariablesOnPrimary = true
-    return
+  if (assignments === null) return facts.addPin(Pin.sessionState, backend)
+  const { applied } = backend
+  for (const { scope, name, valueText, literal, special } of assignments) {
+    if (special === 'names' && literal) {
+      state.setNames(valueText)
+      applied.names = valueText
+    } else if (scope === 'session' && name === 'timestamp' && literal) {
+      state.setVariableSql(name, valueText)
+      applied.variables.set(name, valueText)
+    } else if (scope === 'user_variable' && literal) {
+      state.setUserVariable(name, valueText)
+      applied.userVariables.set(name, valueText)
+    }
   }
-  for (const { scope, name, valueText, literal } of assignments) {
-    if (scope !== 'user_variable' || !literal) continue
-    state.setUserVariable(name, valueText)
-    backend.applied.userVariables.set(name, valueText)
-  }
-  backend.applied.version = state.version
+  applied.version = state.version
 }

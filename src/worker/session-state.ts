@@ -28,8 +28,19 @@ const NOT_CARRIED = new Set([
   'session_track_system_variables',
   'skip_replication',
   'sql_log_bin',
+  'statement_id',
+  // The server reports the old value for DEFAULT; see learnAssignments.
+  'timestamp',
   'warning_count',
 ])
+
+/** What SET NAMES sets. */
+const CHARSET_VARIABLES = [
+  'character_set_client',
+  'character_set_connection',
+  'character_set_results',
+  'collation_connection',
+]
 
 /** Numbers are sent as numbers: a quoted one is refused by numeric variables (1232). */
 const NUMBER = /^-?\d+(\.\d+)?$/
@@ -51,6 +62,8 @@ export class SessionState {
   version = 0
   /** System variables by name, as SQL; null until one is set, since most idle sessions never do. */
   variables: Map<string, string> | null = null
+  /** What was last set by SET NAMES, as SQL; null: nothing. Variables are set after it. */
+  names: string | null = null
   /** User variables by lower-case name without the @, as SQL. */
   userVariables: Map<string, string> | null = null
 
@@ -58,12 +71,24 @@ export class SessionState {
     this.schema = schema
   }
 
+  /** @param value as session tracking gives it */
   setVariable(name: string, value: string): boolean {
     if (NOT_CARRIED.has(name)) return false
-    this.variables ??= new Map()
-    this.variables.set(name, variableLiteral(name, value))
-    this.version++
+    this.setVariableSql(name, variableLiteral(name, value))
     return true
+  }
+
+  setVariableSql(name: string, sql: string): void {
+    this.variables ??= new Map()
+    this.variables.set(name, sql)
+    this.version++
+  }
+
+  /** @param sql what stood behind NAMES: it sets variables of which the server does not report all */
+  setNames(sql: string): void {
+    this.names = sql
+    for (const name of CHARSET_VARIABLES) this.variables?.delete(name)
+    this.version++
   }
 
   setUserVariable(name: string, sql: string): void {
@@ -75,6 +100,7 @@ export class SessionState {
   /** Forgets variables; the schema stays, as with COM_RESET_CONNECTION. */
   reset(): void {
     this.variables = null
+    this.names = null
     this.userVariables = null
     this.version++
   }
@@ -91,12 +117,14 @@ export class AppliedState {
   schema = ''
   /** The `SessionState.version` that this connection has; -1: none yet. */
   version = -1
+  names: string | null = null
   readonly variables = new Map<string, string>()
   readonly userVariables = new Map<string, string>()
 
   /** Takes over all of `wanted`, after its difference has been applied. */
   take(wanted: SessionState): void {
     this.schema = wanted.schema
+    this.names = wanted.names
     if (wanted.variables !== null) for (const [name, sql] of wanted.variables) this.variables.set(name, sql)
     if (wanted.userVariables !== null) for (const [name, sql] of wanted.userVariables) this.userVariables.set(name, sql)
     this.version = wanted.version
@@ -106,6 +134,11 @@ export class AppliedState {
 /** The SET statement that brings a connection's variables to what is wanted, or null when they are. */
 export function variableDifference(wanted: SessionState, applied: AppliedState): string | null {
   const assignments: string[] = []
+  const namesDiffer = wanted.names !== null && wanted.names !== applied.names
+  if (namesDiffer) {
+    assignments.push(`NAMES ${wanted.names}`)
+    for (const name of CHARSET_VARIABLES) applied.variables.delete(name)
+  }
   for (const [name, sql] of wanted.variables ?? []) {
     if (applied.variables.get(name) !== sql) assignments.push(`SESSION ${name} = ${sql}`)
   }

@@ -1,6 +1,5 @@
 import { decodeErr, decodeOk, type ErrPacket, type OkPacket, ResponseEvent } from '../../protocol/index.js'
-import type { Backend } from './backend.js'
-import type { Exchange } from './exchange.js'
+import type { Backend, Exchange } from './backend.js'
 
 /** A command of Sluice's own whose answer the client does not see. */
 export class SetupExchange implements Exchange {
