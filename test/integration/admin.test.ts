@@ -1,0 +1,223 @@
+import { spawnSync } from 'node:child_process'
+import { createConnection as connectSocket } from 'node:net'
+import mysql, { type Connection, type ConnectionOptions } from 'mysql2/promise'
+import { pino } from 'pino'
+import { generate } from 'selfsigned'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startAdmin } from '../../src/control/admin/server.js'
+import type { ControlView, RunningService } from '../../src/control/view.js'
+import { compileEngineThread } from '../unit/control/admin/engine-thread.js'
+import { fixtureView, processRow } from '../unit/control/admin/fixture.js'
+
+const log = pino({ level: 'silent' })
+const thread = compileEngineThread()
+const services: RunningService[] = []
+let tls: { key: string; cert: string }
+let view: ControlView
+let port: number
+
+const portOf = (service: RunningService) => Number(service.address.split(':').at(-1))
+
+async function start(of: ControlView, options: { statementDeadlineMs?: number } = {}): Promise<number> {
+  // Long enough for a busy machine; the tests about the limit set it themselves.
+  const service = await startAdmin(of, log, { engineThread: thread.url, statementDeadlineMs: 25_000, ...options })
+  services.push(service)
+  return portOf(service)
+}
+
+beforeAll(async () => {
+  const made = await generate([{ name: 'commonName', value: 'sluice' }], { keySize: 2048, algorithm: 'sha256' })
+  tls = { key: made.private, cert: made.cert }
+  view = fixtureView({ tls })
+  port = await start(view)
+})
+
+afterAll(async () => {
+  for (const service of services) await service.close()
+  thread.remove()
+})
+
+const connect = (options: ConnectionOptions = {}): Promise<Connection> =>
+  mysql.createConnection({ host: '127.0.0.1', port, user: 'admin', password: 'admin', ...options })
+
+async function using<T>(options: ConnectionOptions, work: (connection: Connection) => Promise<T>): Promise<T> {
+  const connection = await connect(options)
+  try {
+    return await work(connection)
+  } finally {
+    connection.destroy()
+  }
+}
+
+/** What a connection attempt ends with. */
+const failure = (options: ConnectionOptions): Promise<{ errno?: number; message: string }> =>
+  using(options, async () => ({ message: 'connected' })).catch((error) => error)
+
+describe('mysql2', () => {
+  it('reads tables in text and in binary, every value a text', async () => {
+    await using({}, async (connection) => {
+      const [text, fields] = await connection.query('SELECT hostgroup_id, hostname, port FROM runtime_mysql_servers')
+      const [binary] = await connection.execute('SELECT hostgroup_id, hostname, port FROM runtime_mysql_servers')
+      expect(text).toEqual(binary)
+      expect(text).toContainEqual({ hostgroup_id: '1', hostname: '127.0.0.1', port: '3308' })
+      expect(fields.map((field) => field.columnType)).toEqual([253, 253, 253])
+    })
+  })
+
+  it('binds numbers, texts, NULL and bytes in prepared statements, and prepares the same one again', async () => {
+    await using({}, async (connection) => {
+      const sql = 'SELECT ? AS a, ? AS b, ? AS c, hostname FROM mysql_servers WHERE port = ? AND comment = ?'
+      const values = [1.5, 'Grüße', null, 3307, "the primary's own"]
+      for (let run = 0; run < 3; run++) {
+        const [rows] = await connection.execute(sql, values)
+        expect(rows).toEqual([{ a: '1.5', b: 'Grüße', c: null, hostname: '127.0.0.1' }])
+      }
+      const [bytes] = await connection.execute("SELECT hex(?) AS h, ? = 'text' AS same", [
+        Buffer.from([0xff, 0x00]),
+        Buffer.from('text'),
+      ])
+      expect(bytes).toEqual([{ h: 'FF00', same: '1' }])
+      await connection.unprepare(sql)
+    })
+  })
+
+  it('tells what was wrong and goes on, in text and when preparing', async () => {
+    await using({}, async (connection) => {
+      await expect(connection.query('SELECT * FROM nowhere')).rejects.toMatchObject({ errno: 1146, sqlState: '42S02' })
+      await expect(connection.execute('SELECT nope FROM mysql_servers')).rejects.toMatchObject({ errno: 1054 })
+      await expect(connection.query("UPDATE mysql_servers SET status='ONLINE'")).rejects.toMatchObject({ errno: 1290 })
+      await expect(connection.execute('LOAD MYSQL SERVERS TO RUNTIME')).rejects.toMatchObject({ errno: 1290 })
+      const [rows] = await connection.query('SELECT 1 AS one')
+      expect(rows).toEqual([{ one: '1' }])
+    })
+  })
+
+  it('logs in with TLS and without', async () => {
+    await using({ ssl: { ca: tls.cert, checkServerIdentity: () => undefined } as never }, async (connection) => {
+      expect((await connection.query('SELECT USER() AS u'))[0]).toEqual([{ u: 'admin@localhost' }])
+    })
+    await using({ user: 'ops', password: 'Secret-4711' }, async (connection) => {
+      expect((await connection.query('SELECT CURRENT_USER() AS u'))[0]).toEqual([{ u: 'ops@localhost' }])
+    })
+  })
+
+  it('accepts any schema, PING, RESET and a change of user, whose rights hold from then on', async () => {
+    await using({ database: 'shop' }, async (connection) => {
+      expect((await connection.query('SELECT DATABASE() AS d'))[0]).toEqual([{ d: 'main' }])
+      await connection.query('USE stats')
+      expect((await connection.query('SELECT DATABASE() AS d'))[0]).toEqual([{ d: 'stats' }])
+      await connection.ping()
+      await connection.reset()
+      expect((await connection.query('SELECT DATABASE() AS d'))[0]).toEqual([{ d: 'main' }])
+      await connection.changeUser({ user: 'stats', password: 'stats' })
+      await expect(connection.query('SELECT * FROM mysql_users')).rejects.toMatchObject({ errno: 1142 })
+      await expect(connection.changeUser({ user: 'ops', password: 'wrong' })).rejects.toMatchObject({ errno: 1045 })
+    })
+  })
+
+  it('reads a result of 100,000 rows, and is refused more', async () => {
+    const many = (count: number) =>
+      `WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ${count}) SELECT x, 'filler' AS f FROM n`
+    await using({}, async (connection) => {
+      const [rows] = await connection.query(many(100_000))
+      expect((rows as { x: string }[]).at(-1)).toEqual({ x: '100000', f: 'filler' })
+      await expect(connection.query(many(100_001))).rejects.toMatchObject({
+        message: expect.stringMatching(/100000 rows/),
+      })
+    })
+  })
+
+  it('serves many clients at once', async () => {
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, at) =>
+        using({}, async (connection) => (await connection.execute('SELECT ? AS at', [at]))[0]),
+      ),
+    )
+    expect(answers.flat()).toEqual(Array.from({ length: 40 }, (_, at) => ({ at: String(at) })))
+  })
+})
+
+describe('accounts', () => {
+  it('refuses wrong passwords and unknown names alike', async () => {
+    const own = await start(fixtureView())
+    const wrong = await failure({ port: own, password: 'wrong' })
+    const unknown = await failure({ port: own, user: 'nobody', password: 'wrong' })
+    const blank = await failure({ port: own, user: 'admin', password: '' })
+    for (const error of [wrong, unknown, blank]) expect(error.errno).toBe(1045)
+    expect(unknown.message).toBe(wrong.message.replace('admin', 'nobody'))
+    expect(blank.message).toMatch(/using password: NO/)
+  })
+
+  it('lets nobody guess on: after ten failures a name has to wait at its address, other names do not', async () => {
+    const own = await start(fixtureView())
+    for (let attempt = 0; attempt < 10; attempt++) {
+      expect((await failure({ port: own, password: `guess ${attempt}` })).errno).toBe(1045)
+    }
+    const blocked = await failure({ port: own })
+    expect(blocked).toMatchObject({ errno: 1129, message: expect.stringMatching(/'admin' .* for \d+ s/) })
+    expect((await failure({ port: own, user: 'stats', password: 'stats' })).message).toBe('connected')
+  })
+})
+
+describe('limits', () => {
+  it('ends a statement that runs too long, while this process goes on, and answers the next one', async () => {
+    const own = await start(fixtureView(), { statementDeadlineMs: 300 })
+    let ticks = 0
+    const ticking = setInterval(() => ticks++, 10)
+    await using({ port: own }, async (connection) => {
+      const bomb = 'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n'
+      const waiting = using({ port: own }, async (other) => (await other.query('SELECT 7 AS seven'))[0])
+      await expect(connection.query(bomb)).rejects.toMatchObject({ errno: 3024 })
+      expect(await waiting).toEqual([{ seven: '7' }])
+      expect((await connection.query('SELECT count(*) AS c FROM runtime_mysql_servers'))[0]).toEqual([{ c: '3' }])
+    })
+    clearInterval(ticking)
+    expect(ticks).toBeGreaterThan(10)
+  })
+
+  it('answers nonsense with an error or an end, and stays up', async () => {
+    for (const bytes of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(64, 0xff), Buffer.from([0, 0, 0, 1])]) {
+      await new Promise<void>((resolve) => {
+        const socket = connectSocket(port, '127.0.0.1')
+        socket.on('error', () => {}).on('close', () => resolve())
+        socket.once('data', () => socket.end(bytes)).on('data', () => {})
+      })
+    }
+    await using({}, async (connection) => connection.ping())
+  })
+
+  it('keeps a session usable while the workers answer late', async () => {
+    let release: (() => void) | undefined
+    const late = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const own = await start(
+      fixtureView({
+        processlist: async () => {
+          await late
+          return [processRow(9, 'app')]
+        },
+      }),
+    )
+    await using({ port: own }, async (connection) => {
+      const list = connection.query('SHOW PROCESSLIST')
+      await using({ port: own }, async (other) => other.query('SELECT * FROM stats_mysql_global'))
+      release?.()
+      expect((await list)[0]).toMatchObject([{ SessionID: '9', user: 'app' }])
+    })
+  })
+})
+
+/** Command-line clients on this machine. What they send beyond the statements above is in admin-wire.test.ts as well. */
+const CLIENTS = ['mysql', 'mariadb'].filter((name) => spawnSync(name, ['--version']).status === 0)
+
+for (const client of CLIENTS) {
+  it(`the ${client} command connects, completes names, and prints what this port answers`, () => {
+    const statements = 'SHOW TABLES LIKE "runtime_mysql_servers"; SELECT hostname, port FROM mysql_servers LIMIT 1\\G'
+    const args = ['--no-defaults', '-h127.0.0.1', `-P${port}`, '-uadmin', '-padmin', '--auto-rehash', '-Dmain']
+    const run = spawnSync(client, [...args, '-e', statements], { encoding: 'utf8' })
+    expect(run.stderr.replace(/.*insecure.*\n/, '')).toBe('')
+    expect(run.stdout).toContain('runtime_mysql_servers')
+    expect(run.stdout).toContain('hostname: 127.0.0.1')
+  })
+}
