@@ -114,8 +114,8 @@ export function encodeErr(err: ErrPacket, capabilities: number = Capability.PROT
 }
 
 /**
- * Decodes an ERR packet. The mark before the SQLSTATE decides whether there is one: errors before the handshake are
- * sent without it by MySQL and with it by MariaDB.
+ * Decodes an ERR packet. The mark before the SQLSTATE decides whether there is one: servers send errors in place
+ * of a greeting without it.
  */
 export function decodeErr(payload: Buffer): ErrPacket {
   const reader = new PacketReader(payload)

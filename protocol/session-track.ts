@@ -40,7 +40,8 @@ function decodeEntry(id: number, entry: PacketReader, changes: SessionStateChang
       changes.push({ type: 'schema', name: entry.lenencString() })
       return
     case SessionTrackType.STATE_CHANGE:
-      changes.push({ type: 'state_change', changed: entry.lenencString() === '1' })
+      // Unlike the others, this entry's text has no length of its own (Session_state_change_tracker::store).
+      changes.push({ type: 'state_change', changed: entry.rest().toString('latin1') === '1' })
       return
     case SessionTrackType.GTIDS:
       entry.skip(1) // encoding specification: 0 is the only one there is
@@ -76,7 +77,7 @@ function encodeEntry(change: SessionStateChange): [id: number, data: Buffer] {
     case 'schema':
       return [SessionTrackType.SCHEMA, writer.lenencString(change.name).take()]
     case 'state_change':
-      return [SessionTrackType.STATE_CHANGE, writer.lenencString(change.changed ? '1' : '0').take()]
+      return [SessionTrackType.STATE_CHANGE, writer.string(change.changed ? '1' : '0').take()]
     case 'gtids':
       return [SessionTrackType.GTIDS, writer.u8(0).lenencString(change.gtids).take()]
     case 'transaction_characteristics':
