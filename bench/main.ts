@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { GeneratorProcesses } from './load/processes.js'
-import { IDLE_CONNECTIONS, isMemorySubject, runMemorySubject } from './memory/run.js'
+import { runMemorySubject } from './memory/run.js'
+import { IDLE_CONNECTIONS, isMemorySubject } from './memory/subjects.js'
 import { type Options, readOptions } from './options.js'
 import { toText } from './report/text.js'
 import { writeReport } from './report/write.js'
@@ -50,7 +51,8 @@ function subjectsOf(options: Options, generators: GeneratorProcesses): Subject[]
 
 async function openServers(options: Options, subjects: readonly Subject[]): Promise<Servers> {
   const { server, user, password, engine, replicas, workloads } = options
-  if (server !== undefined) return existingServers(server, { user, password })
+  const monitor = { user: options.monitorUser, password: options.monitorPassword }
+  if (server !== undefined) return existingServers(server, { user, password }, monitor)
   const idle = workloads.includes('idle') ? (options.connections ?? IDLE_CONNECTIONS) : 0
   const connections = Math.max(idle, ...subjects.map((subject) => subject.connections))
   return startServers({ engine, replicas, connections, onProgress: log })

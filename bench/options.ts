@@ -1,7 +1,7 @@
 import yargs from 'yargs'
 import type { Engine } from '../src/sandbox/index.js'
 import type { Address } from './load/connection.js'
-import { MEMORY_SUBJECTS } from './memory/run.js'
+import { MEMORY_SUBJECTS } from './memory/subjects.js'
 import { WORKLOADS } from './workloads/index.js'
 
 export const OWN_TARGETS = ['direct', 'raw', 'sluice'] as const
@@ -21,6 +21,8 @@ export interface Options {
   readonly rows: number
   /** Size of the memory workload's result sets. */
   readonly mebibytes: number
+  /** Size of its INSERT; the server's max_allowed_packet must be larger. */
+  readonly insertMebibytes: number
   readonly seed: number
   readonly workers: number
   readonly generators: number
@@ -29,6 +31,9 @@ export interface Options {
   readonly server: Address | undefined
   readonly user: string
   readonly password: string
+  /** What Sluice's monitor logs in with, where `server` is given. */
+  readonly monitorUser: string
+  readonly monitorPassword: string
   readonly sysbench: string | undefined
   readonly toleratesErrors: boolean
   /** Where reports go; null: nowhere. */
@@ -36,7 +41,17 @@ export interface Options {
   readonly label: string
 }
 
-const POSITIVE = ['rounds', 'seconds', 'rows', 'mebibytes', 'workers', 'generators', 'connections', 'rate'] as const
+const POSITIVE = [
+  'rounds',
+  'seconds',
+  'rows',
+  'mebibytes',
+  'insert-mebibytes',
+  'workers',
+  'generators',
+  'connections',
+  'rate',
+] as const
 
 /** Reads the command line. Prints the help or what is wrong, and ends the process with status 2, where it cannot. */
 export function readOptions(args: readonly string[], defaultOut: string): Options {
@@ -62,6 +77,7 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     .option('warmup', { type: 'number', default: 1, describe: 'seconds before each measurement' })
     .option('rows', { type: 'number', default: 10_000, describe: 'of the data set' })
     .option('mebibytes', { type: 'number', default: 1024, describe: "size of the memory workload's result sets" })
+    .option('insert-mebibytes', { type: 'number', default: 64, describe: 'size of its INSERT' })
     .option('seed', { type: 'number', describe: 'default: by the clock; it is printed' })
     .option('workers', { type: 'number', default: 1, describe: "Sluice's worker processes" })
     .option('generators', { type: 'number', default: 1, describe: 'load generator processes' })
@@ -70,6 +86,8 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     .option('server', { type: 'string', describe: 'host:port of a server to use instead of starting one' })
     .option('user', { type: 'string', default: 'app' })
     .option('password', { type: 'string', default: 'app' })
+    .option('monitor-user', { type: 'string', default: 'monitor', describe: "of Sluice's monitor, with --server" })
+    .option('monitor-password', { type: 'string', default: 'monitor' })
     .option('sysbench', { type: 'string', describe: 'drive this sysbench script, such as oltp_point_select' })
     .option('tolerate-errors', { type: 'boolean', default: false, describe: 'count errors instead of ending' })
     .option('out', { type: 'string', default: defaultOut, defaultDescription: 'bench/results' })
@@ -102,6 +120,7 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     warmupSeconds: given.warmup,
     rows: given.rows,
     mebibytes: given.mebibytes,
+    insertMebibytes: given['insert-mebibytes'],
     seed: given.seed ?? Date.now() % 1_000_000,
     workers: given.workers,
     generators: given.generators,
@@ -110,6 +129,8 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     server: given.server === undefined ? undefined : parseAddress(given.server, '--server'),
     user: given.user,
     password: given.password,
+    monitorUser: given['monitor-user'],
+    monitorPassword: given['monitor-password'],
     sysbench: given.sysbench,
     toleratesErrors: given['tolerate-errors'],
     out: given['no-write'] ? null : given.out,

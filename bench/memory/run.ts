@@ -6,19 +6,7 @@ import type { Target } from '../targets/target.js'
 import { idleConnections } from './idle.js'
 import { type IdleRow, idleTable, type MemoryRow, memoryTable, toMarkdownTable, writeTable } from './report.js'
 import { streamThrough } from './streaming.js'
-
-/** What is measured in bytes of memory instead of queries per second. */
-export const MEMORY_SUBJECTS = {
-  memory: 'large result sets and a large INSERT: how much more memory the proxy takes meanwhile',
-  idle: 'connections that do nothing: memory of the proxy for each',
-} as const
-export type MemorySubject = keyof typeof MEMORY_SUBJECTS
-
-export const IDLE_CONNECTIONS = 5_000
-
-export function isMemorySubject(name: string): name is MemorySubject {
-  return Object.hasOwn(MEMORY_SUBJECTS, name)
-}
+import { IDLE_CONNECTIONS, type MemorySubject } from './subjects.js'
 
 /** Measures all targets whose processes are known. */
 export async function runMemorySubject(
@@ -36,8 +24,9 @@ export async function runMemorySubject(
     log(`${subject}: ${target.name}`)
     if (subject === 'memory') {
       const { primary: server, user } = servers
+      const { mebibytes, insertMebibytes } = options
       const onRow = (row: MemoryRow) => rows.memory.push(row)
-      await streamThrough({ target, server, user, mebibytes: options.mebibytes, onRow })
+      await streamThrough({ target, server, user, mebibytes, insertMebibytes, onRow })
     } else {
       const connections = options.connections ?? IDLE_CONNECTIONS
       rows.idle.push(await idleConnections(target, servers.user, connections, options.seconds))

@@ -12,7 +12,6 @@ const MEBIBYTE = 1 << 20
 const SMALL_ROW_BYTES = 200
 const LARGE_ROW_BYTES = MEBIBYTE
 const INSERT_ROW_BYTES = MEBIBYTE
-const INSERT_MEBIBYTES = 64
 const SLOW_BYTES_PER_SECOND = 100 * MEBIBYTE
 const BLOBS =
   'CREATE TABLE IF NOT EXISTS blobs (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, data LONGBLOB) ENGINE=InnoDB'
@@ -24,6 +23,8 @@ export interface StreamingOptions {
   readonly user: Credentials
   /** Size of the result sets, in MiB. */
   readonly mebibytes: number
+  /** Size of the INSERT, in MiB. */
+  readonly insertMebibytes: number
   readonly onRow: (row: MemoryRow) => void
 }
 
@@ -37,17 +38,17 @@ interface Transfer {
 
 /** Sends large things through a target and watches its memory. Needs the table sbtest1. */
 export async function streamThrough(options: StreamingOptions): Promise<void> {
-  const { target, server, user, mebibytes, onRow } = options
+  const { target, server, user, mebibytes, insertMebibytes, onRow } = options
   const credentials = { ...user, database: SCHEMA }
   await runQuery(server, credentials, BLOBS)
   try {
-    for (const transfer of transfers(mebibytes)) onRow(await measure(target, credentials, transfer))
+    for (const transfer of transfers(mebibytes, insertMebibytes)) onRow(await measure(target, credentials, transfer))
   } finally {
     await runQuery(server, credentials, 'DROP TABLE blobs')
   }
 }
 
-function transfers(mebibytes: number): Transfer[] {
+function transfers(mebibytes: number, insertMebibytes: number): Transfer[] {
   const bytes = mebibytes * MEBIBYTE
   const smallRows = Math.ceil(bytes / SMALL_ROW_BYTES)
   const largeRows = Math.ceil(bytes / LARGE_ROW_BYTES)
@@ -59,13 +60,14 @@ function transfers(mebibytes: number): Transfer[] {
     { name: `${size} in small rows, slow client`, packet: () => small, bytesPerSecondMax: SLOW_BYTES_PER_SECOND },
     { name: `${size} in rows of 1 MiB, fast client`, packet: () => large },
     { name: `${size} in rows of 1 MiB, slow client`, packet: () => large, bytesPerSecondMax: SLOW_BYTES_PER_SECOND },
-    { name: `INSERT of ${INSERT_MEBIBYTES} MiB`, packet: largeInsert, bytesSent: INSERT_MEBIBYTES * MEBIBYTE },
+    insertOf(insertMebibytes),
   ]
 }
 
-function largeInsert(): Buffer {
+function insertOf(mebibytes: number): Transfer {
   const row = `('${'x'.repeat(INSERT_ROW_BYTES - 5)}')`
-  return queryPacket(`INSERT INTO blobs (data) VALUES ${Array<string>(INSERT_MEBIBYTES).fill(row).join(', ')}`)
+  const packet = () => queryPacket(`INSERT INTO blobs (data) VALUES ${Array<string>(mebibytes).fill(row).join(', ')}`)
+  return { name: `INSERT of ${mebibytes} MiB`, packet, bytesSent: mebibytes * MEBIBYTE }
 }
 
 async function measure(target: Target, credentials: Credentials, transfer: Transfer): Promise<MemoryRow> {

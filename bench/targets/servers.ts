@@ -51,14 +51,14 @@ export async function startServers(options: SandboxServersOptions): Promise<Serv
   }
 }
 
-/** A server that is there already; its monitor account is the user itself. */
-export function existingServers(primary: Address, user: Credentials): Servers {
+/** A server that is there already. */
+export function existingServers(primary: Address, user: Credentials, monitor: Credentials): Servers {
   return {
     description: 'a server given by --server',
     primary,
     replicas: [],
     user,
-    monitor: user,
+    monitor,
     settle: async () => {},
     stop: async () => {},
   }

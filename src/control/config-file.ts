@@ -21,6 +21,10 @@ interface Place {
 }
 
 const SHOWN_CHARACTERS_MAX = 60
+const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
+const HIDDEN_OPEN = '\ue000'
+const HIDDEN_CLOSE = '\ue001'
+const DEPTH_MAX = 32
 
 /**
  * Reads YAML text. `${NAME}` in any value is replaced by the environment variable (`$${` stands for `${`); an unset one
@@ -28,9 +32,11 @@ const SHOWN_CHARACTERS_MAX = 60
  */
 export function readConfigDocument(text: string, file: string, env: NodeJS.ProcessEnv): ConfigDocument {
   const lines = new LineCounter()
-  const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false })
+  const document = parseDocument(hideReferences(text), { schema: 'failsafe', lineCounter: lines, prettyErrors: false })
   const broken = document.errors[0]
-  if (broken !== undefined) throw lineError(file, lines.linePos(broken.pos[0]).line, '', firstLine(broken.message))
+  if (broken !== undefined) {
+    throw lineError(file, lines.linePos(broken.pos[0]).line, '', firstLine(showReferences(broken.message)))
+  }
   return new Reader(document, lines, file, env)
 }
 
@@ -76,6 +82,7 @@ class Reader implements ConfigDocument {
   }
 
   private read(node: unknown, path: ConfigPath, parentLine: number): unknown {
+    if (path.length > DEPTH_MAX) this.fail(path, `expected at most ${DEPTH_MAX} levels`)
     if (isAlias(node)) return this.read(node.resolve(this.document), path, parentLine)
     const line = this.startLine(node, parentLine)
     if (isMap(node)) {
@@ -105,7 +112,8 @@ class Reader implements ConfigDocument {
     return value === undefined ? [] : [[key, value]]
   }
 
-  private substitute(text: string, path: ConfigPath, line: number): string {
+  private substitute(hidden: string, path: ConfigPath, line: number): string {
+    const text = showReferences(hidden)
     this.note(path, line, text.includes('${') ? text : null)
     let result = ''
     let at = 0
@@ -117,7 +125,7 @@ class Reader implements ConfigDocument {
       }
       const close = text.indexOf('}', open)
       const name = close < 0 ? '' : text.slice(open + 2, close)
-      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
+      if (!VARIABLE_NAME.test(name)) {
         this.fail(
           path,
           'expected the name of an environment variable and "}" after "${" (write "$${" for a plain "${")',
@@ -139,6 +147,18 @@ class Reader implements ConfigDocument {
     const range = (node as Node | null)?.range
     return range === undefined || range === null ? otherwise : this.lines.linePos(range[0]).line
   }
+}
+
+/**
+ * YAML takes the braces of `{ port: ${PORT} }` for a map. While it reads, they are characters that mean nothing to it,
+ * from the private use area; lines and columns stay the same.
+ */
+function hideReferences(text: string): string {
+  return text.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, `$$${HIDDEN_OPEN}$1${HIDDEN_CLOSE}`)
+}
+
+function showReferences(text: string): string {
+  return text.replaceAll(HIDDEN_OPEN, '{').replaceAll(HIDDEN_CLOSE, '}')
 }
 
 /** `servers[1].weight` */

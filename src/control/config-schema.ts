@@ -89,8 +89,20 @@ function listOf<S extends z.ZodType>(schema: S, atLeast = 0) {
   return z.array(schema, { error: expected }).min(atLeast, { error: expected })
 }
 
+/** One value, or a list of at least one. */
 function oneOrMany<S extends z.ZodType>(schema: S) {
-  return z.preprocess((value) => (Array.isArray(value) ? value : [value]), listOf(schema, 1))
+  return z.unknown().transform((value, context): z.output<S>[] => {
+    const items: unknown[] = Array.isArray(value) ? value : [value]
+    if (items.length === 0)
+      context.issues.push({ code: 'custom', message: 'expected a list of at least 1', input: value })
+    return items.flatMap((item, index) => {
+      const parsed = schema.safeParse(item)
+      if (parsed.success) return [parsed.data]
+      const path = Array.isArray(value) ? [index] : []
+      context.issues.push({ code: 'custom', message: parsed.error.issues[0].message, input: item, path })
+      return []
+    })
+  })
 }
 
 const DEFAULT_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6033 }]

@@ -26,6 +26,9 @@ export const Stop = {
   comma: 2,
 } as const
 
+/** Keywords behind which a name is that of an alias, a table, a variable or a procedure. */
+const NOT_BEFORE_CALL: ReadonlySet<number> = new Set([K.as, K.into, K.table, K.procedure])
+
 /**
  * Walks over the tokens of one statement and gathers what they mean wherever they stand: effects, and where the
  * statement must run for their sake. Keeps just enough of the past to tell a function call from its look-alikes.
@@ -339,7 +342,7 @@ export class Analysis {
       case T.quoted:
         return true
       case T.word:
-        return this.beforeWord === K.as || this.beforeWord === K.into || this.beforeWord === K.table
+        return NOT_BEFORE_CALL.has(this.beforeWord)
       default:
         return false
     }

@@ -167,4 +167,5 @@ export const K = {
   write: 165,
   xa: 166,
   xml: 167,
+  cycle: 168,
 } as const

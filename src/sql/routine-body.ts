@@ -32,6 +32,8 @@ function isRoutine(word: number): boolean {
 function nesting(word: number, last: number): number {
   switch (word) {
     case K.begin:
+    // PACKAGE name AS declarations END.
+    case K.package:
       return 1
     case K.case:
       return last === K.end ? 0 : 1

@@ -62,8 +62,9 @@ function transaction(analysis: Analysis, kind: number, effects: number): number 
     else if (word !== K.isolation || analysis.nextKeyword() !== K.level || !isolationLevel(analysis)) modes |= WRONG
     if ((modes & WRONG) !== 0) return analysis.giveUp()
   } while (analysis.scanner.next() === T.comma)
+  if (!analysis.atEnd()) return analysis.giveUp()
   analysis.effects |= modes
-  return analysis.atEnd() ? kind : analysis.giveUp()
+  return kind
 }
 
 function isolationLevel(analysis: Analysis): boolean {

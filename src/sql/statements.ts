@@ -91,9 +91,11 @@ function withStatement(analysis: Analysis, result: Classified): number {
       if (analysis.atEnd()) return analysis.giveUp()
       afterExpression = true
     } else {
+      const misplaced = afterExpression && type === T.word && word !== K.cycle
       afterExpression = false
       if (word === K.select || word === K.values || word === K.table) return query(analysis)
       if (MODIFYING.has(word)) return readStatement(analysis, result)
+      if (misplaced) return analysis.giveUp()
     }
   }
 }

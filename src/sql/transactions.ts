@@ -22,6 +22,7 @@ export function beginStatement(analysis: Analysis): number {
 export function startStatement(analysis: Analysis): number {
   if (analysis.nextKeyword() !== K.transaction) {
     analysis.skip()
+    analysis.effects |= Effect.implicitCommit
     return admin
   }
   let modes = 0
@@ -33,8 +34,8 @@ export function startStatement(analysis: Analysis): number {
     else return analysis.giveUp()
     if ((modes & WRONG) !== 0) return analysis.giveUp()
   } while (analysis.scanner.next() === T.comma)
-  analysis.effects |= modes
   if (!analysis.atEnd() || (modes & BOTH_MODES) === BOTH_MODES) return analysis.giveUp()
+  analysis.effects |= modes
   return (modes & Effect.readOnlyTransaction) !== 0 ? beginReadOnly : begin
 }
 

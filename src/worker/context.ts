@@ -1,4 +1,5 @@
 import type { SecureContext } from 'node:tls'
+import type { LRUCache } from 'lru-cache'
 import type { RsaKeyPair } from '../../protocol/index.js'
 import type { GlobalCounters } from '../shared/counters.js'
 import type { Logger } from '../shared/log.js'
@@ -20,6 +21,8 @@ export interface WorkerContext {
   findUser(name: string): UserEntry | null
   readonly rsaKeyPair: () => RsaKeyPair | null
   serverTls(): SecureContext | null
+  /** Schemas that an account was let into a moment ago, as `account\nschema`: no connection is opened just to ask again. */
+  readonly knownSchemas: LRUCache<string, true>
   /** A client went away or was sent away before it was logged in. */
   clientAborted(host: string, reason: string): void
 }

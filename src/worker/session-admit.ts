@@ -1,5 +1,6 @@
 import { ProxyError } from '../shared/errors.js'
 import { errPacket, okPacket } from './answers.js'
+import type { WorkerContext } from './context.js'
 import type { Session } from './session.js'
 
 /**
@@ -7,14 +8,24 @@ import type { Session } from './session.js'
  * any other gets the error that the server would have sent.
  * @param exceeded the user's limit when it has been reached, else null
  */
-export function admit(session: Session, sequence: number, exceeded: number | null): void {
+export function admit(
+  session: Session,
+  { knownSchemas }: WorkerContext,
+  sequence: number,
+  exceeded: number | null,
+): void {
   if (exceeded !== null) {
     const message = `User '${session.user}' has exceeded the 'max_user_connections' resource (current value: ${exceeded})`
     return refuse(session, sequence, new ProxyError('user-connections', 1226, '42000', message))
   }
-  if (session.execution.state.schema === '') return welcome(session, sequence)
+  const { schema } = session.execution.state
+  const key = `${session.user}\n${schema}`
+  if (schema === '' || knownSchemas.has(key)) return welcome(session, sequence)
   session.execution.checkSchema().then(
-    () => welcome(session, sequence),
+    () => {
+      knownSchemas.set(key, true)
+      welcome(session, sequence)
+    },
     (error: unknown) => refuse(session, sequence, error),
   )
 }

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { LRUCache } from 'lru-cache'
 import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
@@ -16,6 +17,8 @@ import { clientHost, logIn } from './session-login.js'
 import { TlsContexts } from './tls-context.js'
 import { TopologyView } from './topology-view.js'
 
+const KNOWN_SCHEMAS_MAX = 10_000
+const KNOWN_SCHEMAS_MS = 10_000
 /** How often idle sessions are looked through. */
 const SWEEP_MS = 1_000
 /** Connection ids are unique over all workers: the number of the worker is in their lower bits. */
@@ -31,6 +34,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly catalogue: FunctionCatalogue
   readonly counters = newGlobalCounters()
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
+  readonly knownSchemas = new LRUCache<string, true>({ max: KNOWN_SCHEMAS_MAX, ttl: KNOWN_SCHEMAS_MS })
 
   readonly #send: (message: FromWorker) => void
   readonly #sessions = new Map<number, Session>()
@@ -173,7 +177,7 @@ export class Worker implements WorkerContext, SessionOwner {
       this.#sessions.set(id, session)
       this.#sessionsOfUser.set(session.user, this.sessionsOf(session.user) + 1)
       session.draining = this.#draining
-      admit(session, result.sequence, this.sessionsOf(session.user) > share ? result.user.maxConnections : null)
+      admit(session, this, result.sequence, this.sessionsOf(session.user) > share ? result.user.maxConnections : null)
     })
   }
 
