@@ -1,6 +1,6 @@
 import type { Logger } from '../shared/log.js'
 import { formatListenAddress } from './addresses.js'
-import { startAdmin } from './admin/index.js'
+import { startAdmin } from './admin/server.js'
 import { claimAddresses } from './claim-addresses.js'
 import { loadConfig } from './config.js'
 import type { Config } from './config-schema.js'
