@@ -43,7 +43,7 @@ export function parseSet(
   const first = nextKeyword()
   if (NOT_ASSIGNMENTS.has(first)) return null
   const found = setTransaction(first) ?? assignments()
-  if (found === null || scanner.gateCount > 0) return null
+  if (found === null || found.length === 0 || scanner.gateCount > 0) return null
   if (scanner.type === T.semicolon) scanner.next()
   return scanner.type === T.end ? found : null
 }
@@ -108,7 +108,10 @@ function skipExpression(): boolean {
   return depth === 0 && target.valueEnd > target.valueStart
 }
 
-/** SET [scope] TRANSACTION; null: it is no such statement, and the scanner stands where it stood. */
+/**
+ * SET [scope] TRANSACTION; null: it is no such statement, and the scanner stands where it stood. An empty list: it is
+ * one that is not understood.
+ */
 function setTransaction(first: number): SetAssignment[] | null {
   const { start } = scanner
   const scope = first === K.global ? 'global' : first === K.transaction ? 'next_transaction' : 'session'
@@ -121,12 +124,13 @@ function setTransaction(first: number): SetAssignment[] | null {
   const found: SetAssignment[] = []
   do {
     const one = characteristic(scope)
-    if (one !== null) found.push(one)
+    if (one === null) return []
+    found.push(one)
   } while (scanner.next() === T.comma)
   return found
 }
 
-/** What stands behind TRANSACTION or a comma. When it is not understood the scanner is left before the end. */
+/** What stands behind TRANSACTION or a comma; null: not understood. */
 function characteristic(scope: SetAssignment['scope']): SetAssignment | null {
   const word = nextKeyword()
   if (word === K.read) {

@@ -78,6 +78,7 @@ function parenthesised(analysis: Analysis): number {
 function withStatement(analysis: Analysis, result: Classified): number {
   const scanner = analysis.scanner
   let afterExpression = false
+  let last = 0
   for (;;) {
     const type = scanner.next()
     const word = analysis.keyword()
@@ -89,7 +90,8 @@ function withStatement(analysis: Analysis, result: Classified): number {
       }
       analysis.scan(Stop.close)
       if (analysis.atEnd()) return analysis.giveUp()
-      afterExpression = true
+      // Behind the name there may be a list of columns; the expression stands behind AS.
+      afterExpression = last === K.as
     } else {
       const misplaced = afterExpression && type === T.word && word !== K.cycle
       afterExpression = false
@@ -97,6 +99,7 @@ function withStatement(analysis: Analysis, result: Classified): number {
       if (MODIFYING.has(word)) return readStatement(analysis, result)
       if (misplaced) return analysis.giveUp()
     }
+    last = word
   }
 }
 
