@@ -102,9 +102,9 @@ export function sha2Digest(password: Password): Buffer {
   return sha256(sha256(passwordBytes(password)))
 }
 
-/** The answer to a challenge on the fast path; empty for an empty password. */
+/** The answer to a challenge on the fast path; a single zero for an empty password. */
 export function sha2Response(password: Password, scramble: Buffer): Buffer {
-  if (password.length === 0) return EMPTY
+  if (password.length === 0) return Buffer.of(0)
   const stage1 = sha256(passwordBytes(password))
   return xor(stage1, sha256(sha256(stage1), scramble))
 }
