@@ -6,6 +6,8 @@ export type ConfigPath = readonly (string | number)[]
 /** A YAML file as maps, lists and text, with the line of every key. Values are texts: nothing is guessed from their look. */
 export interface ConfigDocument {
   readonly value: unknown
+  /** Whether a password stands in the file itself. */
+  readonly holdsSecrets: boolean
   /** Throws the UsageError `file:LINE: path: message`; the line is that of the nearest thing that exists. */
   fail(path: ConfigPath, message: string): never
   /** 1-based line, for sorting. */
@@ -42,6 +44,7 @@ export function readConfigDocument(text: string, file: string, env: NodeJS.Proce
 
 class Reader implements ConfigDocument {
   readonly value: unknown
+  holdsSecrets = false
   private readonly places = new Map<string, Place>()
   private readonly document: Document
   private readonly lines: LineCounter
@@ -114,7 +117,9 @@ class Reader implements ConfigDocument {
 
   private substitute(hidden: string, path: ConfigPath, line: number): string {
     const text = showReferences(hidden)
-    this.note(path, line, text.includes('${') ? text : null)
+    const refers = text.includes('${')
+    this.note(path, line, refers ? text : null)
+    if (!refers && text !== '' && isSecret(path)) this.holdsSecrets = true
     let result = ''
     let at = 0
     for (let open = text.indexOf('${'); open >= 0; open = text.indexOf('${', at)) {

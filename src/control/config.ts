@@ -51,7 +51,7 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
     datadir: file.datadir === null ? defaultDatadir(env) : resolve(directory, file.datadir),
     tls: file.tls === null ? null : { cert: resolve(directory, file.tls.cert), key: resolve(directory, file.tls.key) },
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
-    warnings: warningsOf(path, file),
+    warnings: warningsOf(path, file, document),
   }
 }
 
@@ -202,9 +202,9 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
   }
 }
 
-function warningsOf(path: string, file: ConfigFile): string[] {
+function warningsOf(path: string, file: ConfigFile, document: ConfigDocument): string[] {
   const warnings: string[] = []
-  if ((statSync(path).mode & READABLE_BY_OTHERS) !== 0) {
+  if (document.holdsSecrets && (statSync(path).mode & READABLE_BY_OTHERS) !== 0) {
     warnings.push(`${path} holds passwords and every user of this machine may read it: chmod 640 ${path}`)
   }
   if (file.users.length === 0) warnings.push(`${path}: users is empty, so nobody can log in`)

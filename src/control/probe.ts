@@ -10,6 +10,7 @@ export interface ProbeTarget {
   readonly useSsl: boolean
   readonly user: string
   readonly password: string
+  readonly database?: string | undefined
   /** For TCP, TLS and login together, in milliseconds. */
   readonly connectTimeoutMs: number
 }
@@ -169,6 +170,7 @@ function connectionOptions(target: ProbeTarget, tap: GreetingTap): ConnectionOpt
     host: target.host,
     user: target.user,
     password: target.password,
+    ...(target.database === undefined ? {} : { database: target.database }),
     // The deadline around it covers the login, too; this one would only word the error differently.
     connectTimeout: 2 * target.connectTimeoutMs,
     multipleStatements: true,

@@ -26,7 +26,8 @@ export async function loadTls(config: Config, log: Logger): Promise<TlsMaterial>
   return config.tls === null ? generatedTls(config, log) : configuredTls(config, config.tls)
 }
 
-function configuredTls(config: Config, paths: { readonly cert: string; readonly key: string }): TlsMaterial {
+/** The configured pair after checking that it belongs together and is valid today; throws a UsageError. */
+export function configuredTls(config: Config, paths: NonNullable<Config['tls']>): TlsMaterial {
   const fail = (key: string, path: string, message: string): never => {
     throw new UsageError(`${config.path}: tls.${key}: ${path}: ${message}`)
   }
