@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { type Cluster, type Engine, progressPrinter, SandboxError, startCluster } from '../sandbox/index.js'
+import { clientCommand } from './client.js'
 import { type DemoProxy, startProxy } from './proxy.js'
 import { type Reading, readMetrics, type ServerSample, sampleServer } from './sample.js'
 import { plainLine, table, workloadLine } from './view.js'
@@ -37,10 +39,10 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       signal: end.signal,
     })
     parts.proxy = await startProxy(parts.cluster, folder, end.signal)
-    announce(options, parts.cluster, parts.proxy)
+    announce(options, parts.cluster, parts.proxy, await clientCommand(parts.cluster, folder))
     if (options.workload)
       parts.workload = await startWorkload({ port: parts.proxy.port, ...parts.cluster.accounts.app })
-    if (options.durationMs !== null) setTimeout(stop, options.durationMs).unref()
+    if (options.durationMs !== null) void setTimeout(options.durationMs, undefined, { ref: false }).then(stop)
     await show(options, parts.cluster, parts.proxy, parts.workload ?? null, end.signal)
     return 0
   } catch (error) {
@@ -59,9 +61,9 @@ export async function runDemo(options: DemoOptions): Promise<number> {
   }
 }
 
-function announce({ json }: DemoOptions, cluster: Cluster, proxy: DemoProxy): void {
+function announce({ json }: DemoOptions, cluster: Cluster, proxy: DemoProxy, client: string): void {
   const { app } = cluster.accounts
-  const connect = `mysql -h127.0.0.1 -P${proxy.port} -u${app.user} -p${app.password} demo`
+  const connect = `${client} -h127.0.0.1 -P${proxy.port} -u${app.user} -p${app.password} demo`
   if (json) {
     const servers = cluster.servers.map(({ name, port }) => ({ name, port }))
     return print(
@@ -83,7 +85,7 @@ function announce({ json }: DemoOptions, cluster: Cluster, proxy: DemoProxy): vo
   print('')
   print(`  Connect:  ${connect}`)
   print(
-    `  Admin:    mysql -h127.0.0.1 -P${proxy.adminPort} -uadmin -padmin -e 'SELECT * FROM stats_mysql_connection_pool'`,
+    `  Admin:    ${client} -h127.0.0.1 -P${proxy.adminPort} -uadmin -padmin -e 'SELECT * FROM stats_mysql_connection_pool'`,
   )
   print(`  Metrics:  http://127.0.0.1:${proxy.metricsPort}/metrics`)
   print(`  Log:      ${proxy.logFile}`)
@@ -103,7 +105,7 @@ async function show(
   let beforeAt = performance.now()
   let drawn = 0
   while (!signal.aborted) {
-    await Promise.race([pause(SAMPLE_MS, signal), proxy.exited])
+    await Promise.race([setTimeout(SAMPLE_MS, undefined, { signal }).catch(() => {}), proxy.exited])
     if (signal.aborted) return
     proxy.assertRunning()
     const now = await readMetrics(proxy.metricsPort)
@@ -140,18 +142,4 @@ function draw(
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

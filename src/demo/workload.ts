@@ -23,22 +23,20 @@ export interface Workload {
 
 /** Runs until stopped: mysql2 clients, as an application would use them, on the proxy's port. */
 export async function startWorkload(options: { port: number; user: string; password: string }): Promise<Workload> {
-  const pool = createPool({
-    host: '127.0.0.1',
-    ...options,
-    database: 'demo',
-    connectionLimit: READERS + WRITERS,
-    waitForConnections: true,
-  })
-  await createTables(pool)
+  const connect = (connectionLimit: number): Pool =>
+    createPool({ host: '127.0.0.1', ...options, database: 'demo', connectionLimit, waitForConnections: true })
+  // Two parts of an application: a session that writes reads from the primary until a replica has what it wrote.
+  const lookers = connect(READERS)
+  const buyers = connect(WRITERS)
+  await createTables(buyers)
   const counters: WorkloadCounters = { reads: 0, writes: 0, errors: 0, staleReads: 0, lastError: '' }
   const stopped = new AbortController()
   const clients = [
     ...Array.from({ length: READERS }, () =>
-      repeat(stopped.signal, READ_PAUSE_MS, counters, () => look(pool, counters)),
+      repeat(stopped.signal, READ_PAUSE_MS, counters, () => look(lookers, counters)),
     ),
     ...Array.from({ length: WRITERS }, () =>
-      repeat(stopped.signal, WRITE_PAUSE_MS, counters, () => order(pool, counters)),
+      repeat(stopped.signal, WRITE_PAUSE_MS, counters, () => order(buyers, counters)),
     ),
   ]
   return {
@@ -46,7 +44,7 @@ export async function startWorkload(options: { port: number; user: string; passw
     async stop() {
       stopped.abort()
       await Promise.all(clients)
-      await pool.end()
+      await Promise.all([lookers.end(), buyers.end()])
     },
   }
 }
