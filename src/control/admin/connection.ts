@@ -131,7 +131,7 @@ export class AdminConnection {
   private async answer(payload: Buffer): Promise<void> {
     const state = this.command as CommandState
     const handler = WIRE_COMMANDS.get(payload[0])
-    let packets: Buffer | null
+    let packets: Uint8Array | null
     try {
       if (handler === undefined) throw unknownCommand(payload[0])
       packets = await handler(state, payload)

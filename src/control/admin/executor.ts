@@ -1,7 +1,7 @@
 import { SLUICE_VERSION } from '../version.js'
 import type { ControlView } from '../view.js'
 import { COMMANDS, EXPECTED_STATEMENT, findCommand } from './commands/index.js'
-import type { SqlValue } from './engine/messages.js'
+import type { EngineRequest, RowSet, SqlValue, WireFormat, WireResult } from './engine/messages.js'
 import { MONITOR_TABLES, STATS_TABLES } from './engine/schema.js'
 import { emptyStatement, notSupported, syntaxError, tableDenied } from './errors.js'
 import type { AdminResult, AdminServices, AdminSession, CommandContext, ExtraCommand } from './session.js'
@@ -47,18 +47,26 @@ export class AdminExecutor {
     return this.services.view
   }
 
-  /** Throws ProxyError for what is wrong with the statement; nothing has changed then. */
-  async execute(sql: string, params: readonly SqlValue[], session: AdminSession): Promise<AdminResult> {
+  /**
+   * Throws ProxyError for what is wrong with the statement; nothing has changed then.
+   * @param format how a result of the engine is wanted; what commands make themselves is always rows
+   */
+  async execute(
+    sql: string,
+    params: readonly SqlValue[],
+    session: AdminSession,
+    format: 'rows' | WireFormat = 'rows',
+  ): Promise<AdminResult> {
     const extra = this.extraCommands.find((command) => command.match(sql))
-    if (extra !== undefined) return extra.run(sql, this.contextOf(session))
+    if (extra !== undefined) return extra.run(sql, this.contextOf(session, format))
     const tokens = scan(sql)
     if (tokens.length === 0) throw emptyStatement()
     const found = findCommand(COMMANDS, tokens)
-    if (found === null) return this.query(tokens, params, session)
+    if (found === null) return this.query(tokens, params, session, format)
     if (found.command.role === 'admin' && session.role !== 'admin') {
       throw notSupported(`this account reads statistics only; expected ${EXPECTED_STATEMENT.slice('expected '.length)}`)
     }
-    return found.command.run(this.contextOf(session), found.match)
+    return found.command.run(this.contextOf(session, format), found.match)
   }
 
   /** What `execute` would take and give, without running it where that has an effect. Throws as `execute`. */
@@ -74,32 +82,34 @@ export class AdminExecutor {
     }
     if (found !== null) return { parameters, columns: [] }
     this.check(tokens, session)
-    const { columns } = await this.runInEngine(tokens, [], session, true)
-    return { parameters, columns }
+    const result = await this.runInEngine(tokens, [], session, 'describe')
+    return { parameters, columns: 'columns' in result ? result.columns : [] }
   }
 
   private async query(
     tokens: readonly Token[],
     params: readonly SqlValue[],
     session: AdminSession,
+    format: 'rows' | WireFormat,
   ): Promise<AdminResult> {
     this.check(tokens, session)
     const wanted = tokens.filter((token) => token.kind === 'parameter').length
     if (wanted !== params.length)
       throw syntaxError(`expected ${wanted} values for the ? of the statement, got ${params.length}`)
-    return { kind: 'rows', ...(await this.runInEngine(tokens, params, session, false)) }
+    const result = await this.runInEngine(tokens, params, session, format)
+    return 'packets' in result ? { kind: 'packets', ...result } : { kind: 'rows', ...result }
   }
 
   private async runInEngine(
     tokens: readonly Token[],
     params: readonly SqlValue[],
     session: AdminSession,
-    describe: boolean,
-  ) {
+    answer: EngineRequest['answer'],
+  ): Promise<RowSet | WireResult> {
     const { view, engine, log } = this.services
     const sql = sqlText(tokens, () => new Map(variables(view)))
-    const fill = describe ? [] : await readTables(SOURCES, tablesNamed(tokens), view, log)
-    return engine.run({ fill, sql, params, describe, session: factsOf(session) })
+    const fill = answer === 'describe' ? [] : await readTables(SOURCES, tablesNamed(tokens), view, log)
+    return engine.run({ fill, sql, params, answer, session: factsOf(session) })
   }
 
   private check(tokens: readonly Token[], session: AdminSession): void {
@@ -113,8 +123,9 @@ export class AdminExecutor {
     }
   }
 
-  private contextOf(session: AdminSession): CommandContext {
-    return { ...this.services, session, query: (sql, params = []) => this.query(scan(sql), params, session) }
+  private contextOf(session: AdminSession, format: 'rows' | WireFormat): CommandContext {
+    const query = (sql: string, params: readonly SqlValue[] = []) => this.query(scan(sql), params, session, format)
+    return { ...this.services, session, query }
   }
 }
 

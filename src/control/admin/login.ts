@@ -15,7 +15,7 @@ import { SLUICE_VERSION } from '../version.js'
 import { findAccount } from './accounts.js'
 import type { ConnectionContext } from './connection-context.js'
 import { addressOf, isLocal } from './peer.js'
-import { STATUS_FLAGS, UTF8MB4_GENERAL_CI } from './reply.js'
+import { STATUS_FLAGS, UTF8MB4_GENERAL_CI } from './result-packets.js'
 
 /** A login that succeeded: the socket (by now perhaps TLS) and what was agreed on. */
 export interface LoggedIn {

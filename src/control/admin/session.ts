@@ -1,7 +1,7 @@
 import type { Logger } from '../../shared/log.js'
 import type { ControlView } from '../view.js'
 import type { EngineHost } from './engine/host.js'
-import type { RowSet, SqlValue } from './engine/messages.js'
+import type { RowSet, SqlValue, WireResult } from './engine/messages.js'
 import { DATABASES, type DatabaseName } from './engine/schema.js'
 
 /** `admin` may do everything the port offers; `stats` reads statistics. */
@@ -27,7 +27,10 @@ export function newSession(user: string, role: Role, connectionId: number, datab
   return { user, role, connectionId, database: known ?? databaseOf(role) }
 }
 
-export type AdminResult = { readonly kind: 'ok'; readonly info: string } | ({ readonly kind: 'rows' } & RowSet)
+export type AdminResult =
+  | { readonly kind: 'ok'; readonly info: string }
+  | ({ readonly kind: 'rows' } & RowSet)
+  | ({ readonly kind: 'packets' } & WireResult)
 
 export const OK: AdminResult = { kind: 'ok', info: '' }
 
@@ -45,7 +48,10 @@ export interface AdminServices {
 /** What a command's handler may use. */
 export interface CommandContext extends AdminServices {
   readonly session: AdminSession
-  /** Runs a SELECT like one of the client's own: tables filled first, rights of the account checked. */
+  /**
+   * Runs a SELECT like one of the client's own: tables filled first, rights of the account checked. The result is to be
+   * handed on as it is; for a client on the wire it is packets.
+   */
   query(sql: string, params?: readonly SqlValue[]): Promise<AdminResult>
 }
 

@@ -9,10 +9,12 @@ import {
   queryTextOffset,
 } from '../../../protocol/index.js'
 import type { Logger } from '../../shared/log.js'
+import type { SqlValue } from './engine/messages.js'
 import { DATABASES } from './engine/schema.js'
 import type { AdminExecutor } from './executor.js'
-import { columnsOf, okPacket, rowsPackets, STATUS_FLAGS } from './reply.js'
-import { type AdminResult, type AdminSession, databaseOf } from './session.js'
+import { okPacket } from './reply.js'
+import { columnsOf, rowsPackets, STATUS_FLAGS } from './result-packets.js'
+import { type AdminSession, databaseOf } from './session.js'
 import { quoteName } from './sql-text.js'
 import { parametersOf, resetStatement, type StatementStore, statementIdOf } from './statement-store.js'
 import { statisticsLine } from './tables/status.js'
@@ -27,7 +29,7 @@ export interface CommandState {
 }
 
 /** Answers one command's payload with framed packets; null where the protocol wants no answer. Throws ProxyError or ProtocolError. */
-type WireCommand = (state: CommandState, payload: Buffer) => Promise<Buffer | null> | Buffer | null
+type WireCommand = (state: CommandState, payload: Buffer) => Promise<Uint8Array | null> | Uint8Array | null
 
 /** The commands that this port serves; all others are answered with 1047, but for COM_QUIT and COM_CHANGE_USER. */
 export const WIRE_COMMANDS: ReadonlyMap<number, WireCommand> = new Map<number, WireCommand>([
@@ -47,14 +49,21 @@ export const WIRE_COMMANDS: ReadonlyMap<number, WireCommand> = new Map<number, W
 /** Commands without an answer, which must not get an error either. */
 export const SILENT_COMMANDS: ReadonlySet<number> = new Set([Command.STMT_SEND_LONG_DATA, Command.STMT_CLOSE])
 
-async function query(state: CommandState, payload: Buffer): Promise<Buffer> {
+async function query(state: CommandState, payload: Buffer): Promise<Uint8Array> {
   const sql = payload.toString('utf8', queryTextOffset(payload, 0, payload.length, state.capabilities))
-  return answerOf(state, await state.executor.execute(sql, [], state.session), false)
+  return run(state, sql, [], false)
 }
 
-function answerOf({ capabilities }: CommandState, result: AdminResult, binary: boolean): Buffer {
-  if (result.kind === 'ok') return okPacket(1, capabilities, result.info)
-  return rowsPackets(result, capabilities, binary)
+async function run(
+  state: CommandState,
+  sql: string,
+  params: readonly SqlValue[],
+  binary: boolean,
+): Promise<Uint8Array> {
+  const format = { capabilities: state.capabilities, binary }
+  const result = await state.executor.execute(sql, params, state.session, format)
+  if (result.kind === 'packets') return result.packets
+  return result.kind === 'ok' ? okPacket(1, state.capabilities, result.info) : rowsPackets(result, format)
 }
 
 /** Any name is accepted, as ProxySQL does: tools connect with the schema of their application. */
@@ -93,10 +102,10 @@ async function prepare(state: CommandState, payload: Buffer): Promise<Buffer> {
   })
 }
 
-async function execute(state: CommandState, payload: Buffer): Promise<Buffer> {
+async function execute(state: CommandState, payload: Buffer): Promise<Uint8Array> {
   const statement = state.statements.get(statementIdOf(payload))
   const params = parametersOf(payload, statement, state.capabilities)
-  return answerOf(state, await state.executor.execute(statement.sql, params, state.session), true)
+  return run(state, statement.sql, params, true)
 }
 
 function sendLongData(state: CommandState, payload: Buffer): null {

@@ -33,5 +33,5 @@ export const SESSION_COMMANDS: readonly AdminCommand[] = [
 
 /** Why nothing can be changed here, and where it can. */
 export function fileIsTheSource(path: string, section: string): string {
-  return `the configuration is read-only here; change ${section} in ${path} and restart Sluice`
+  return `the configuration is read-only here; change ${section} in ${path}, then send SIGHUP to Sluice`
 }

@@ -1,5 +1,6 @@
 import sqlite from 'node-sqlite3-wasm'
-import type { Cell, EngineRequest, RowSet, SessionFacts, SqlValue, TableContents } from './messages.js'
+import { rowsPackets } from '../result-packets.js'
+import type { Cell, EngineRequest, RowSet, SessionFacts, SqlValue, TableContents, WireResult } from './messages.js'
 import { schemaScript } from './schema.js'
 
 /** Rows of one result, and characters in them: what a client can get of a statement before it is refused. */
@@ -31,11 +32,13 @@ export class Engine {
   }
 
   /** Throws an Error with SQLite's text. Nothing is filled in part. */
-  run(request: EngineRequest): RowSet {
+  run(request: EngineRequest): RowSet | WireResult {
+    const { sql, answer } = request
     this.session = request.session
-    if (request.describe) return { columns: this.columnsOf(request.sql), rows: [] }
+    if (answer === 'describe') return { columns: this.columnsOf(sql), rows: [] }
     this.fill(request.fill)
-    return this.query(request.sql, request.params)
+    const result = this.query(sql, request.params)
+    return answer === 'rows' ? result : { packets: rowsPackets(result, answer) }
   }
 
   close(): void {

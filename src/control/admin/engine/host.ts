@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { ProxyError } from '../../../shared/errors.js'
 import type { Logger } from '../../../shared/log.js'
 import { engineError, statementTimeout } from '../errors.js'
-import type { EngineRequest, FromThread, RowSet, ToThread } from './messages.js'
+import type { EngineRequest, FromThread, RowSet, ToThread, WireResult } from './messages.js'
 
 export interface EngineHostOptions {
   /** The compiled `thread.js`. */
@@ -15,7 +15,7 @@ export interface EngineHostOptions {
 
 interface Job {
   readonly request: EngineRequest
-  readonly resolve: (result: RowSet) => void
+  readonly resolve: (result: RowSet | WireResult) => void
   readonly reject: (error: Error) => void
 }
 
@@ -53,7 +53,7 @@ export class EngineHost {
   }
 
   /** Throws ProxyError: what SQLite said, or that the statement ran too long. */
-  run(request: EngineRequest): Promise<RowSet> {
+  run(request: EngineRequest): Promise<RowSet | WireResult> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ request, resolve, reject })
       void this.next()
@@ -141,7 +141,7 @@ export class EngineHost {
       void thread?.then((worker) => worker.terminate())
     }
     this.finish(message.id, () => {
-      if (message.type === 'rows') job.resolve(message.result)
+      if (message.type === 'result') job.resolve(message.result)
       else job.reject(engineError(message.message))
     })
   }

@@ -27,8 +27,24 @@ export interface EngineRequest {
   readonly sql: string
   readonly params: readonly SqlValue[]
   readonly session: SessionFacts
-  /** `true`: nothing runs, only the names of the columns are found out. */
-  readonly describe: boolean
+  /**
+   * `describe`: nothing runs, only the names of the columns are found out. `rows`: cells. A wire format: packets, made
+   * in the engine's thread, so that a large result does not hold up the control plane.
+   */
+  readonly answer: 'describe' | 'rows' | WireFormat
+}
+
+/** How a result set is written to the client. */
+export interface WireFormat {
+  /** What the client and this port agreed on. */
+  readonly capabilities: number
+  /** Whether rows are those of a prepared statement. */
+  readonly binary: boolean
+}
+
+/** A result set as framed packets that begin with sequence number 1. */
+export interface WireResult {
+  readonly packets: Uint8Array
 }
 
 /** A cell as it goes to the client: everything but bytes is text. */
@@ -49,5 +65,10 @@ export interface ToThread {
 export type FromThread =
   | { readonly type: 'ready' }
   /** `externalBytes`: memory of the engine, which never shrinks by itself. */
-  | { readonly type: 'rows'; readonly id: number; readonly result: RowSet; readonly externalBytes: number }
+  | {
+      readonly type: 'result'
+      readonly id: number
+      readonly result: RowSet | WireResult
+      readonly externalBytes: number
+    }
   | { readonly type: 'error'; readonly id: number; readonly message: string; readonly externalBytes: number }

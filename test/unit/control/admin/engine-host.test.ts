@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { EngineHost, type EngineHostOptions } from '../../../../src/control/admin/engine/host.js'
-import type { EngineRequest, TableContents } from '../../../../src/control/admin/engine/messages.js'
+import type { EngineRequest, RowSet, TableContents } from '../../../../src/control/admin/engine/messages.js'
 import { compileEngineThread } from './engine-thread.js'
 
 const thread = compileEngineThread()
@@ -12,10 +12,15 @@ afterEach(async () => {
 })
 afterAll(() => thread.remove())
 
-function newHost(options: EngineHostOptions = {}): EngineHost {
+/** A host whose results are rows. */
+function newHost(options: EngineHostOptions = {}) {
   const host = new EngineHost(pino({ level: 'silent' }), { threadUrl: thread.url, ...options })
   hosts.push(host)
-  return host
+  return {
+    start: () => host.start(),
+    close: () => host.close(),
+    run: async (wanted: EngineRequest) => (await host.run(wanted)) as RowSet,
+  }
 }
 
 const SESSION = { user: 'admin@localhost', database: 'main', connectionId: 1, version: '1.2.3' }
@@ -24,7 +29,7 @@ const request = (sql: string, fill: readonly TableContents[] = []): EngineReques
   sql,
   params: [],
   session: SESSION,
-  describe: false,
+  answer: 'rows',
 })
 const BOMB = 'WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n'
 
@@ -52,7 +57,7 @@ describe('EngineHost', () => {
 
   it('describes a statement that would never end', async () => {
     const host = newHost({ deadlineMs: 2000 })
-    expect((await host.run({ ...request(BOMB), describe: true })).columns).toEqual(['count(*)'])
+    expect((await host.run({ ...request(BOMB), answer: 'describe' })).columns).toEqual(['count(*)'])
   })
 
   it('fills all tables or none', async () => {
