@@ -77,6 +77,7 @@ export const Reason = {
   hintPrimary: 'a hint asks for the primary',
   hintReplica: 'a hint asks for a replica',
   write: 'it may write',
+  transaction: 'a transaction may write',
   autocommitOff: 'autocommit is off, so it belongs to a transaction',
   effects: 'its effects need the primary',
   userVariables: 'it reads a user variable that only the primary has',
@@ -145,7 +146,7 @@ export function route(input: RouteInput, into: Decision): Decision {
     if (input.own !== null && (input.effects & PRIMARY_EFFECTS) === 0) return take(into, input.own, Reason.session)
     return pick(input, into, writer, Reason.session)
   }
-  if (place === Place.primary) return pick(input, into, writer, Reason.write)
+  if (place === Place.primary) return pick(input, into, writer, reasonForPrimary(input.kind))
 
   const reader = view.readerOf(writer)
   if (reader < 0) return pick(input, into, writer, Reason.noReaderHostgroup)
@@ -158,6 +159,11 @@ export function route(input: RouteInput, into: Decision): Decision {
   if (pick(input, into, reader, Reason.read).candidate !== null) return into
   const others = view.online(reader).some((candidate) => usable(candidate, input))
   return pick(input, into, writer, others ? Reason.ownWrites : Reason.noReplica)
+}
+
+function reasonForPrimary(kind: number): string {
+  if (kind === StatementKind.begin) return Reason.transaction
+  return kind === StatementKind.primaryRead || kind === StatementKind.explainWrite ? Reason.effects : Reason.write
 }
 
 function reasonToStay({ effects, facts }: RouteInput): string | null {
