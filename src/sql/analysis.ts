@@ -1,9 +1,10 @@
+import { Cursor } from './cursor.js'
 import { Demand, FUNCTION_EFFECTS } from './function-effects.js'
 import { K } from './keywords.js'
-import { Effect, StatementKind } from './kinds.js'
-import { Scanner, T } from './scanner.js'
+import { Effect } from './kinds.js'
+import { T } from './scanner.js'
 import { specialVariable } from './system-variables.js'
-import type { Classified, ClassifyOptions } from './types.js'
+import type { ClassifyOptions } from './types.js'
 import {
   FUNCTION_EFFECT_MASK,
   FUNCTION_EFFECT_SHIFT,
@@ -33,14 +34,7 @@ const NOT_BEFORE_CALL: ReadonlySet<number> = new Set([K.as, K.into, K.table, K.p
  * Walks over the tokens of one statement and gathers what they mean wherever they stand: effects, and where the
  * statement must run for their sake. Keeps just enough of the past to tell a function call from its look-alikes.
  */
-export class Analysis {
-  readonly scanner = new Scanner()
-  effects = 0
-  /** A `Demand`. */
-  demand = 0
-  /** A string or comment did not end, or parentheses did not match. */
-  malformed = false
-  options!: ClassifyOptions
+export class Analysis extends Cursor {
   private notCall = 0
   private isFunction = 0
   /** The row of a function whose meaning depends on whether it has arguments; -1: none is open. */
@@ -62,35 +56,11 @@ export class Analysis {
   private lastStop = 0
   private olderWord = 0
 
-  start(options: ClassifyOptions): void {
-    this.options = options
+  override start(options: ClassifyOptions): void {
+    super.start(options)
     const mariadb = options.flavor === 'mariadb'
     this.notCall = mariadb ? NOT_CALL_MARIADB : NOT_CALL_MYSQL
     this.isFunction = mariadb ? FUNCTION_MARIADB : FUNCTION_MYSQL
-    this.effects = 0
-    this.demand = 0
-    this.malformed = false
-  }
-
-  demandAtLeast(demand: number): void {
-    if (demand > this.demand) this.demand = demand
-  }
-
-  /** The keyword of the current token; 0 when it is no word or none that matters. */
-  keyword(): number {
-    return this.scanner.code & KEYWORD_MASK
-  }
-
-  /** Moves to the next token and returns its keyword; 0 when it has none. */
-  nextKeyword(): number {
-    this.scanner.next()
-    return this.scanner.code & KEYWORD_MASK
-  }
-
-  /** Whether the current token ends the statement. */
-  atEnd(): boolean {
-    const type = this.scanner.type
-    return type === T.end || type === T.semicolon || type === T.bad
   }
 
   /**
@@ -108,7 +78,7 @@ export class Analysis {
         case T.end:
         case T.semicolon:
         case T.bad:
-          if (depth !== 0 || type === T.bad) this.malformed = true
+          if (depth !== 0) this.malformed = true
           return
         case T.word:
           this.word()
@@ -141,71 +111,6 @@ export class Analysis {
       }
       this.remember(type)
     }
-  }
-
-  /** Goes to the end of the statement without looking at what it says. */
-  skip(): void {
-    let type = this.scanner.type
-    while (type !== T.end && type !== T.semicolon && type !== T.bad) type = this.scanner.next()
-    if (type === T.bad) this.malformed = true
-  }
-
-  /** Consumes a table's or routine's name, so that a parenthesis after it is not taken for a call. */
-  skipName(): void {
-    const scanner = this.scanner
-    while (scanner.type === T.word || scanner.type === T.quoted) {
-      if (scanner.next() !== T.dot) return
-      scanner.next()
-    }
-  }
-
-  /** Goes to the end of the text: the semicolons of a compound statement separate nothing that we could tell apart. */
-  skipCompound(): void {
-    let type = this.scanner.type
-    while (type !== T.end && type !== T.bad) type = this.scanner.next()
-    this.effects |= Effect.leavesConnectionState
-  }
-
-  /** Goes to the end of a statement that is not understood. */
-  giveUp(): number {
-    this.skip()
-    this.effects |= Effect.leavesConnectionState
-    return StatementKind.unknown
-  }
-
-  /** A text that was cut is expected to break off in the middle. */
-  malformedUnlessCut(): boolean {
-    return this.malformed && !this.options.truncated
-  }
-
-  /** The kind of something that is harmless by itself, after all of it was scanned. */
-  readKind(harmless: number): number {
-    if (this.malformed) return this.giveUp()
-    switch (this.demand) {
-      case Demand.write:
-        return StatementKind.write
-      case Demand.primary:
-        return StatementKind.primaryRead
-      case Demand.last:
-        return StatementKind.diagnostics
-      default:
-        return harmless
-    }
-  }
-
-  /** Takes the current token, when it is a name or a number, for the statement's argument. */
-  argument(result: Classified): boolean {
-    const { scanner } = this
-    if (scanner.type !== T.word && scanner.type !== T.quoted && scanner.type !== T.number) return false
-    const quoted = scanner.type === T.quoted
-    result.argumentStart = quoted ? scanner.nameStart : scanner.start
-    result.argumentEnd = quoted ? scanner.nameEnd : scanner.stop
-    return true
-  }
-
-  setsUserVariable(): void {
-    this.effects |= Effect.setsUserVariable
-    this.demandAtLeast(Demand.primary)
   }
 
   private forget(): void {

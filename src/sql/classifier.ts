@@ -76,7 +76,9 @@ export class Classifier {
         result.keywordEnd = scanner.stop
       }
       analysis.demand = 0
-      const one = readStatement(analysis, result)
+      let one = readStatement(analysis, result)
+      // A text that was cut is expected to break off in the middle.
+      if ((analysis.malformed || scanner.type === T.bad) && !options.truncated) one = analysis.giveUp()
       kind = statements === 1 ? one : multi
       if (scanner.type !== T.semicolon) break
     }

@@ -41,43 +41,39 @@ export function readHints(buffer: Uint8Array, start: number, end: number, into: 
     if (buffer[at] !== COLON || at >= end) return
     at = skipSeparators(buffer, at + 1, end)
   }
-  while (at < end) {
+  // Without the prefix only the first item counts.
+  do {
     const stop = endOfItem(buffer, at, end)
-    const known = readItem(buffer, at, stop, into, prefixed)
-    if (!prefixed && !known) return
-    if (!prefixed) return
+    readItem(buffer, at, stop, into, prefixed)
     at = skipSeparators(buffer, stop, end)
-  }
+  } while (prefixed && at < end)
 }
 
-function readItem(buffer: Uint8Array, start: number, end: number, into: Hints, prefixed: boolean): boolean {
+function readItem(buffer: Uint8Array, start: number, end: number, into: Hints, prefixed: boolean): void {
   let equals = start
   while (equals < end && buffer[equals] !== EQUALS) equals++
+  const from = equals + 1
+  if (isWord(buffer, start, equals, HOSTGROUP)) {
+    const hostgroup = readNumber(buffer, from, end)
+    if (hostgroup >= 0) into.hostgroup = hostgroup
+  }
+  if (!prefixed) return
   if (equals === end) {
-    if (!prefixed) return false
     if (isWord(buffer, start, end, PRIMARY)) into.hint = Hint.primary
     else if (isWord(buffer, start, end, REPLICA)) into.hint = Hint.replica
-    return true
-  }
-  if (isWord(buffer, start, equals, HOSTGROUP)) {
-    const hostgroup = readNumber(buffer, equals + 1, end)
-    if (hostgroup >= 0) into.hostgroup = hostgroup
-    return hostgroup >= 0
-  }
-  if (!prefixed || equals + 1 === end) return false
-  if (isWord(buffer, start, equals, CAUSAL)) {
-    into.causalStart = equals + 1
+  } else if (from === end) return
+  else if (isWord(buffer, start, equals, CAUSAL)) {
+    into.causalStart = from
     into.causalEnd = end
   } else if (isWord(buffer, start, equals, CONSISTENCY)) {
-    into.consistencyStart = equals + 1
+    into.consistencyStart = from
     into.consistencyEnd = end
   }
-  return true
 }
 
 /** -1: not a number, or out of range. */
 function readNumber(buffer: Uint8Array, start: number, end: number): number {
-  if (start === end || end - start > 10) return -1
+  if (start >= end || end - start > 10) return -1
   let value = 0
   for (let at = start; at < end; at++) {
     if (CLASS[buffer[at] as number] !== C.digit) return -1

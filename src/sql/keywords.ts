@@ -168,4 +168,5 @@ export const K = {
   xa: 166,
   xml: 167,
   cycle: 168,
+  recover: 169,
 } as const

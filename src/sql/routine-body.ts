@@ -21,7 +21,6 @@ export function skipDefinition(analysis: Analysis): void {
     last = word
     scanner.next()
   }
-  if (scanner.type === T.bad) analysis.malformed = true
 }
 
 function isRoutine(word: number): boolean {

@@ -1,5 +1,6 @@
-import { C, CLASS, FOLD, isWordByte } from './characters.js'
+import { C, CLASS, isWordByte } from './characters.js'
 import { type Hints, readHints } from './hints.js'
+import { endOfNumber } from './numbers.js'
 import type { LexicalOptions } from './types.js'
 import { VOCABULARY } from './vocabulary.js'
 import { hashStep } from './words.js'
@@ -44,9 +45,6 @@ const AT = 0x40
 const DOT = 0x2e
 const EQUALS = 0x3d
 const UPPER_M = 0x4d
-const LOWER_E = 0x65
-const LOWER_X = 0x78
-const LOWER_B = 0x62
 
 /** No server has this version: every version-gated comment runs. */
 export const ALL_VERSIONS = 0x7fffffff
@@ -217,48 +215,9 @@ export class Scanner {
 
   /** Numbers, and the identifiers that begin with a digit. */
   private number(from: number): number {
-    const { buffer, end } = this
-    let at = from
-    while (at < end && CLASS[buffer[at] as number] === C.digit) at++
-    const integer = at > from
-    if (integer && isWordByte(at < end ? buffer[at] : undefined)) {
-      const tail = this.tailOfNumber(from, at)
-      if (tail > 0) return this.token(T.number, tail)
-      return this.word(from)
-    }
-    if (at < end && buffer[at] === DOT && this.type !== T.dot) {
-      at++
-      while (at < end && CLASS[buffer[at] as number] === C.digit) at++
-      const exponent = this.exponent(at)
-      if (exponent > 0) at = exponent
-    }
-    return this.token(T.number, at)
-  }
-
-  /** Where `0x1F`, `0b01` or `1e5` that has digits up to `at` ends; -1: it is an identifier. */
-  private tailOfNumber(from: number, at: number): number {
-    const { buffer, end } = this
-    const exponent = this.exponent(at)
-    if (exponent > 0) return exponent
-    const letter = FOLD[buffer[at] as number]
-    if (at !== from + 1 || buffer[from] !== 0x30 || (letter !== LOWER_X && letter !== LOWER_B)) return -1
-    let i = at + 1
-    while (i < end && isWordByte(buffer[i])) {
-      if (!isDigitOf(buffer[i] as number, letter)) return -1
-      i++
-    }
-    return i === at + 1 ? -1 : i
-  }
-
-  /** Where the exponent that begins at `at` ends; -1: there is none. */
-  private exponent(at: number): number {
-    const { buffer, end } = this
-    if (at >= end || FOLD[buffer[at] as number] !== LOWER_E) return -1
-    let i = at + 1
-    if (i < end && (buffer[i] === PLUS || buffer[i] === MINUS)) i++
-    const digits = i
-    while (i < end && CLASS[buffer[i] as number] === C.digit) i++
-    return i === digits || (i < end && isWordByte(buffer[i])) ? -1 : i
+    // Behind a dot `1` is part of a name: no fraction belongs to it.
+    const stop = endOfNumber(this.buffer, from, this.end, this.type !== T.dot)
+    return stop < 0 ? this.word(from) : this.token(T.number, stop)
   }
 
   /** `.5` is a number unless it follows a name (`t.5a`). */
@@ -401,9 +360,3 @@ export class Scanner {
 }
 
 const EMPTY = new Uint8Array(0)
-
-function isDigitOf(byte: number, base: number): boolean {
-  if (base === LOWER_B) return byte === 0x30 || byte === 0x31
-  const folded = FOLD[byte] as number
-  return CLASS[byte] === C.digit || (folded >= 0x61 && folded <= 0x66)
-}

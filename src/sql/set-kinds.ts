@@ -89,7 +89,7 @@ function assignments(analysis: Analysis): number {
     if (scanner.type !== T.comma) break
     scanner.next()
   }
-  if (!analysis.atEnd() || analysis.malformed) return analysis.giveUp()
+  if (!analysis.atEnd()) return analysis.giveUp()
   return onlyNextTransaction ? setTransaction : set
 }
 

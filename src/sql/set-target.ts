@@ -177,6 +177,10 @@ export class SetTarget {
       if (scanner.next() !== T.string) return classOfWord(word)
       type = T.string
     }
+    if (type === T.quoted) {
+      scanner.next()
+      return ValueClass.bareWord
+    }
     if (type !== T.string) return ValueClass.expression
     while (scanner.type === T.string) {
       this.valueEnd = scanner.stop

@@ -44,7 +44,7 @@ function scanned(kind: number, effects: number): Reader {
   return (analysis) => {
     analysis.effects |= effects
     analysis.scan(Stop.statement)
-    return analysis.malformedUnlessCut() ? analysis.giveUp() : kind
+    return kind
   }
 }
 
@@ -53,7 +53,7 @@ function skipped(kind: number, effects: number): Reader {
   return (analysis) => {
     analysis.effects |= effects
     analysis.skip()
-    return analysis.malformedUnlessCut() ? analysis.giveUp() : kind
+    return kind
   }
 }
 
@@ -114,7 +114,7 @@ function named(kind: number, effects: number): Reader {
     analysis.skipName()
     analysis.scanner.unread()
     analysis.scan(Stop.statement)
-    return analysis.malformedUnlessCut() ? analysis.giveUp() : kind
+    return kind
   }
 }
 
@@ -146,7 +146,7 @@ function analyzeStatement(analysis: Analysis, result: Classified): number {
 
 const maintenance = skipped(Kind.write, implicitCommit)
 
-function createStatement(analysis: Analysis, result: Classified): number {
+function createStatement(analysis: Analysis): number {
   let word = analysis.nextKeyword()
   if (word === K.or) {
     analysis.nextKeyword()
@@ -155,23 +155,23 @@ function createStatement(analysis: Analysis, result: Classified): number {
   const temporary = word === K.temporary
   if (temporary) word = analysis.nextKeyword()
   analysis.effects |= temporary ? Effect.temporaryTable : implicitCommit
-  if (word === K.table) return createTable(analysis, result)
+  if (word === K.table) return createTable(analysis)
   skipDefinition(analysis)
-  return analysis.malformedUnlessCut() ? analysis.giveUp() : Kind.ddl
+  return Kind.ddl
 }
 
 /** A table may be filled by a query. Types with lengths look like calls, so calls are not told from them. */
-function createTable(analysis: Analysis, _result: Classified): number {
+function createTable(analysis: Analysis): number {
   const before = analysis.effects
   analysis.scan(Stop.statement)
   analysis.effects = before | (analysis.effects & ~(Effect.unknownFunction | Effect.nonDeterministic))
-  return analysis.malformedUnlessCut() ? analysis.giveUp() : Kind.ddl
+  return Kind.ddl
 }
 
 function alterStatement(analysis: Analysis): number {
   analysis.effects |= implicitCommit
   skipDefinition(analysis)
-  return analysis.malformedUnlessCut() ? analysis.giveUp() : Kind.ddl
+  return Kind.ddl
 }
 
 function dropStatement(analysis: Analysis, result: Classified): number {
@@ -263,7 +263,7 @@ function loadStatement(analysis: Analysis): number {
   }
   analysis.scan(Stop.statement)
   assignsItsVariables(analysis)
-  return analysis.malformed ? analysis.giveUp() : local ? Kind.loadDataLocal : Kind.loadData
+  return local ? Kind.loadDataLocal : Kind.loadData
 }
 
 const orders = skipped(Kind.admin, implicitCommit) as (analysis: Analysis) => number
@@ -277,7 +277,7 @@ function getDiagnostics(analysis: Analysis): number {
   analysis.effects |= Effect.readsDiagnostics
   analysis.scan(Stop.statement)
   assignsItsVariables(analysis)
-  return analysis.malformed ? analysis.giveUp() : Kind.diagnostics
+  return Kind.diagnostics
 }
 
 /** MariaDB's SET STATEMENT a = 1 FOR statement, or any other SET. */
@@ -295,6 +295,13 @@ function setStatement(analysis: Analysis, result: Classified): number {
     }
   }
   return analysis.giveUp()
+}
+
+/** XA RECOVER only lists; the other forms open or end a transaction of the connection. */
+function xaStatement(analysis: Analysis): number {
+  if (analysis.nextKeyword() !== K.recover) analysis.effects |= leavesConnectionState
+  analysis.skip()
+  return Kind.xa
 }
 
 function doStatement(analysis: Analysis): number {
@@ -330,7 +337,7 @@ on([K.prepare], prepareStatement)
 on([K.execute], executeStatement)
 on([K.deallocate], deallocateStatement)
 on([K.handler], scanned(Kind.handler, leavesConnectionState))
-on([K.xa], skipped(Kind.xa, leavesConnectionState))
+on([K.xa], xaStatement)
 on([K.kill], killStatement)
 on([K.flush], flushStatement)
 on([K.reset, K.change, K.stop, K.install, K.uninstall, K.cache, K.import], orders)

@@ -13,7 +13,7 @@ const { begin, beginReadOnly, commit, rollback, savepoint, unknown, write, admin
 export function beginStatement(analysis: Analysis): number {
   let word = analysis.nextKeyword()
   if (word === K.work) word = analysis.nextKeyword()
-  if (analysis.atEnd()) return analysis.scanner.type === T.bad ? unknown : begin
+  if (analysis.atEnd()) return begin
   analysis.skipCompound()
   return word === K.not ? write : unknown
 }

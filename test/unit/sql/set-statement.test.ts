@@ -91,6 +91,7 @@ describe('SET statements as assignments', () => {
     expect(parse("SET a = 'x\\', b = 'y'", { noBackslashEscapes: true })).toHaveLength(2)
     expect(parse('SET "a" = 1', { ansiQuotes: true })).not.toBeNull()
     expect(parse('SET "a" = 1')).toBeNull()
+    expect(parse('SET sql_mode = "ANSI"', { ansiQuotes: true })).toEqual([session('sql_mode', '"ANSI"')])
   })
 
   it.each([

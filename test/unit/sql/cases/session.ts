@@ -191,11 +191,8 @@ export const SESSION: Group[] = [
     ['leavesConnectionState'],
     ['HANDLER t OPEN', 'HANDLER t READ i = (1)', 'HANDLER t READ NEXT', 'HANDLER t CLOSE'],
   ),
-  group(
-    'xa',
-    ['leavesConnectionState'],
-    ["XA START 'x'", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x' ONE PHASE", 'XA RECOVER'],
-  ),
+  group('xa', ['leavesConnectionState'], ["XA START 'x'", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x' ONE PHASE"]),
+  group('xa', [], ['XA RECOVER', 'xa recover convert xid']),
   group('kill', [], ['KILL 5', 'KILL CONNECTION 5']),
   mariadb('kill', [], ['KILL HARD CONNECTION 5', 'KILL USER app', 'KILL SOFT 7']),
   group('killQuery', [], ['KILL QUERY 5']),
