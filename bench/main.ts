@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { GeneratorProcesses } from './load/processes.js'
 import { runMemorySubject } from './memory/run.js'
-import { IDLE_CONNECTIONS, isMemorySubject } from './memory/subjects.js'
+import { IDLE_CONNECTIONS, isMemorySubject, type MemorySubject } from './memory/subjects.js'
 import { type Options, readOptions } from './options.js'
 import { toText } from './report/text.js'
 import { writeReport } from './report/write.js'
@@ -22,25 +22,34 @@ async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2), RESULTS)
   log(`seed ${options.seed}`)
   const generators = new GeneratorProcesses(options.generators)
-  const targets: Target[] = []
   let servers: Servers | undefined
   try {
-    const throughput = subjectsOf(options, generators)
-    servers = await openServers(options, throughput)
-    await openTargets(options, servers, targets)
-    for (const subject of throughput) {
+    const subjects = subjectsOf(options, generators)
+    servers = await openServers(options, subjects)
+    await measureThroughput(subjects, options, servers)
+    for (const name of options.workloads.filter(isMemorySubject)) await measureMemory(name, options, servers)
+  } finally {
+    await generators.end()
+    await servers?.stop()
+  }
+}
+
+async function measureThroughput(subjects: readonly Subject[], options: Options, servers: Servers): Promise<void> {
+  if (subjects.length === 0) return
+  await withTargets(options, servers, async (targets) => {
+    for (const subject of subjects) {
       const report = await runSubject(subject, options, servers, targets, log)
       process.stdout.write(`\n${toText(report)}`)
       if (options.out !== null) log(`written: ${writeReport(report, options.out, options.label)}`)
     }
-    for (const name of options.workloads.filter(isMemorySubject)) {
-      process.stdout.write(`\n${await runMemorySubject(name, options, servers, targets, log)}`)
-    }
-  } finally {
-    await generators.end()
-    for (const target of targets) await target.stop()
-    await servers?.stop()
-  }
+  })
+}
+
+/** Memory is measured on fresh processes: what one subject left behind would hide what the next one takes. */
+async function measureMemory(name: MemorySubject, options: Options, servers: Servers): Promise<void> {
+  await withTargets(options, servers, async (targets) => {
+    process.stdout.write(`\n${await runMemorySubject(name, options, servers, targets, log)}`)
+  })
 }
 
 function subjectsOf(options: Options, generators: GeneratorProcesses): Subject[] {
@@ -58,18 +67,27 @@ async function openServers(options: Options, subjects: readonly Subject[]): Prom
   return startServers({ engine, replicas, connections, onProgress: log })
 }
 
-/** Fills `targets`, so that those already started are known where a later one fails. */
-async function openTargets(options: Options, servers: Servers, targets: Target[]): Promise<void> {
+async function withTargets(
+  options: Options,
+  servers: Servers,
+  use: (targets: readonly Target[]) => Promise<void>,
+): Promise<void> {
   const { primary, replicas, user, monitor } = servers
-  if (options.targets.includes('direct')) targets.push(existingTarget('direct', primary))
-  if (options.targets.includes('raw')) targets.push(await startRawForwarder(primary))
-  if (options.targets.includes('sluice')) {
-    log('starting sluice')
-    const { workers } = options
-    const limits = { maxAllowedPacket: MAX_ALLOWED_PACKET, maxConnections: MAX_CONNECTIONS }
-    targets.push(await startSluice({ primary, replicas, user, monitor, workers, ...limits }))
+  const targets: Target[] = []
+  try {
+    if (options.targets.includes('direct')) targets.push(existingTarget('direct', primary))
+    if (options.targets.includes('raw')) targets.push(await startRawForwarder(primary))
+    if (options.targets.includes('sluice')) {
+      log('starting sluice')
+      const { workers } = options
+      const limits = { maxAllowedPacket: MAX_ALLOWED_PACKET, maxConnections: MAX_CONNECTIONS }
+      targets.push(await startSluice({ primary, replicas, user, monitor, workers, ...limits }))
+    }
+    for (const { name, address, pids } of options.against) targets.push(existingTarget(name, address, pids))
+    await use(targets)
+  } finally {
+    for (const target of targets) await target.stop()
   }
-  for (const { name, address, pids } of options.against) targets.push(existingTarget(name, address, pids))
 }
 
 main().catch((error: Error) => {

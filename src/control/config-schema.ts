@@ -231,9 +231,9 @@ export interface AdminConfig {
   readonly users: Readonly<Record<string, string>>
 }
 
-/** The configuration file after checking: every default filled in, every path absolute. */
+/** The configuration file after checking: every default filled in, every other path absolute. */
 export interface Config {
-  /** The file, absolute. */
+  /** The file as it was named, for messages. */
   readonly path: string
   readonly listen: readonly ListenAddress[]
   readonly workers: number

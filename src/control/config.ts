@@ -33,7 +33,7 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
   checkAddresses(file, document)
   const directory = dirname(resolve(path))
   return {
-    path: resolve(path),
+    path,
     listen: file.listen,
     workers: file.workers,
     admin: file.admin,

@@ -11,7 +11,7 @@ import { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
 import type { BackendHolder } from './pool.js'
 import { Relay, type RelayListener } from './relay.js'
-import { type Decision, newDecision, type RouteInput, route } from './router.js'
+import { type Decision, newDecision, Reason, type RouteInput, route } from './router.js'
 import { SessionBackends } from './session-backends.js'
 import type { SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnAssignments, learnFromAnswer, learnFromOk } from './session-learn.js'
@@ -295,6 +295,10 @@ export class Execution implements RelayListener, BackendHolder {
     const { command } = this
     const latencyUs = Math.round((monotonicMs() - command.startedAt) * 1000)
     countQuery(backend.accounting!.byClass[command.class], latencyUs, failed)
+    const { counters } = this.#context
+    if (latencyUs > SLOW_QUERY_US) counters.slowQueries++
+    if (command.reason === Reason.ownWrites) counters.readsOnPrimaryCausal++
+    else if (command.reason === Reason.noReplica) counters.readsOnPrimaryNoReplica++
   }
 
   readonly #candidateOf = (backend: Backend) => findOnline(this.#context.view, backend.target.id)
@@ -352,6 +356,8 @@ function lostError(command: CommandInHand, facts: SessionFacts, backend: Backend
 }
 
 const CURSOR_EXISTS = 0x0040
+/** ProxySQL's default of mysql-long_query_time. */
+const SLOW_QUERY_US = 1_000_000
 /** Effects of a SET of which session tracking does not tell all. */
 const TOLD_BY_TEXT = Effect.setsUserVariableLiteral | Effect.setsSessionState
 

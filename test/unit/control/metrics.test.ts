@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { pino } from 'pino'
@@ -51,6 +52,21 @@ describe('/metrics', () => {
     for (const [name, { type }] of parsed) {
       if (name.startsWith('sluice_')) expect(name.endsWith('_total'), name).toBe(type === 'counter')
     }
+  })
+
+  it('is documented: a line for each metric, with its type and labels', async () => {
+    const labelsOf = (text: string) => [...text.matchAll(/\w+/g)].map(([label]) => label).sort()
+    const text = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8')
+    const documented = [...text.matchAll(/^\| `(sluice_\w+)` \| (\w+) \| ([^|]*)\|/gm)].map(
+      ([, name, type, labels]) => ({ name, type, labels: labelsOf(labels) }),
+    )
+    const parsed = await families()
+    const exposed = METRICS.map(({ name, type }) => {
+      const [sample] = parsed.get(name)!.samples.keys()
+      const labels = [...sample.matchAll(/[{,](\w+)=/g)].map(([, label]) => label).filter((label) => label !== 'le')
+      return { name, type, labels: labels.sort() }
+    })
+    expect(documented).toEqual(exposed)
   })
 
   it('has the values of the counters', async () => {
