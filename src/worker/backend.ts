@@ -39,6 +39,8 @@ export interface Exchange {
   finished(backend: Backend): void
   /** The connection ended before the whole answer was received. */
   lost(backend: Backend, reason: string): void
+  /** One of the calls above threw: our mistake, which is to end this exchange's session and nothing else. */
+  crashed(error: unknown): void
 }
 
 interface InFlight {
@@ -169,8 +171,13 @@ export class Backend {
         return this.destroy(`the server broke the protocol: ${(error as Error).message}`)
       }
       at = this.follower.next
-      head.exchange.received(chunk, from, event, this)
-      if (this.follower.ended) this.#finishHead(head)
+      try {
+        head.exchange.received(chunk, from, event, this)
+        if (this.follower.ended && this.#state !== ('closed' as BackendState)) this.#finishHead(head)
+      } catch (error) {
+        head.exchange.crashed(error)
+        return this.destroy('its session ended by an error in Sluice')
+      }
     }
   }
 
@@ -208,7 +215,13 @@ export class Backend {
     this.move('closed')
     const queue = this.#queue
     this.#queue = []
-    for (const { exchange } of queue) exchange.lost(this, reason)
+    for (const { exchange } of queue) {
+      try {
+        exchange.lost(this, reason)
+      } catch (error) {
+        exchange.crashed(error)
+      }
+    }
     this.owner?.backendClosed(this, this.#lostReason)
   }
 }

@@ -36,6 +36,10 @@ export interface ExecutionListener {
   /** Part of an answer was cut in the middle of a packet: nothing more can be said to this client. */
   broken(reason: string): void
   infileRequested(backend: Backend): void
+  /** The answer was lost before the client had any of it: the command is executed again. */
+  repeating(): void
+  /** Our mistake: the session ends. */
+  crashed(error: unknown): void
 }
 
 /** Takes a session's commands from "complete" to "answered": routing, connection, state, relay, retry. */
@@ -209,8 +213,8 @@ export class Execution implements RelayListener, BackendHolder {
       this.#send(backend)
     } catch (error) {
       if (turn !== this.#turn) return
-      if (!(error instanceof ProxyError)) throw error
-      this.#listener.failed(error, 1)
+      if (error instanceof ProxyError) this.#listener.failed(error, 1)
+      else this.#listener.crashed(error)
     }
   }
 
@@ -260,6 +264,10 @@ export class Execution implements RelayListener, BackendHolder {
 
   infileRequested(backend: Backend): void {
     this.#listener.infileRequested(backend)
+  }
+
+  crashed(error: unknown): void {
+    this.#listener.crashed(error)
   }
 
   answered(backend: Backend): void {
@@ -313,6 +321,7 @@ export class Execution implements RelayListener, BackendHolder {
       this.#context.counters.queriesRetried++
       command.exclude(backend.target.id)
       this.#context.log.info({ server: backend.target.id, reason }, 'a read is repeated on another server')
+      this.#listener.repeating()
       void this.#findAndSend()
       return
     }

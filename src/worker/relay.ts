@@ -15,6 +15,7 @@ export interface RelayListener {
   answered(backend: Backend): void
   /** The connection was lost; `started`: the client has part of the answer. */
   answerLost(backend: Backend, reason: string): void
+  crashed(error: unknown): void
 }
 
 /**
@@ -61,6 +62,10 @@ export class Relay implements Exchange {
 
   lost(backend: Backend, reason: string): void {
     this.#listener.answerLost(backend, reason)
+  }
+
+  crashed(error: unknown): void {
+    this.#listener.crashed(error)
   }
 
   #edge(event: number, backend: Backend): void {

@@ -187,13 +187,19 @@ function pick(input: RouteInput, into: Decision, hostgroup: number, reason: stri
   into.hostgroup = hostgroup
   into.reason = reason
   let total = 0
-  for (const candidate of servers) if (qualifies(candidate, input, reason)) total += candidate.entry.weight
-  let left = input.random * total
+  let count = 0
   for (const candidate of servers) {
     if (!qualifies(candidate, input, reason)) continue
-    if (total > 0 && candidate.entry.weight === 0) continue
+    total += candidate.entry.weight
+    count++
+  }
+  // Where all have weight 0 they share alike.
+  let left = input.random * (total === 0 ? count : total)
+  for (const candidate of servers) {
+    const weight = total === 0 ? 1 : candidate.entry.weight
+    if (weight === 0 || !qualifies(candidate, input, reason)) continue
     into.candidate = candidate
-    left -= candidate.entry.weight
+    left -= weight
     if (left < 0) break
   }
   if (into.candidate === null && reason !== Reason.read && reason !== Reason.hintReplica) into.reason = Reason.noServer

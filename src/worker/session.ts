@@ -331,6 +331,14 @@ export class Session implements ExecutionListener {
     this.close(`an answer was cut: ${reason}`)
   }
 
+  repeating(): void {
+    this.#move('waiting')
+  }
+
+  crashed(error: unknown): void {
+    this.#blame(error)
+  }
+
   infileRequested(_backend: Backend): void {
     this.#move('infile')
   }
@@ -395,6 +403,7 @@ export class Session implements ExecutionListener {
       this.#client.write(errPacket((this.#framer.sequence + 1) & 0xff, error, this.capabilities))
       return this.close(error.code)
     }
+    if (this.#phase === 'closed') return
     this.#context.counters.invariantErrors++
     const { kind, code } = this.execution.command
     this.#context.log.error(

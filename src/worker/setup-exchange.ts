@@ -32,6 +32,10 @@ export class SetupExchange implements Exchange {
   lost(_backend: Backend, reason: string): void {
     this.#lost(reason)
   }
+
+  crashed(error: unknown): void {
+    this.#lost(String(error))
+  }
 }
 
 /** Runs one command of Sluice's own. Rejects when the connection is lost; an ERR is a value. */
