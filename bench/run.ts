@@ -9,6 +9,9 @@ import { describeMachine } from './system/machine.js'
 import type { Servers } from './targets/servers.js'
 import type { Target } from './targets/target.js'
 
+/** Of load on each target before the first round; without it the first round would measure a compiler. */
+const SETTLE_SECONDS = 2
+
 export type Log = (line: string) => void
 
 /** Loads the data and measures one subject on all targets. */
@@ -25,7 +28,8 @@ export async function runSubject(
   const { rounds, seconds, seed } = options
   const onRound = (measurement: Measurement) => log(describeRound(measurement, rounds, subject))
   const driver = subject.driver(servers.user)
-  const measurements = await runRounds({ targets, rounds, seconds, seed, onRound }, driver)
+  const settleSeconds = options.warmupSeconds > 0 ? SETTLE_SECONDS : 0
+  const measurements = await runRounds({ targets, rounds, seconds, settleSeconds, seed, onRound }, driver)
   return makeReport(subject, options, servers, targets, measurements)
 }
 
