@@ -245,6 +245,9 @@ export class Analysis extends Cursor {
       case T.string:
       case T.number:
       case T.quoted:
+      case T.placeholder:
+      case T.userVariable:
+      case T.systemVariable:
         return true
       case T.word:
         return NOT_BEFORE_CALL.has(this.beforeWord)

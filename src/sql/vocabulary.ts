@@ -39,10 +39,10 @@ const NEVER_A_CALL = `
   varbinary varchar varcharacter varying when where while window with write xor year_month zerofill`
 
 /** MySQL takes no keyword for a function's name unless it is one; these are those that a query can have before `(`. */
-const NEVER_A_CALL_MYSQL = 'against columns cube groups lateral nested of row rollup sets text value'
+const NEVER_A_CALL_MYSQL = 'against columns cube escape groups lateral nested of qualify row rollup sets text value'
 
-/** MariaDB in Oracle mode. */
-const NEVER_A_CALL_MARIADB = 'minus'
+/** MINUS is a keyword in MariaDB's Oracle mode alone. */
+const NEVER_A_CALL_MARIADB = 'minus sql_cache'
 
 /** See "Function Name Parsing and Resolution" in the reference manuals. */
 const BLANK_MATTERS = `

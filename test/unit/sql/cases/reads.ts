@@ -102,6 +102,8 @@ export const READS: Group[] = [
       'SELECT DISTINCT (a) FROM t',
       'SELECT a INTERSECT_ FROM t',
       "SELECT 'app'@'host'",
+      "SELECT a FROM t WHERE a LIKE ? ESCAPE ('|') AND b LIKE 'x' ESCAPE ('|')",
+      'SELECT a, ROW_NUMBER() OVER () AS n FROM t QUALIFY (n = 1)',
       'SELECT a FROM db.t WHERE db.t.a = 1',
       'SELECT * FROM information_schema.tables',
       'SELECT ? , ? FROM t WHERE a = ?',
