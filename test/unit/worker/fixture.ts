@@ -1,0 +1,128 @@
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+import type { ServerEntry, Snapshot, UserEntry } from '../../../src/shared/snapshot.js'
+import { Backend, type BackendTarget } from '../../../src/worker/backend.js'
+
+export const USER: UserEntry = {
+  name: 'app',
+  password: 'app',
+  defaultHostgroup: 0,
+  defaultSchema: null,
+  maxConnections: 0,
+}
+
+/** A server called `name:3306`. */
+export function serverEntry(name: string, hostgroup: number, more: Partial<ServerEntry> = {}): ServerEntry {
+  return {
+    id: `${name}:3306`,
+    hostgroup,
+    host: name,
+    port: 3306,
+    status: 'ONLINE',
+    statusReason: '',
+    weight: 1,
+    maxConnections: 100,
+    maxReplicationLag: 0,
+    useSsl: false,
+    comment: '',
+    ...more,
+  }
+}
+
+/** One writer hostgroup (0) with its reader hostgroup (1), unless `more` says otherwise. */
+export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapshot> = {}): Snapshot {
+  return {
+    version: 1,
+    listen: [],
+    servers,
+    facts: [],
+    replicationHostgroups: [{ writer: 0, reader: 1 }],
+    users: [USER],
+    greeting: { flavor: 'mysql', serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
+    readOnlyFunctions: [],
+    limits: {
+      maxConnections: 10,
+      connectTimeoutServerMaxMs: 1000,
+      connectTimeoutServerMs: 100,
+      handshakeTimeoutMs: 1000,
+      waitTimeoutMs: 0,
+      maxAllowedPacket: 1 << 20,
+      maxBufferedCommand: 1 << 16,
+      shutdownTimeoutMs: 1000,
+    },
+    tls: null,
+    workers: 1,
+    ...more,
+  }
+}
+
+/** As much of a socket as a backend uses; what is written to it is kept. */
+export class FakeSocket extends EventEmitter {
+  readonly written: Buffer[] = []
+  readonly writableHighWaterMark = 16_384
+  writableLength = 0
+  writableNeedDrain = false
+  destroyed = false
+  ended = false
+  paused = false
+
+  write(bytes: Buffer): boolean {
+    this.written.push(bytes)
+    return true
+  }
+
+  end(bytes: Buffer): void {
+    this.written.push(bytes)
+    this.ended = true
+  }
+
+  destroy(): void {
+    this.destroyed = true
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+  }
+}
+
+export interface FakeBackend {
+  readonly backend: Backend
+  readonly socket: FakeSocket
+}
+
+/** A logged-in, idle connection to `name:3306` over a socket that leads nowhere. */
+export function fakeBackend(
+  name = 'primary',
+  {
+    hostgroup = 0,
+    capabilities = 0,
+    threadId = 7,
+  }: { hostgroup?: number; capabilities?: number; threadId?: number } = {},
+): FakeBackend {
+  const socket = new FakeSocket()
+  const target: BackendTarget = {
+    id: `${name}:3306`,
+    hostgroup,
+    host: name,
+    port: 3306,
+    useSsl: false,
+    flavor: 'mysql',
+  }
+  const backend = new Backend(socket as unknown as Socket, target, { capabilities, mariadbCapabilities: 0, threadId })
+  return { backend, socket }
+}
+
+/** Numbers from 0 up to 1 that depend on the seed alone (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest'
+import { parseGtidSet } from '../../../src/shared/gtid.js'
+import { hasOwnWrites } from '../../../src/worker/router.js'
+import { Pin, pinNames, SessionFacts } from '../../../src/worker/session-facts.js'
+import { TopologyView } from '../../../src/worker/topology-view.js'
+import { fakeBackend, serverEntry, snapshotOf, USER } from './fixture.js'
+
+const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
+const IN_TRANSACTION = 0x0001 | 0x0002
+
+const replica = () => new TopologyView(snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1)])).online(1)[0]
+
+describe('pins', () => {
+  it('hold as long as one of them does', () => {
+    const facts = new SessionFacts(USER)
+    const { backend } = fakeBackend()
+    facts.addPin(Pin.transaction, backend)
+    facts.addPin(Pin.temporaryTable, backend)
+    facts.removePin(Pin.transaction)
+    expect(facts.pinned).toBe(backend)
+    expect(pinNames(facts.pins)).toEqual(['temporary table'])
+    facts.removePin(Pin.temporaryTable)
+    expect(facts.pinned).toBeNull()
+  })
+
+  it('each has a name of its own', () => {
+    const names = Object.values(Pin).map((pin) => pinNames(pin))
+    expect(names.every((of) => of.length === 1)).toBe(true)
+    expect(new Set(names.flat()).size).toBe(Object.keys(Pin).length)
+  })
+
+  it('a connection that is lost takes pins and transaction with it, and leaves a word for the client', () => {
+    const facts = new SessionFacts(USER)
+    const { backend } = fakeBackend()
+    facts.statusFlags = IN_TRANSACTION
+    facts.addPin(Pin.transaction, backend)
+    facts.addPin(Pin.advisoryLock, backend)
+    facts.loseConnection(backend, 'ECONNRESET')
+    expect(facts).toMatchObject({ pins: 0, pinned: null, inTransaction: false, autocommit: true })
+    expect(facts.lost).toBe('transaction, GET_LOCK on primary:3306 lost: ECONNRESET')
+  })
+})
+
+describe('a reset', () => {
+  it('is as after a login, but for what the session wrote', () => {
+    const facts = new SessionFacts(USER)
+    const { backend } = fakeBackend()
+    facts.wrote(5, `${UUID}:1`, 'mysql')
+    facts.statusFlags = 0x0001
+    facts.addPin(Pin.lockTables, backend)
+    facts.last = backend
+    facts.nextTransactionSet = true
+    facts.userVariablesOnPrimary = true
+    facts.reset()
+    expect(facts).toMatchObject({
+      pins: 0,
+      pinned: null,
+      last: null,
+      lost: '',
+      autocommit: true,
+      inTransaction: false,
+      nextTransactionSet: false,
+      userVariablesOnPrimary: false,
+    })
+    expect(hasOwnWrites(replica(), facts)).toBe(false)
+  })
+})
+
+describe('own writes', () => {
+  it('GTIDs of several writes add up, and a server needs them all', () => {
+    const facts = new SessionFacts(USER)
+    facts.wrote(5, `${UUID}:1`, 'mysql')
+    facts.wrote(6, `${UUID}:3`, 'mysql')
+    const server = replica()
+    server.gtids = parseGtidSet(`${UUID}:3`, 'mysql')
+    expect(hasOwnWrites(server, facts)).toBe(false)
+    server.gtids = parseGtidSet(`${UUID}:1-3`, 'mysql')
+    expect(hasOwnWrites(server, facts)).toBe(true)
+  })
+
+  it('one write without a GTID leaves only the time to go by, whatever GTIDs come before and after it', () => {
+    for (const order of [
+      ['', `${UUID}:2`],
+      [`${UUID}:1`, ''],
+      [`${UUID}:1`, '', `${UUID}:2`],
+    ]) {
+      const facts = new SessionFacts(USER)
+      order.forEach((gtids, index) => {
+        facts.wrote(5 + index, gtids, 'mysql')
+      })
+      const server = replica()
+      server.gtids = parseGtidSet(`${UUID}:1-100`, 'mysql')
+      expect(hasOwnWrites(server, facts)).toBe(false)
+      server.coversPrimaryAt = 5 + order.length
+      expect(hasOwnWrites(server, facts)).toBe(true)
+    }
+  })
+
+  it('a server that had them once is asked again only after the next write', () => {
+    const facts = new SessionFacts(USER)
+    facts.wrote(5, '', 'mysql')
+    const server = replica()
+    server.coversPrimaryAt = 6
+    expect(hasOwnWrites(server, facts)).toBe(true)
+    server.coversPrimaryAt = -1
+    expect(hasOwnWrites(server, facts)).toBe(true)
+    facts.wrote(7, '', 'mysql')
+    expect(hasOwnWrites(server, facts)).toBe(false)
+  })
+
+  it('positions of MariaDB count per domain', () => {
+    const facts = new SessionFacts(USER)
+    facts.wrote(5, '0-1-10', 'mariadb')
+    const server = replica()
+    server.gtids = parseGtidSet('0-1-9,1-1-100', 'mariadb')
+    expect(hasOwnWrites(server, facts)).toBe(false)
+    server.gtids = parseGtidSet('0-2-10', 'mariadb')
+    expect(hasOwnWrites(server, facts)).toBe(true)
+  })
+
+  it('a session that wrote nothing reads anywhere', () => {
+    expect(hasOwnWrites(replica(), new SessionFacts(USER))).toBe(true)
+    const facts = new SessionFacts(USER)
+    facts.wrote(5, '', 'mysql')
+    facts.writesAreEverywhere()
+    expect(hasOwnWrites(replica(), facts)).toBe(true)
+  })
+})
