@@ -36,6 +36,7 @@ const attributeReader = new PacketReader()
  * are malformed. Where there are none, as with nearly all clients, nothing is allocated.
  */
 export function queryTextOffset(buffer: Buffer, start: number, end: number, capabilities: number): number {
+  if (start >= end) return -1
   const at = start + 1
   if ((capabilities & Capability.QUERY_ATTRIBUTES) === 0) return at
   if (at + 2 <= end && buffer[at] === NO_ATTRIBUTES && buffer[at + 1] === ONE_PARAMETER_SET) return at + 2

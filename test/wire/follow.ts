@@ -32,7 +32,7 @@ export function framed(chunks: Buffer[]): { payload: Buffer; sequence: number }[
   return packets
 }
 
-/** Lets a follower see an answer and puts together again what it tells to pass on. */
+/** Lets a follower see an answer and puts together again what it tells to pass on, up to the answer's end. */
 export function follow(
   answer: number,
   chunks: Buffer[],
@@ -50,10 +50,7 @@ export function follow(
       output.push(Buffer.from(chunk.subarray(at, follower.plainEnd)))
       at = follower.next
       if (event === ResponseEvent.more) break
-      if (event === ResponseEvent.end) {
-        if (at < chunk.length) throw new Error(`${chunk.length - at} bytes behind the end`)
-        break
-      }
+      if (event === ResponseEvent.end) return { follower, output: Buffer.concat(output), events }
       events.push(event)
       output.push(frame(follower.edge.subarray(follower.edgeStart, follower.edgeEnd), follower.edgeSequence))
       if (event === ResponseEvent.localInfile) follower.infileSent()
