@@ -144,6 +144,8 @@ class LoginDriver {
     const plain = this.#socket
     this.#unlisten()
     const rest = this.#framer.takeUnread()
+    // A flowing socket would throw away what is put back; TLS reads from the socket's handle and starts it again itself.
+    plain.pause()
     if (rest.length > 0) plain.unshift(rest)
     const socket = new TLSSocket(plain, { isServer: true, secureContext: secureContext! })
     this.#socket = socket
