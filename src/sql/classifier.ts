@@ -87,8 +87,8 @@ export class Classifier {
   }
 
   /**
-   * The server may be older than any comment's version: reads the text as every such server would. When the readings
-   * differ in more than whether there is a statement at all, none of them is believed.
+   * The server may be older than any comment's version: reads the text as every such server would. The effects of all
+   * readings hold, and of their kinds the one that asks for the most care; kinds that cannot be compared are not believed.
    */
   private readOlderVersions(buffer: Uint8Array, start: number, end: number, options: ClassifyOptions): void {
     const { analysis, result } = this
@@ -127,7 +127,7 @@ export class Classifier {
   }
 }
 
-/** Reads from the least to the most careful treatment; every other pair of kinds has none in common. */
+/** Kinds in the order of the care that they ask for; other kinds cannot be compared. */
 const CARE: readonly number[] = [
   StatementKind.empty,
   StatementKind.read,

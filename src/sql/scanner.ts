@@ -48,6 +48,11 @@ const UPPER_M = 0x4d
 
 /** No server has this version: every version-gated comment runs. */
 export const ALL_VERSIONS = 0x7fffffff
+/**
+ * Every supported server runs comments of lower versions: MySQL from 5.7, and MariaDB, which leaves out 50700 to 99999
+ * as those of a MySQL that it is not.
+ */
+const ALWAYS_RUNS_BELOW = 50_700
 /** More different versions in one text than this are not told apart (`gatesOverflow`). */
 const GATES_MAX = 8
 
@@ -67,7 +72,7 @@ export class Scanner {
   position = 0
   end = 0
   buffer: Uint8Array = EMPTY
-  /** Versions that gate comments of this text, ascending order not kept. */
+  /** Versions that gate comments of this text and that a server might not have, in no order. */
   readonly gates = new Int32Array(GATES_MAX)
   gateCount = 0
   gatesOverflow = false
@@ -325,7 +330,7 @@ export class Scanner {
       this.insideExecutable = true
       return from
     }
-    this.rememberGate(version)
+    if (version >= ALWAYS_RUNS_BELOW) this.rememberGate(version)
     if (version > this.threshold) return this.endOfSkipped(at)
     this.insideExecutable = true
     return at

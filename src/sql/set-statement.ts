@@ -153,7 +153,7 @@ function isolationLevel(): string {
 }
 
 function nameOf(from: SetTarget): string {
-  const name = textOf(from.nameStart, from.nameEnd).replaceAll('`', '').toLowerCase()
+  const name = textOf(from.nameStart, from.nameEnd).replace(/[`"]/g, '').toLowerCase()
   return from.scope === Scope.userVariable ? name : (CANONICAL.get(name) ?? name)
 }
 

@@ -36,6 +36,8 @@ const TRANSACTION_VARIABLES: readonly Uint8Array[] = [
 ].map((name) => Buffer.from(name))
 
 const DOT = 0x2e
+const BACKTICK = 0x60
+const DOUBLE = 0x22
 const MINUS = 0x2d
 const PLUS = 0x2b
 const EQUALS = 0x3d
@@ -82,6 +84,7 @@ export class SetTarget {
       if (part !== T.word && part !== T.quoted) return false
       this.nameEnd = scanner.stop
     }
+    this.trimQuotes(scanner.buffer)
     return isAssignment(scanner)
   }
 
@@ -131,10 +134,19 @@ export class SetTarget {
     const scope = dot < stop ? scopeOfWord(scanner, start + 2, dot) : -1
     this.nameStart = scope >= 0 ? dot + 1 : start + 2
     this.nameEnd = stop
+    this.trimQuotes(buffer)
     this.scope = scope >= 0 ? scope : Scope.session
-    if (scope < 0 && isTransactionVariable(buffer, this.nameStart, stop)) this.scope = Scope.nextTransaction
+    if (scope < 0 && isTransactionVariable(buffer, this.nameStart, this.nameEnd)) this.scope = Scope.nextTransaction
     scanner.next()
     return isAssignment(scanner)
+  }
+
+  /** Leaves the quotes around a name out of its range; those between its parts stay. */
+  private trimQuotes(buffer: Uint8Array): void {
+    const quote = buffer[this.nameStart]
+    if ((quote !== BACKTICK && quote !== DOUBLE) || buffer[this.nameEnd - 1] !== quote) return
+    this.nameStart++
+    this.nameEnd--
   }
 
   /** NAMES, CHARSET, CHARACTER SET. */

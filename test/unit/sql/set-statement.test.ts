@@ -24,6 +24,7 @@ describe('SET statements as assignments', () => {
     ["SET a = 'x' 'y' , b = _utf8mb4'z'", [session('a', "'x' 'y'"), session('b', "_utf8mb4'z'")]],
     ['SET /* c */ a /* d */ = /* e */ 1 -- f', [session('a', '1')]],
     ['/*! SET a = 1 */', [session('a', '1')]],
+    ['/*!40101 SET NAMES utf8 */;', [{ ...session('names', 'utf8'), special: 'names' }]],
     ['SET autocommit = 0', [session('autocommit', '0')]],
     ['SET a = DEFAULT', [{ ...session('a', 'DEFAULT'), special: 'default' }]],
     ['SET a = NULL, b = TRUE', [session('a', 'NULL'), session('b', 'TRUE')]],

@@ -84,7 +84,7 @@ export const ODD: Group[] = [
       'IF 1 THEN SELECT 1',
       'LOAD TABLE t FROM MASTER',
       'RELEASE a',
-      '/*!50000 DELETE */ /*!50000 FROM */ t',
+      '/*!80000 DELETE */ /*!80000 FROM */ t',
       '\u00ff\u00fe',
     ],
   ),

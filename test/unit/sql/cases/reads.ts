@@ -134,7 +134,7 @@ export const READS: Group[] = [
       'SELECT SLEEP(1)',
       'SELECT SLEEP (1)',
       'SELECT `sleep`(1)',
-      'SELECT WAIT_FOR_EXECUTED_GTID_SET(@@x.y, 1)'.replace('@@x.y', "'a:1'"),
+      "SELECT WAIT_FOR_EXECUTED_GTID_SET('a:1', 1)",
       "SELECT SOURCE_POS_WAIT('f', 4)",
     ],
   ),
