@@ -92,7 +92,7 @@ export class ResponseFollower {
   /** Status flags of the last OK or EOF (SERVER_STATUS_*); `hasStatus` tells whether there was one. */
   statusFlags = 0
   hasStatus = false
-  /** Sequence number of the last packet whose header was seen. */
+  /** Sequence number of the last packet of which anything was passed on or reported: what is held back does not count. */
   sequence = 0
   warnings = 0
   /** errno of the ERR packet; 0 when there was none. */
@@ -208,6 +208,7 @@ export class ResponseFollower {
       }
       const length = chunk[position] | (chunk[position + 1] << 8) | (chunk[position + 2] << 16)
       if (length === 0) {
+        this.sequence = chunk[position + 3]
         this.#emptyPacket()
         position += HEADER
         continue
@@ -216,8 +217,8 @@ export class ResponseFollower {
         this.#hold(chunk, position, end)
         return this.#stop(position, end, ResponseEvent.more)
       }
-      this.sequence = chunk[position + 3]
       if (!this.#isEdge(chunk[position + HEADER], length)) {
+        this.sequence = chunk[position + 3]
         this.#skip = length
         this.#continues = length === MAX_PAYLOAD
         position += HEADER
@@ -227,6 +228,7 @@ export class ResponseFollower {
         this.#hold(chunk, position, end)
         return this.#stop(position, end, ResponseEvent.more)
       }
+      this.sequence = chunk[position + 3]
       const next = position + HEADER + length
       const event = this.#takeEdge(chunk, position + HEADER, next)
       if (event !== ResponseEvent.more) {
@@ -429,13 +431,14 @@ export class ResponseFollower {
       if (this.#heldLength === HEADER) length = this.#heldPayloadLength()
     }
     if (length === 0) {
+      this.sequence = this.#held[3]
       this.#emptyPacket()
       return this.#releaseHeld(heldBefore, position)
     }
     if (this.#heldLength < HEADER + 1) return this.#stop(start, end, ResponseEvent.more)
-    this.sequence = this.#held[3]
     // More than the first byte is held of edges only; of others it has to be told now (and is told once: rows are counted).
     if (this.#heldLength === HEADER + 1 && !this.#isEdge(this.#held[HEADER], length)) {
+      this.sequence = this.#held[3]
       this.#skip = length - 1
       this.#continues = length === MAX_PAYLOAD
       return this.#releaseHeld(heldBefore, position)
@@ -443,6 +446,7 @@ export class ResponseFollower {
     const next = Math.min(end, position + HEADER + length - this.#heldLength)
     this.#hold(chunk, position, next)
     if (this.#heldLength < HEADER + length) return this.#stop(start, end, ResponseEvent.more)
+    this.sequence = this.#held[3]
     const event = this.#takeEdge(this.#held, HEADER, HEADER + length)
     if (event === ResponseEvent.more) return this.#releaseHeld(heldBefore, next)
     this.edge = this.#held
