@@ -131,20 +131,20 @@ const user = map({
 
 /**
  * Intervals and timeouts in milliseconds, named as ProxySQL's mysql-monitor_* variables. The defaults find a dead server
- * within 3 s (three failures of 800 ms) and a change of role within one second; ProxySQL's take 25 s and more.
+ * within 3 s (three failures of 700 ms) and a change of role within one second; ProxySQL's take 25 s and more.
  */
 const monitor = map({
   user: orElse(userName, 'monitor'),
   password: orElse(text, 'monitor'),
   connect_interval: orElse(whole(100, 10 * MINUTE_MS), 2000),
-  connect_timeout: orElse(whole(50, MINUTE_MS), 800),
+  connect_timeout: orElse(whole(50, MINUTE_MS), 700),
   ping_interval: orElse(whole(50, 10 * MINUTE_MS), 500),
-  ping_timeout: orElse(whole(50, MINUTE_MS), 800),
+  ping_timeout: orElse(whole(50, MINUTE_MS), 700),
   ping_max_failures: orElse(whole(1, 1000), 3),
   read_only_interval: orElse(whole(50, 10 * MINUTE_MS), 500),
-  read_only_timeout: orElse(whole(50, MINUTE_MS), 800),
+  read_only_timeout: orElse(whole(50, MINUTE_MS), 700),
   replication_lag_interval: orElse(whole(20, 10 * MINUTE_MS), 250),
-  replication_lag_timeout: orElse(whole(50, MINUTE_MS), 800),
+  replication_lag_timeout: orElse(whole(50, MINUTE_MS), 700),
   replication_lag_grace: orElse(whole(0, 60 * MINUTE_MS), 10_000),
   routines_interval: orElse(whole(1000, DAY_MS), 10_000),
 })

@@ -43,11 +43,13 @@ const GREETING_SIZE_MAX = 1024
 export class ProbeConnection {
   readonly greeting: Greeting
   private readonly connection: Connection
+  private readonly tap: GreetingTap
   private lost: string | null = null
   private onLost: (reason: string) => void = () => {}
 
-  private constructor(connection: Connection, greeting: Greeting) {
+  private constructor(connection: Connection, tap: GreetingTap, greeting: Greeting) {
     this.connection = connection
+    this.tap = tap
     this.greeting = greeting
     connection.on('error', (error: Error) => this.lose(error.message))
     connection.on('end', () => this.lose('the server closed the connection'))
@@ -63,6 +65,7 @@ export class ProbeConnection {
         // Errors that come after the first one have nobody to tell.
         connection.on('error', () => {})
         connection.destroy()
+        tap.destroy()
         reject(error)
       }
       const clearDeadline = deadline(target.connectTimeoutMs, () => {
@@ -74,7 +77,7 @@ export class ProbeConnection {
         connection.removeAllListeners('error')
         const greeting = tap.greeting
         if (greeting === null) fail(new ProbeError('unreachable', 0, 'no greeting'))
-        else resolve(new ProbeConnection(connection, greeting))
+        else resolve(new ProbeConnection(connection, tap, greeting))
       })
     })
   }
@@ -110,7 +113,6 @@ export class ProbeConnection {
   close(): void {
     this.onLost = () => {}
     this.lose('closed')
-    this.connection.destroy()
   }
 
   private queryError(error: QueryError): ProbeError {
@@ -124,6 +126,7 @@ export class ProbeConnection {
     if (this.lost !== null) return
     this.lost = reason
     this.connection.destroy()
+    this.tap.destroy()
     this.onLost(reason)
   }
 }
@@ -133,6 +136,7 @@ class GreetingTap {
   greeting: Greeting | null = null
   private readonly target: ProbeTarget
   private received: Buffer = Buffer.alloc(0)
+  private socket: Socket | null = null
 
   constructor(target: ProbeTarget) {
     this.target = target
@@ -145,7 +149,13 @@ class GreetingTap {
       if (this.take(chunk)) socket.off('data', listener)
     }
     socket.on('data', listener)
+    this.socket = socket
     return socket
+  }
+
+  /** mysql2 only ends its side, and a server that hangs would keep the socket for as long as it hangs. */
+  destroy(): void {
+    this.socket?.destroy()
   }
 
   /** Returns whether there is nothing more to read. */
