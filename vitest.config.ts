@@ -8,6 +8,6 @@ export default defineConfig({
     hookTimeout: 300_000, // the first start may have to download a server,
     pool: 'forks',
     poolOptions: { forks: { maxForks: 2 } },
-    reporters: ['default'],
+    reporters: ['default', './test/helpers/summary-reporter.ts'],
   },
 })
