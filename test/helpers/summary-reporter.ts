@@ -14,6 +14,7 @@ export default class SummaryReporter implements Reporter {
         if (state === 'failed') failed++
       }
     }
-    process.stdout.write(`\n${passed} passed, ${failed} failed\n`)
+    // At the very end: other reporters have their say first.
+    process.once('exit', () => process.stdout.write(`${passed} passed, ${failed} failed\n`))
   }
 }
