@@ -40,7 +40,12 @@ module.exports = {
       from: { path: '^(src|bench)/' },
       to: { path: '^protocol/', pathNot: '^protocol/index\\.ts$' },
     },
-    { name: 'product-never-imports-tests', severity: 'error', from: { path: '^(src|protocol)/' }, to: { path: '^(test|bench)/' } },
+    {
+      name: 'product-never-imports-tests',
+      severity: 'error',
+      from: { path: '^(src|protocol)/' },
+      to: { path: '^(test|bench)/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

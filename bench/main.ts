@@ -16,12 +16,16 @@ import { existingTarget, type Target } from './targets/target.js'
 const RESULTS = fileURLToPath(new URL('../../bench/results/', import.meta.url))
 const MAX_CONNECTIONS = 100_000
 
+/** What was started is ended in order when the bench is told to end: the targets go, and the run fails for that. */
+const interruption = new AbortController()
+
 const log: Log = (line) => process.stderr.write(`${line}\n`)
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2), RESULTS)
   log(`seed ${options.seed}`)
   const generators = new GeneratorProcesses(options.generators)
+  onInterruption(() => generators.end())
   let servers: Servers | undefined
   try {
     const subjects = subjectsOf(options, generators)
@@ -64,7 +68,7 @@ async function openServers(options: Options, subjects: readonly Subject[]): Prom
   if (server !== undefined) return existingServers(server, { user, password }, monitor)
   const idle = workloads.includes('idle') ? (options.connections ?? IDLE_CONNECTIONS) : 0
   const connections = Math.max(idle, ...subjects.map((subject) => subject.connections))
-  return startServers({ engine, replicas, connections, onProgress: log })
+  return startServers({ engine, replicas, connections, onProgress: log, signal: interruption.signal })
 }
 
 async function withTargets(
@@ -73,14 +77,15 @@ async function withTargets(
   use: (targets: readonly Target[]) => Promise<void>,
 ): Promise<void> {
   const { primary, replicas, user, monitor } = servers
+  const { signal } = interruption
   const targets: Target[] = []
   try {
     if (options.targets.includes('direct')) targets.push(existingTarget('direct', primary))
-    if (options.targets.includes('raw')) targets.push(await startRawForwarder(primary))
+    if (options.targets.includes('raw')) targets.push(await startRawForwarder(primary, signal))
     if (options.targets.includes('sluice')) {
       log('starting sluice')
       const { workers } = options
-      const limits = { maxAllowedPacket: MAX_ALLOWED_PACKET, maxConnections: MAX_CONNECTIONS }
+      const limits = { maxAllowedPacket: MAX_ALLOWED_PACKET, maxConnections: MAX_CONNECTIONS, signal }
       targets.push(await startSluice({ primary, replicas, user, monitor, workers, ...limits }))
     }
     for (const { name, address, pids } of options.against) targets.push(existingTarget(name, address, pids))
@@ -90,7 +95,12 @@ async function withTargets(
   }
 }
 
+function onInterruption(callback: () => Promise<void>): void {
+  interruption.signal.addEventListener('abort', () => void callback())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interruption.abort())
+}
+
 main().catch((error: Error) => {
-  process.stderr.write(`bench: ${error.message}\n`)
+  process.stderr.write(`bench: ${interruption.signal.aborted ? 'interrupted' : error.message}\n`)
   process.exitCode = 1
 })

@@ -59,6 +59,12 @@ export function tableOf(
   }
 }
 
+/** Short enough for a heading. */
+export function titleOf({ workload, settings: { connections, rate } }: Report): string {
+  const loop = rate === null ? 'closed loop' : `open loop at ${rate} operations/s`
+  return `${workload}: ${connections} connections, ${loop}`
+}
+
 /** One sentence on how the load was made. */
 export function describeLoad({ settings, operation }: Report): string {
   const { connections, rate, rounds, seconds, warmupSeconds, seed } = settings

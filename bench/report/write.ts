@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toMarkdown } from './markdown.js'
-import { describeLoad, type Report } from './report.js'
+import { type Report, titleOf } from './report.js'
 import { panelsOf, toSvg } from './svg.js'
 
 /**
@@ -13,9 +13,8 @@ export function writeReport(report: Report, dir: string, label: string): string 
   mkdirSync(dir, { recursive: true })
   const base = `${report.date.slice(0, 10)}-${report.workload}${label === '' ? '' : `-${label}`}`
   const path = (extension: string) => join(dir, `${base}.${extension}`)
-  const heading = `${report.workload}: ${describeLoad(report)}`
   writeFileSync(path('json'), `${JSON.stringify(report)}\n`)
-  writeFileSync(path('svg'), toSvg(heading, panelsOf(report)))
+  writeFileSync(path('svg'), toSvg(titleOf(report), panelsOf(report)))
   writeFileSync(path('md'), toMarkdown(report, `${base}.svg`))
   return path('md')
 }

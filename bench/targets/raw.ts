@@ -6,9 +6,13 @@ import type { Target } from './target.js'
 
 const PROGRAM = fileURLToPath(new URL('../control/raw-forwarder.js', import.meta.url))
 
-/** Starts the control, a byte-forwarding proxy without any understanding of what it forwards. */
-export async function startRawForwarder(server: Address): Promise<Target> {
+/**
+ * Starts the control, a byte-forwarding proxy without any understanding of what it forwards.
+ * @param signal ends it at once
+ */
+export async function startRawForwarder(server: Address, signal: AbortSignal): Promise<Target> {
   const child = fork(PROGRAM, [server.host, String(server.port)])
+  signal.addEventListener('abort', () => child.kill())
   const [{ port }] = (await once(child, 'message')) as [{ port: number }]
   return {
     name: 'raw',

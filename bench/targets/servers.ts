@@ -20,6 +20,8 @@ export interface SandboxServersOptions {
   /** Connections the servers have to take at the same time. */
   readonly connections: number
   readonly onProgress: (message: string) => void
+  /** Ends a start that is under way. */
+  readonly signal: AbortSignal
 }
 
 const ENGINE_NAMES: Readonly<Record<Engine, string>> = { mysql: 'MySQL', mariadb: 'MariaDB' }
@@ -29,10 +31,11 @@ export const MAX_ALLOWED_PACKET = 128 << 20
 
 /** Starts a throw-away cluster on this machine. */
 export async function startServers(options: SandboxServersOptions): Promise<Servers> {
-  const { engine, replicas, connections, onProgress } = options
+  const { engine, replicas, connections, onProgress, signal } = options
   const cluster = await startCluster({
     engine,
     replicas,
+    signal,
     serverOptions: [
       `--max-connections=${Math.max(200, 2 * connections + SPARE_CONNECTIONS)}`,
       `--max-allowed-packet=${MAX_ALLOWED_PACKET}`,

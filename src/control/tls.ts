@@ -2,7 +2,6 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { generate } from 'selfsigned'
 import { UsageError } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 import type { TlsMaterial } from '../shared/snapshot.js'
@@ -82,6 +81,8 @@ function readGenerated(certPath: string, keyPath: string): TlsMaterial | null {
 
 /** P-256: a handshake costs a tenth of one with RSA, and every TLS library since 2010 has it. */
 async function generateMaterial(): Promise<TlsMaterial> {
+  // Needed once in the life of an installation, and it takes longer to load than the rest of the start.
+  const { generate } = await import('selfsigned')
   const name = hostname() || 'localhost'
   const notBeforeDate = new Date(Date.now() - BACKDATED_MS)
   const notAfterDate = new Date(notBeforeDate)

@@ -85,9 +85,15 @@ export class WorkerHandle {
     this.send({ type: 'get-processlist', request })
   }
 
+  /** One that does not listen yet serves nobody, and might miss the message. */
   drain(): void {
-    if (this.current === 'starting' || this.current === 'serving') this.moveTo('draining')
-    this.send({ type: 'drain' })
+    if (this.current === 'starting') {
+      this.moveTo('draining')
+      this.kill()
+    } else if (this.current === 'serving') {
+      this.moveTo('draining')
+      this.send({ type: 'drain' })
+    }
   }
 
   kill(): void {

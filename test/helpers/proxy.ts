@@ -19,7 +19,7 @@ const LOOK_AGAIN_MS = 25
 /** Keys of sluice.yaml; a map is merged into the default one, everything else takes its place. */
 export type ConfigOverrides = Readonly<Record<string, unknown>>
 
-export interface Proxy {
+export interface RunningProxy {
   readonly pid: number
   readonly port: number
   readonly adminPort: number
@@ -52,7 +52,7 @@ process.once('exit', () => {
  * Starts `sluice start` as a process of its own in front of a cluster, and waits until it is ready: primary in hostgroup 0,
  * replicas in hostgroup 1, one worker, quick monitoring. It is ended after the file's tests, whatever they did to it.
  */
-export async function startProxy(cluster: Cluster, overrides: ConfigOverrides = {}): Promise<Proxy> {
+export async function startProxy(cluster: Cluster, overrides: ConfigOverrides = {}): Promise<RunningProxy> {
   const [port, adminPort, metricsPort] = await freePorts(3)
   const proxy = new ProxyProcess(cluster, { port, adminPort, metricsPort }, overrides)
   started.push(proxy)
@@ -65,7 +65,7 @@ export function serverConfig(server: SandboxServer, more: ConfigOverrides = {}):
   return { host: server.host, port: server.port, hostgroup: server.role === 'primary' ? 0 : 1, ...more }
 }
 
-class ProxyProcess implements Proxy {
+class ProxyProcess implements RunningProxy {
   readonly port: number
   readonly adminPort: number
   readonly metricsPort: number
