@@ -104,7 +104,10 @@ export class Monitor {
 
   async stop(): Promise<void> {
     if (this.healthTimer !== null) clearTimeout(this.healthTimer)
-    for (const { monitor } of this.watched.values()) monitor.stop()
+    for (const { monitor, noteChecked } of this.watched.values()) {
+      monitor.stop()
+      noteChecked()
+    }
     await Promise.all(this.runs)
   }
 

@@ -187,6 +187,15 @@ describe('a drain', () => {
     await expect(whoAnswers(port)).rejects.toThrow('ECONNREFUSED')
   })
 
+  it('does not wait for workers that do not listen yet', async () => {
+    const { supervisor, port } = await supervise(2)
+    const start = expect(supervisor.start(snapshot(1, port), NO_HEALTH)).rejects.toThrow('before it listened')
+    const began = performance.now()
+    await supervisor.drain(20_000)
+    expect(performance.now() - began).toBeLessThan(5000)
+    await start
+  })
+
   it('kills workers that have not ended a second after the limit', async () => {
     const { supervisor, port } = await supervise(1, { stubborn: true })
     await supervisor.start(snapshot(1, port), NO_HEALTH)
