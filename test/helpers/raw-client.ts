@@ -1,0 +1,176 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import {
+  Answer,
+  Capability,
+  ClientLogin,
+  type ClientLoginOptions,
+  type ClientLoginResult,
+  Command,
+  encodeCommand,
+  encodeQuery,
+  Frame,
+  Framer,
+  frame,
+  ResponseEvent,
+  ResponseFollower,
+} from '../../protocol/index.js'
+
+export interface RawClientOptions extends Partial<ClientLoginOptions> {
+  readonly port: number
+  readonly username?: string
+  readonly password?: string
+}
+
+/** What nearly every client negotiates; add to it what the test is about. */
+export const PLAIN_CAPABILITIES =
+  Capability.LONG_PASSWORD |
+  Capability.LONG_FLAG |
+  Capability.TRANSACTIONS |
+  Capability.LOCAL_FILES |
+  Capability.MULTI_RESULTS |
+  Capability.PS_MULTI_RESULTS
+
+/** A client without a driver in between: sends commands as bytes and returns the bytes of their whole answers. */
+export class RawClient {
+  readonly login: ClientLoginResult
+  readonly #socket: Socket
+  readonly #follower = new ResponseFollower()
+  #waiting: { take: (chunk: Buffer) => void; fail: (error: Error) => void } | null = null
+  #ended: Error | null = null
+
+  private constructor(socket: Socket, login: ClientLoginResult) {
+    this.#socket = socket
+    this.login = login
+    socket.on('data', (chunk) => {
+      if (this.#waiting === null) this.#end(new Error(`bytes that answer no command: ${chunk.toString('latin1')}`))
+      else this.#waiting.take(chunk)
+    })
+    socket.on('error', (error) => this.#end(error))
+    socket.on('close', () => this.#end(new Error('the connection was closed')))
+  }
+
+  /** Logs in as the sandbox's `app` unless told otherwise. Rejects with `errno message` when it is refused. */
+  static async connect({ port, ...options }: RawClientOptions): Promise<RawClient> {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+    await once(socket, 'connect')
+    return new RawClient(socket, await logIn(socket, options))
+  }
+
+  /** The negotiated CLIENT_* flags. */
+  get capabilities(): number {
+    return this.login.capabilities
+  }
+
+  /** Facts of the last answer. */
+  get facts(): Readonly<ResponseFollower> {
+    return this.#follower
+  }
+
+  /** COM_QUERY. `file` is sent where the server asks for a local file. */
+  query(sql: string | Buffer, file?: Buffer): Promise<Buffer> {
+    return this.send(encodeQuery(sql, this.capabilities), Answer.results, file)
+  }
+
+  /** Any command whose answer begins as that of a query does. */
+  command(code: number, payload?: Uint8Array, answer: number = Answer.results): Promise<Buffer> {
+    return this.send(encodeCommand(code, payload), answer)
+  }
+
+  /**
+   * Sends whole packets and returns the whole answer, headers included.
+   * @param answer one of `Answer`
+   */
+  send(packets: Buffer, answer: number = Answer.results, file: Buffer = Buffer.alloc(0)): Promise<Buffer> {
+    if (this.#ended !== null) return Promise.reject(this.#ended)
+    const follower = this.#follower
+    follower.begin(answer, this.capabilities, this.login.mariadbCapabilities)
+    const chunks: Buffer[] = []
+    return new Promise((resolve, reject) => {
+      const take = (chunk: Buffer): void => {
+        chunks.push(chunk)
+        for (let at = 0; at < chunk.length; at = follower.next) {
+          if (follower.ended) return this.#end(new Error('bytes behind the end of an answer'))
+          const event = follower.consume(chunk, at, chunk.length)
+          if (event === ResponseEvent.localInfile) this.#sendFile(file)
+        }
+        if (!follower.ended) return
+        this.#waiting = null
+        resolve(Buffer.concat(chunks))
+      }
+      this.#waiting = { take, fail: reject }
+      this.#socket.write(packets)
+    })
+  }
+
+  /** Sends packets that have no answer. */
+  tell(packets: Buffer): void {
+    this.#socket.write(packets)
+  }
+
+  async close(): Promise<void> {
+    if (this.#ended !== null) return
+    this.#waiting = { take: () => {}, fail: () => {} }
+    const closed = once(this.#socket, 'close')
+    this.#socket.end(encodeCommand(Command.QUIT))
+    await closed
+  }
+
+  #sendFile(file: Buffer): void {
+    const { edgeSequence } = this.#follower
+    const packets = file.length === 0 ? [] : [frame(file, edgeSequence + 1)]
+    this.#socket.write(Buffer.concat([...packets, frame(Buffer.alloc(0), edgeSequence + 1 + packets.length)]))
+    this.#follower.infileSent()
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error
+    this.#socket.destroy()
+    this.#waiting?.fail(error)
+    this.#waiting = null
+  }
+}
+
+/** Cuts an answer into the payloads of its packets (none of 16 MB or more). */
+export function payloads(answer: Buffer): Buffer[] {
+  const found: Buffer[] = []
+  for (let at = 0; at < answer.length; ) {
+    const end = at + 4 + answer.readUIntLE(at, 3)
+    found.push(answer.subarray(at + 4, end))
+    at = end
+  }
+  return found
+}
+
+function logIn(socket: Socket, options: Partial<ClientLoginOptions>): Promise<ClientLoginResult> {
+  const login = new ClientLogin({
+    username: 'app',
+    password: 'app',
+    capabilities: PLAIN_CAPABILITIES,
+    collation: 45,
+    tls: 'off',
+    allowRsaPublicKeyRetrieval: true,
+    ...options,
+  })
+  const framer = new Framer()
+  return new Promise((resolve, reject) => {
+    const onClose = (): void => reject(new Error('the connection was closed'))
+    const onData = (chunk: Buffer): void => {
+      framer.push(chunk)
+      while (framer.next() === Frame.packet) {
+        for (const action of login.packet(framer.buffer.subarray(framer.start, framer.end), framer.sequence)) {
+          if (action.type === 'send') socket.write(action.packet)
+          else if (action.type === 'fail') reject(new Error(`${action.err.errno} ${action.err.message}`))
+          else if (action.type === 'done') {
+            socket.off('data', onData)
+            socket.off('close', onClose)
+            resolve(action)
+          }
+        }
+      }
+    }
+    socket.on('data', onData)
+    socket.on('error', reject)
+    socket.on('close', onClose)
+  })
+}

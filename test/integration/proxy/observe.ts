@@ -1,0 +1,95 @@
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
+import { vi } from 'vitest'
+import type { Cluster, SandboxServer } from '../../../src/sandbox/index.js'
+import type { Proxy } from '../../helpers/proxy.js'
+
+/** What tests ask of a proxy's and a cluster's state from outside. */
+
+/** Waits until `condition` gives something, and returns that. */
+export function until<T>(what: string, condition: () => Promise<T> | T, timeoutMs = 15_000): Promise<NonNullable<T>> {
+  return vi.waitFor(
+    async () => {
+      const found = await condition()
+      if (found === false || found === undefined || found === null) throw new Error(`waiting for ${what}`)
+      return found as NonNullable<T>
+    },
+    { timeout: timeoutMs, interval: 25 },
+  )
+}
+
+/** Rows of one statement on the admin port. */
+export async function admin(proxy: Proxy, sql: string): Promise<Record<string, string>[]> {
+  const connection = await createConnection({
+    host: '127.0.0.1',
+    port: proxy.adminPort,
+    user: 'admin',
+    password: 'admin',
+  })
+  try {
+    return (await connection.query<RowDataPacket[]>(sql))[0] as Record<string, string>[]
+  } finally {
+    connection.destroy()
+  }
+}
+
+/** Status of a server as `hostgroup status`, of every hostgroup that it is in. */
+export async function statusOf(proxy: Proxy, server: SandboxServer): Promise<string[]> {
+  const rows = await admin(
+    proxy,
+    `SELECT hostgroup_id, status FROM runtime_mysql_servers WHERE port = ${server.port} ORDER BY hostgroup_id`,
+  )
+  return rows.map((row) => `${row['hostgroup_id']} ${row['status']}`)
+}
+
+export function untilStatus(proxy: Proxy, server: SandboxServer, status: string, timeoutMs = 20_000): Promise<unknown> {
+  return until(
+    `${server.name} to be ${status}`,
+    async () => (await statusOf(proxy, server)).join() === status,
+    timeoutMs,
+  )
+}
+
+/** Value of a metric without labels, or the sum over all its labels. */
+export async function metric(proxy: Proxy, name: string): Promise<number> {
+  const text = await proxy.metrics()
+  const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+  return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+}
+
+/** How many connections of the account `app` a server has whose statement holds `marker` (all of them without one). */
+export async function running(cluster: Cluster, server: SandboxServer, marker = ''): Promise<number> {
+  const [row] = await cluster.execute<{ n: number }[]>(
+    server,
+    "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE USER = 'app' AND COALESCE(INFO, '') LIKE ?",
+    [`%${marker}%`],
+  )
+  return row.n
+}
+
+/** The server on which a statement with `marker` runs, as soon as there is one. */
+export function whereRuns(cluster: Cluster, marker: string): Promise<SandboxServer> {
+  return until(`a server to run ${marker}`, async () => {
+    for (const server of cluster.servers) {
+      if (server.state() === 'running' && (await running(cluster, server, marker)) > 0) return server
+    }
+    return null
+  })
+}
+
+/** The only value of a statement's only row. */
+export async function value(client: Connection, sql: string): Promise<unknown> {
+  const [[row]] = await client.query<RowDataPacket[]>(sql)
+  return Object.values(row)[0]
+}
+
+/** What a promise rejects with. A mistake of the test when it does not. */
+export async function rejection(
+  promise: Promise<unknown>,
+): Promise<{ errno: number; message: string; code: string; fatal?: boolean }> {
+  try {
+    await promise
+  } catch (error) {
+    return error as { errno: number; message: string; code: string; fatal?: boolean }
+  }
+  throw new Error('expected an error')
+}

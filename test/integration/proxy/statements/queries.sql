@@ -1,0 +1,236 @@
+-- Reads of every kind: types, functions, joins, errors, odd syntax. `-- @settle`: from here on replicas have the data.
+CREATE TABLE numbers (i INT PRIMARY KEY, t TINYINT, tu TINYINT UNSIGNED, s SMALLINT, m MEDIUMINT, b BIGINT,
+  bu BIGINT UNSIGNED, f FLOAT, d DOUBLE, n DECIMAL(30,10), bi BIT(17), z INT(8) ZEROFILL, y YEAR, bo BOOLEAN)
+INSERT INTO numbers VALUES (1, -128, 255, -32768, -8388608, -9223372036854775808, 18446744073709551615, 1.5, -2.25e100,
+  12345678901234567890.0123456789, b'10101', 42, 2024, TRUE)
+INSERT INTO numbers (i) VALUES (2)
+INSERT INTO numbers VALUES (3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+CREATE TABLE texts (id INT PRIMARY KEY AUTO_INCREMENT, c CHAR(10), v VARCHAR(200), b BINARY(4), vb VARBINARY(20),
+  tt TINYTEXT, tx TEXT, mt MEDIUMTEXT, lt LONGTEXT, tb TINYBLOB, bl BLOB, mb MEDIUMBLOB, lb LONGBLOB,
+  e ENUM('a', 'b', 'it''s'), s SET('x', 'y', 'z'), j JSON) CHARACTER SET utf8mb4
+INSERT INTO texts VALUES (NULL, 'char', 'varchar äöü 漢字 🎉', x'00ff', x'0102', 'tiny', 'text', 'medium', 'long',
+  x'00', x'01', x'02', x'03', 'it''s', 'x,z', '{"a": [1, 2, {"b": null}], "ä": "ö"}')
+INSERT INTO texts VALUES (NULL, '', '', '', '', '', '', '', '', '', '', '', '', 'a', '', '[]')
+INSERT INTO texts (id) VALUES (NULL)
+INSERT INTO texts (v, lt) VALUES ('long', REPEAT('0123456789', 30000)), ('250', REPEAT('x', 250)), ('251', REPEAT('x', 251))
+CREATE TABLE times (id INT PRIMARY KEY, d DATE, t TIME, t6 TIME(6), dt DATETIME, dt3 DATETIME(3), dt6 DATETIME(6),
+  ts TIMESTAMP NULL, ts6 TIMESTAMP(6) NULL)
+INSERT INTO times VALUES (1, '2024-02-29', '-838:59:59', '12:34:56.789012', '9999-12-31 23:59:59', '2024-01-01 00:00:00.123',
+  '1000-01-01 00:00:00.000001', '2038-01-19 03:14:07', '1970-01-02 00:00:01.5')
+INSERT INTO times (id) VALUES (2)
+CREATE TABLE pairs (a INT, b INT, KEY (a), KEY (b))
+INSERT INTO pairs VALUES (1, 10), (2, 20), (3, 30), (NULL, NULL), (2, 21), (3, 31), (3, 32)
+CREATE TABLE empty_one (id INT PRIMARY KEY, name VARCHAR(10))
+-- @settle
+SELECT 1
+SELECT 1;
+select 1 from dual
+SELECT NULL
+SELECT 1 AS `a b`, 'x' AS "y", 2 'quoted', 3 AS ä
+SELECT * FROM numbers
+SELECT * FROM numbers WHERE i = 2
+SELECT * FROM numbers WHERE i = 99
+SELECT * FROM texts
+SELECT id, j FROM texts WHERE id < 3
+SELECT LENGTH(lt), LEFT(lt, 20) FROM texts WHERE v = 'long'
+SELECT * FROM times
+SELECT dt6, ts6 + INTERVAL 1 MICROSECOND, t6 + 0, d + 0 FROM times
+SELECT * FROM empty_one
+SELECT * FROM pairs ORDER BY a, b
+SELECT a, COUNT(*), SUM(b), AVG(b), MIN(b), MAX(b), GROUP_CONCAT(b ORDER BY b) FROM pairs GROUP BY a ORDER BY a
+SELECT a, COUNT(*) FROM pairs GROUP BY a WITH ROLLUP
+SELECT DISTINCT a FROM pairs ORDER BY 1 DESC
+SELECT a, b FROM pairs ORDER BY b LIMIT 2
+SELECT a, b FROM pairs ORDER BY b LIMIT 2, 2
+SELECT a, b FROM pairs ORDER BY b LIMIT 2 OFFSET 3
+SELECT a, b FROM pairs LIMIT 0
+SELECT p.a, q.b FROM pairs p JOIN pairs q ON p.a = q.a AND p.b < q.b ORDER BY 1, 2
+SELECT p.a, n.i FROM pairs p LEFT JOIN numbers n ON n.i = p.a ORDER BY p.a, p.b
+SELECT n.i FROM pairs p RIGHT JOIN numbers n USING (i)
+SELECT i FROM numbers NATURAL JOIN times
+SELECT i FROM numbers CROSS JOIN empty_one
+SELECT 1 UNION SELECT 2
+SELECT 1 UNION ALL SELECT 1 UNION ALL SELECT NULL
+(SELECT 1) UNION (SELECT 'x') ORDER BY 1
+(SELECT a FROM pairs ORDER BY b LIMIT 1)
+((SELECT 1))
+SELECT 1 EXCEPT SELECT 1
+SELECT 1 INTERSECT SELECT 1
+WITH c AS (SELECT 1 AS x) SELECT * FROM c
+WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 20) SELECT * FROM c
+WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 300) SELECT n, REPEAT('r', n) FROM c
+SELECT a, b, ROW_NUMBER() OVER (ORDER BY b) AS r, SUM(b) OVER (PARTITION BY a ORDER BY b) AS s FROM pairs
+SELECT a, LAG(b) OVER w, LEAD(b, 1, 0) OVER w FROM pairs WINDOW w AS (ORDER BY b)
+VALUES ROW(1, 2), ROW(3, 4)
+VALUES (1, 2), (3, 4)
+TABLE empty_one
+TABLE pairs ORDER BY b LIMIT 1
+SELECT (SELECT MAX(b) FROM pairs), EXISTS (SELECT 1 FROM empty_one), 3 IN (SELECT a FROM pairs)
+SELECT * FROM (SELECT a, b FROM pairs ORDER BY b LIMIT 3) AS d WHERE a > 1
+SELECT (SELECT a FROM pairs)
+SELECT (1, 2) = (1, 2), ROW(1, 2) < ROW(1, 3)
+SELECT (1, 2)
+SELECT CASE WHEN 1 THEN 'a' ELSE 2 END, IF(1, 2, 'x'), IFNULL(NULL, 1.5), NULLIF(1, 1), COALESCE(NULL, NULL, 'z')
+SELECT CAST('12' AS SIGNED), CAST(-1 AS UNSIGNED), CAST('x' AS BINARY), CAST(1.239 AS DECIMAL(5, 2)), CAST('2024-01-01' AS DATE)
+SELECT CAST('abc' AS SIGNED)
+SHOW WARNINGS
+SELECT CONVERT('ä' USING latin1), HEX(CONVERT('ä' USING latin1)), _utf8mb4'x' COLLATE utf8mb4_bin, N'national', _binary'b'
+SELECT x'414243', 0x414243, b'01000001', X'', 0x0
+SELECT 1e10, 1.0, .5, 5., 1e-10, -0, +1, 0xff + 0, 18446744073709551615, 18446744073709551616, 1e400
+SELECT TRUE, FALSE, NOT 1, !1, 1 XOR 1, 1 AND NULL, 1 || 0, 5 DIV 2, 5 MOD 2, 5 / 0, 7 % 4, ~0, 1 << 3, 5 & 3, 5 | 3, 5 ^ 3
+SHOW WARNINGS
+SELECT 'a' 'b' 'c', 'it''s', "dq", 'back\\slash', 'nl\n', 'nul\0x', '\%\_'
+SELECT 'a' LIKE 'A', 'a' LIKE BINARY 'A', 'a%' LIKE 'a|%' ESCAPE '|', 'abc' REGEXP '^a', 'abc' NOT REGEXP 'b', 'x' SOUNDS LIKE 'y'
+SELECT CONCAT('a', 1, NULL), CONCAT_WS(',', 'a', NULL, 'b'), UPPER('ä'), LOWER('Ä'), REVERSE('abc'), SUBSTRING('abcdef', 2, 3), TRIM(BOTH 'x' FROM 'xxaxx')
+SELECT LENGTH('漢字'), CHAR_LENGTH('漢字'), HEX('漢'), ASCII('a'), ORD('ä'), CHAR(65, 66), LPAD('a', 5, '-'), FORMAT(12345.678, 2), FIELD('b', 'a', 'b'), ELT(2, 'a', 'b')
+SELECT MD5('x'), SHA1('x'), SHA2('x', 256), CRC32('x'), TO_BASE64('abc'), FROM_BASE64('YWJj'), HEX(UNHEX('ff')), COMPRESS(''), INET_ATON('1.2.3.4'), INET6_NTOA(INET6_ATON('::1'))
+SELECT ROUND(1.5), ROUND(-1.55, 1), TRUNCATE(1.999, 2), CEIL(1.1), FLOOR(-1.1), ABS(-5), SIGN(-3), POW(2, 10), SQRT(2), LOG(2.5), EXP(1), PI(), MOD(10, 3), GREATEST(1, 2, 3), LEAST('a', 'b')
+SELECT DATE_ADD('2024-01-31', INTERVAL 1 MONTH), DATEDIFF('2024-03-01', '2024-02-28'), DATE_FORMAT('2024-02-29 13:14:15', '%W %M %d %Y %H:%i:%s'), UNIX_TIMESTAMP('2024-01-01 00:00:00'), FROM_UNIXTIME(0), LAST_DAY('2024-02-01'), STR_TO_DATE('01,5,2013', '%d,%m,%Y'), EXTRACT(YEAR_MONTH FROM '2024-02-29'), TIMESTAMPDIFF(SECOND, '2024-01-01', '2024-01-02'), MAKEDATE(2024, 60), SEC_TO_TIME(3661), WEEK('2024-02-29'), DAYNAME('2024-02-29')
+SELECT DATE '2024-02-29', TIME '10:11:12.5', TIMESTAMP '2024-02-29 10:11:12', {d '2024-02-29'}, {t '10:11:12'}, {ts '2024-02-29 10:11:12'}
+SELECT DATE '2024-02-30'
+SELECT STR_TO_DATE('x', '%Y')
+SHOW WARNINGS
+SELECT JSON_OBJECT('a', 1, 'b', JSON_ARRAY(1, 'x', NULL)), JSON_EXTRACT('{"a": {"b": 5}}', '$.a.b'), JSON_TYPE('[1]'), JSON_VALID('{'), JSON_LENGTH('[1, 2]'), JSON_UNQUOTE('"x"')
+SELECT j->'$.a', j->>'$.a[0]' FROM texts WHERE id = 1
+SELECT JSON_EXTRACT('{', '$')
+SELECT JSON_ARRAYAGG(a), JSON_OBJECTAGG(b, a) FROM pairs WHERE b IN (10)
+SELECT * FROM JSON_TABLE('[{"a": 1}, {"a": 2}]', '$[*]' COLUMNS (a INT PATH '$.a')) AS jt
+SELECT ST_AsText(ST_GeomFromText('POINT(1 2)')), HEX(ST_AsBinary(Point(1, 2))), ST_GeomFromText('LINESTRING(0 0, 1 1)')
+SELECT ST_GeomFromText('POINT(1)')
+SELECT SLEEP(0), BENCHMARK(1, 1 + 1), CHARSET('x'), COLLATION('x'), COERCIBILITY('x'), FOUND_ROWS()
+SELECT @undefined_variable, @`quoted`, @'single'
+SELECT DATABASE(), SCHEMA(), USER() = CURRENT_USER(), VERSION() <> '', CURRENT_ROLE()
+SELECT @@autocommit, @@sql_mode, @@time_zone, @@max_allowed_packet, @@character_set_client, @@collation_connection, @@tx_isolation
+SELECT @@transaction_isolation, @@session.sql_notes, @@global.max_connections, @@version, @@version_comment, @@lower_case_table_names
+SELECT @@no_such_variable
+-- @shape
+SELECT CONNECTION_ID()
+-- @shape
+SELECT NOW(), CURDATE(), CURTIME(), SYSDATE(), UTC_TIMESTAMP(6), LOCALTIME, CURRENT_TIMESTAMP(3), UNIX_TIMESTAMP()
+-- @shape
+SELECT UUID(), RAND()
+-- @shape
+SELECT UUID_SHORT()
+-- @shape
+SELECT @@port, @@server_id, @@hostname, @@read_only, @@datadir, @@socket
+-- @shape
+SELECT USER(), CURRENT_USER(), SESSION_USER(), SYSTEM_USER()
+SELECT RAND(5), RAND(5)
+/* leading */ SELECT /* inner */ 1 -- trailing
+SELECT 1 # hash
+SELECT 1 -- x
+SELECT 1--1
+SELECT /*!50000 2 + */ 1
+SELECT /*!99999 2 + */ 1
+SELECT /*M!100000 3 + */ 1
+/*! SELECT 5 */
+/*!50000 SELECT */ 6
+SELECT /*+ MAX_EXECUTION_TIME(1000) */ 1
+SELECT /*+ NO_SUCH_HINT(x) */ 1
+SHOW WARNINGS
+   SELECT   1
+SELECT	1	AS	tabs
+SELECT
+  1,
+  -- a comment of its own
+  2
+select SQL_NO_CACHE 1
+SELECT SQL_BIG_RESULT SQL_BUFFER_RESULT a FROM pairs GROUP BY a ORDER BY a
+SELECT STRAIGHT_JOIN p.a FROM pairs p, pairs q WHERE p.b = q.b ORDER BY 1
+SELECT HIGH_PRIORITY 1
+SELECT ALL a FROM pairs WHERE a IS NULL
+SELECT SQL_CALC_FOUND_ROWS a FROM pairs LIMIT 1
+SELECT FOUND_ROWS()
+SELECT a FROM pairs FORCE INDEX (a) WHERE a = 2
+SELECT a FROM pairs USE INDEX (nope) WHERE a = 2
+SELECT a FROM pairs PARTITION (p0)
+SELECT a FROM pairs WHERE a = 2 FOR UPDATE
+SELECT a FROM pairs WHERE a = 2 LOCK IN SHARE MODE
+SELECT a FROM pairs WHERE a = 2 FOR SHARE
+SELECT a FROM pairs WHERE a = 2 FOR UPDATE SKIP LOCKED
+SELECT a FROM pairs WHERE a = 2 FOR UPDATE NOWAIT
+SELECT 1 INTO @into
+SELECT @into
+SELECT a, b INTO @a, @b FROM pairs WHERE b = 10
+SELECT @a, @b
+SELECT a INTO @a FROM pairs
+SELECT a INTO @a FROM pairs WHERE a = 77
+SHOW WARNINGS
+SELECT @x := 5, @x + 1
+SELECT @x
+SHOW WARNINGS
+SELECT 1 INTO OUTFILE '/nowhere/at/all'
+SELECT 1 INTO DUMPFILE '/nowhere/at/all'
+SELECT LOAD_FILE('/nowhere/at/all')
+DO 1
+DO SLEEP(0), 1 / 0
+SHOW WARNINGS
+DO RELEASE_LOCK('nobody has this')
+SELECT
+SELECT FROM pairs
+SELEC 1
+SELECT * FROM
+SELECT * FROM no_such_table
+SELECT * FROM no_such_schema.t
+SELECT no_such_column FROM pairs
+SELECT pairs.nope FROM pairs
+SELECT a FROM pairs p JOIN pairs q
+SELECT NO_SUCH_FUNCTION(1)
+SELECT no_such_schema.f(1)
+SELECT CONCAT()
+SELECT SUBSTRING('x')
+SELECT a, COUNT(*) FROM pairs
+SELECT COUNT(COUNT(*)) FROM pairs
+SELECT a FROM pairs WHERE SUM(a) > 1
+SELECT a FROM pairs GROUP BY nope
+SELECT a FROM pairs ORDER BY 5
+SELECT 1 UNION SELECT 1, 2
+SELECT (SELECT 1, 2)
+SELECT 'a' = 'b' COLLATE latin1_bin
+SELECT 'unterminated
+SELECT "unterminated
+SELECT `unterminated
+SELECT /* unterminated
+SELECT 9223372036854775807 + 1
+SELECT 18446744073709551615 + 1
+SELECT POW(10, 1000)
+SELECT EXP(1000)
+SELECT -9223372036854775808 - 1
+SELECT CAST('9' AS nonsense)
+SELECT REPEAT('x', 300000000)
+SHOW WARNINGS
+SELECT * FROM pairs LIMIT -1
+SELECT * FROM pairs LIMIT 1.5
+SELECT * FROM pairs LIMIT 18446744073709551615
+SELECT * FROM pairs, pairs
+SELECT * FROM (SELECT 1)
+SELECT * FROM (SELECT 1, 1) AS dup
+SELECT 1 HAVING 0
+SELECT 1 WHERE 0
+SELECT 1 FROM dual WHERE 0
+SELECT REGEXP_LIKE('a', '['), REGEXP_REPLACE('abc', 'b', 'x')
+SELECT 'a' REGEXP '('
+SELECT EXTRACTVALUE('<a>x</a>', '/a'), UPDATEXML('<a>x</a>', '/a', '<b/>')
+SELECT MATCH (v) AGAINST ('x') FROM texts
+SELECT GROUPING(a) FROM pairs GROUP BY a
+SELECT ANY_VALUE(b) FROM pairs WHERE b = 10 GROUP BY a
+SELECT BIT_COUNT(7), BIT_AND(a), BIT_OR(a), BIT_XOR(a), STD(a), VAR_SAMP(a) FROM pairs
+EXPLAIN SELECT 1
+-- @shape
+EXPLAIN SELECT * FROM pairs WHERE a = 2
+-- @shape
+EXPLAIN FORMAT=JSON SELECT * FROM pairs WHERE a = 2
+-- @shape
+EXPLAIN UPDATE pairs SET b = 1 WHERE a = 2
+EXPLAIN FORMAT=NONSENSE SELECT 1
+EXPLAIN SELECT * FROM no_such_table
+DESCRIBE pairs
+DESC pairs a
+DESCRIBE no_such_table
+EXPLAIN pairs
+HELP 'select'
+HELP 'no such topic at all'
+;
+--
+/* nothing but a comment */
+# nothing
