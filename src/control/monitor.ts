@@ -269,7 +269,9 @@ export class Monitor {
 
   private unseen(watched: Watched, alive: boolean, reason: string): void {
     const { id } = watched.server
-    this.setHealth(watched, { ...watched.health, alive, ...(alive ? { lagMs: null, lagReason: reason } : {}) })
+    // Of a primary nobody needs to know the lag; of a replica that hides it nobody knows it any more.
+    const hidden = alive && this.events.primaryOf(id) !== id ? { lagMs: null, lagReason: reason } : {}
+    this.setHealth(watched, { ...watched.health, alive, ...hidden })
     this.observe(watched, alive ? { kind: 'blind', server: id, reason } : { kind: 'failed', server: id, reason })
   }
 

@@ -78,6 +78,21 @@ describe.each(ENGINES)('sluice check on %s', (engine) => {
     expect(JSON.stringify(findings)).not.toContain('hunter2')
   })
 
+  it('reaches servers through their unix sockets, and over TLS where use_ssl asks for it', async () => {
+    const { socket, port } = cluster.primary
+    const path = join(folder, 'other.yaml')
+    writeFileSync(
+      path,
+      `servers: [ { host: "unix:${socket}" }, { host: 127.0.0.1, port: ${port}, hostgroup: 1, use_ssl: true } ]`,
+    )
+    const { findings } = await check(path)
+    expect(findings.filter(({ subject, level }) => subject === socket && level === 'problem')).toEqual([])
+    const overTls = findings.filter(({ subject }) => subject === `127.0.0.1:${port}`)
+    // MySQL makes itself a certificate; MariaDB 10.11 has no TLS without being given one.
+    if (engine === 'mysql') expect(overTls.filter(({ level }) => level !== 'ok')).toEqual([])
+    else expect(overTls).toMatchObject([{ level: 'problem', text: expect.stringContaining('cannot be reached') }])
+  })
+
   it('gives the GRANT statements that the monitor lacks', async () => {
     await cluster.execute(cluster.primary, "CREATE USER 'blind'@'%' IDENTIFIED BY 'blind'")
     try {
