@@ -167,9 +167,9 @@ export class ResponseFollower {
     return this.#skip === 0 && !this.#continues
   }
 
-  /** Whether the answer has been seen to its end. */
+  /** Whether the answer has been seen to its last byte. */
   get ended(): boolean {
-    return this.#state === State.end
+    return this.#state === State.end && this.#skip === 0 && !this.#continues
   }
 
   /** Goes on after the client's data for LOCAL INFILE has been sent: an OK or ERR follows. */

@@ -4,7 +4,7 @@ import type { RsaKeyPair } from '../../protocol/index.js'
 import type { GlobalCounters } from '../shared/counters.js'
 import type { Logger } from '../shared/log.js'
 import type { UserEntry } from '../shared/snapshot.js'
-import type { Classifier, FunctionCatalogue } from '../sql/index.js'
+import type { Classifier, ClassifyOptions } from '../sql/index.js'
 import type { Pool } from './pool.js'
 import type { TopologyView } from './topology-view.js'
 
@@ -14,7 +14,8 @@ export interface WorkerContext {
   readonly view: TopologyView
   readonly pool: Pool
   readonly classifier: Classifier
-  readonly catalogue: FunctionCatalogue
+  /** Filled for each statement with what is true of its session. */
+  readonly classifyOptions: ClassifyOptions
   readonly counters: GlobalCounters
   /** Counts an error of Sluice's own by its code. */
   countError(code: string): void

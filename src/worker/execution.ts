@@ -47,7 +47,6 @@ export class Execution implements RelayListener, BackendHolder {
   readonly command = new CommandInHand()
   readonly facts: SessionFacts
   readonly state: SessionState
-  readonly statements = new Statements()
   readonly backends: SessionBackends
   /** The prepared statement that the command in hand names, or that it is preparing. */
   statement: PreparedStatement | null = null
@@ -59,6 +58,8 @@ export class Execution implements RelayListener, BackendHolder {
   readonly #relay: Relay
   readonly #listener: ExecutionListener
   readonly #notes = new AnswerNotes()
+  /** Most sessions prepare nothing. */
+  #statements: Statements | null = null
   /** Goes up when the session ends or a command is given up, so that what was awaited for it is dropped. */
   #turn = 0
 
@@ -79,6 +80,12 @@ export class Execution implements RelayListener, BackendHolder {
     this.#listener = listener
     this.#relay = new Relay(client, capabilities, this)
     this.backends = new SessionBackends(context, login, state, this)
+  }
+
+  /** The session's prepared statements. */
+  get statements(): Statements {
+    this.#statements ??= new Statements()
+    return this.#statements
   }
 
   /** Executes the command in hand. */
@@ -126,13 +133,13 @@ export class Execution implements RelayListener, BackendHolder {
   end(): void {
     this.#turn++
     this.command.release()
-    this.statements.clear()
+    this.#statements?.clear()
     this.backends.releaseAll()
   }
 
   /** Forgets all that the session has set up, as COM_RESET_CONNECTION does. */
   reset(): void {
-    this.statements.clear()
+    this.#statements?.clear()
     this.facts.reset()
     this.state.reset()
     this.backends.releaseAll()
@@ -336,7 +343,7 @@ export class Execution implements RelayListener, BackendHolder {
   /** A connection is gone, with or without a command in flight. */
   backendGone(backend: Backend, reason: string): void {
     this.backends.forget(backend)
-    this.statements.forgetBackend(backend)
+    this.#statements?.forgetBackend(backend)
     if (this.facts.pinned === backend) this.facts.loseConnection(backend, reason)
     if (this.facts.last === backend) this.facts.last = null
   }

@@ -217,11 +217,11 @@ function usable(candidate: Candidate, input: RouteInput): boolean {
 
 /** Whether a server is known to have everything that the session wrote. */
 export function hasOwnWrites(candidate: Candidate, facts: SessionFacts): boolean {
-  if (facts.lastWriteAt < 0 || facts.caughtUp.has(candidate.entry.id)) return true
+  if (facts.lastWriteAt < 0 || facts.isCaughtUp(candidate.entry.id)) return true
   const covered =
     candidate.coversPrimaryAt > facts.lastWriteAt ||
     (facts.writtenGtids !== null && candidate.gtids !== null && gtidSetContains(candidate.gtids, facts.writtenGtids))
-  if (covered) facts.caughtUp.add(candidate.entry.id)
+  if (covered) facts.noteCaughtUp(candidate.entry.id)
   return covered
 }
 

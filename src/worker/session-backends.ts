@@ -26,7 +26,8 @@ export class SessionBackends {
   readonly #login: BackendLogin
   readonly #holder: BackendHolder
   readonly #state: SessionState
-  readonly #byServer = new Map<ServerId, Backend>()
+  /** Made with the first connection: an idle session that never asked anything has none. */
+  #byServer: Map<ServerId, Backend> | null = null
 
   constructor(context: WorkerContext, login: BackendLogin, state: SessionState, holder: BackendHolder) {
     this.#context = context
@@ -36,16 +37,16 @@ export class SessionBackends {
   }
 
   get all(): Iterable<Backend> {
-    return this.#byServer.values()
+    return this.#byServer?.values() ?? []
   }
 
   get size(): number {
-    return this.#byServer.size
+    return this.#byServer?.size ?? 0
   }
 
   /** The session's connection to a server, or null. Follows the server into the hostgroup it is in now. */
   get(candidate: Candidate): Backend | null {
-    const backend = this.#byServer.get(candidate.entry.id)
+    const backend = this.#byServer?.get(candidate.entry.id)
     if (backend === undefined) return null
     if (backend.target !== candidate.target) {
       if (backend.target.hostgroup !== candidate.target.hostgroup) this.#context.pool.retarget(backend, candidate)
@@ -57,7 +58,7 @@ export class SessionBackends {
   /** A connection for statements that concern the session only: the writer's, else any. */
   own(writerHostgroup: number): Backend | null {
     let any: Backend | null = null
-    for (const backend of this.#byServer.values()) {
+    for (const backend of this.all) {
       if (backend.target.hostgroup === writerHostgroup) return backend
       any = backend
     }
@@ -68,6 +69,7 @@ export class SessionBackends {
   async open(candidate: Candidate, timeoutMs: number): Promise<Backend> {
     const login = { ...this.#login, database: this.#state.schema }
     const backend = await this.#context.pool.open(candidate, login, this.#holder, timeoutMs, monotonicMs())
+    this.#byServer ??= new Map()
     this.#byServer.set(candidate.entry.id, backend)
     return backend
   }
@@ -100,13 +102,13 @@ export class SessionBackends {
 
   /** Notes that a connection is gone. */
   forget(backend: Backend): void {
-    if (this.#byServer.get(backend.target.id) === backend) this.#byServer.delete(backend.target.id)
+    if (this.#byServer?.get(backend.target.id) === backend) this.#byServer.delete(backend.target.id)
   }
 
   /** Lets all connections go. */
   releaseAll(): void {
-    const backends = [...this.#byServer.values()]
-    this.#byServer.clear()
+    const backends = [...this.all]
+    this.#byServer = null
     for (const backend of backends) this.#context.pool.release(backend)
   }
 }

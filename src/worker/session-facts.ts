@@ -54,10 +54,20 @@ export class SessionFacts {
   /** GTIDs of the writes that not every replica is known to have; null when not all of them are known. */
   writtenGtids: GtidSet | null = null
   /** Servers known to have what this session wrote. Emptied by each write. */
-  readonly caughtUp = new Set<ServerId>()
+  #caughtUp: Set<ServerId> | null = null
 
   constructor(user: UserEntry) {
     this.user = user
+  }
+
+  /** Whether a server is known to have all that this session wrote. */
+  isCaughtUp(server: ServerId): boolean {
+    return this.#caughtUp?.has(server) ?? false
+  }
+
+  noteCaughtUp(server: ServerId): void {
+    this.#caughtUp ??= new Set()
+    this.#caughtUp.add(server)
   }
 
   get inTransaction(): boolean {
@@ -108,7 +118,7 @@ export class SessionFacts {
   wrote(now: number, gtids: string, flavor: Flavor): void {
     const first = this.lastWriteAt < 0
     this.lastWriteAt = now
-    this.caughtUp.clear()
+    this.#caughtUp = null
     if (gtids === '') this.writtenGtids = null
     else if (first) this.writtenGtids = parseGtidSet(gtids, flavor)
     else if (this.writtenGtids !== null) addGtids(this.writtenGtids, gtids)
@@ -118,7 +128,7 @@ export class SessionFacts {
   writesAreEverywhere(): void {
     this.lastWriteAt = -1
     this.writtenGtids = null
-    this.caughtUp.clear()
+    this.#caughtUp = null
   }
 }
 

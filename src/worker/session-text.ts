@@ -1,5 +1,5 @@
 import { Capability, Command, collationById, queryTextOffset } from '../../protocol/index.js'
-import { type ClassifyOptions, StatementKind } from '../sql/index.js'
+import type { ClassifyOptions } from '../sql/index.js'
 import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
 import { isRepeatable } from './router.js'
@@ -14,31 +14,31 @@ export class SessionText {
   readonly #state: SessionState
   readonly #capabilities: number
   readonly #clientCharset: string
-  readonly #options: ClassifyOptions
-  /** The state's version for which the options were made. */
+  /** The state's version for which the three facts below were found. */
   #version = -1
+  #sqlMode = ''
+  #ignoreSpace = false
+  #backslashTrailBytes = false
 
   constructor(context: WorkerContext, state: SessionState, capabilities: number, collation: number) {
     this.#context = context
     this.#state = state
     this.#capabilities = capabilities
     this.#clientCharset = collationById(collation)?.charset ?? 'utf8mb4'
-    this.#options = {
-      flavor: context.view.flavor,
-      ansiQuotes: false,
-      noBackslashEscapes: false,
-      truncated: false,
-      schema: '',
-      catalogue: context.catalogue,
-      ignoreSpace: (capabilities & Capability.IGNORE_SPACE) !== 0,
-      backslashTrailBytes: false,
-    }
   }
 
-  /** How the server reads this session's texts now. */
+  /** How the server reads this session's texts now. One object for all sessions of the worker: valid until the next call. */
   get options(): ClassifyOptions {
     if (this.#version !== this.#state.version) this.#refresh()
-    return this.#options
+    const options = this.#context.classifyOptions
+    options.flavor = this.#context.view.flavor
+    options.ansiQuotes = this.#sqlMode !== '' && this.#sqlMode.includes('ANSI_QUOTES')
+    options.noBackslashEscapes = this.#sqlMode !== '' && this.#sqlMode.includes('NO_BACKSLASH_ESCAPES')
+    options.ignoreSpace = this.#ignoreSpace
+    options.backslashTrailBytes = this.#backslashTrailBytes
+    options.schema = this.#state.schema
+    options.truncated = false
+    return options
   }
 
   /** Where the SQL text of a command begins in its buffer; -1: it has none, or it is malformed. */
@@ -49,27 +49,28 @@ export class SessionText {
 
   /** Classifies a command's text; the result is written into the command. */
   understand(command: CommandInHand): void {
-    const options = this.options
-    options.truncated = command.streamed
     const textStart = this.textStart(command)
     if (textStart < 0) return
+    const options = this.options
+    options.truncated = command.streamed
     const found = this.#context.classifier.classify(command.buffer, textStart, command.end, options)
     command.kind = found.kind
     command.effects = found.effects
     command.hint = found.hint
     command.hintHostgroup = found.hostgroup
-    command.repeatable = !command.streamed && command.kind !== StatementKind.unknown && isRepeatable(found)
+    command.repeatable = !command.streamed && isRepeatable(found)
   }
 
   #refresh(): void {
     const variables = this.#state.variables
-    const sqlMode = variables?.get('sql_mode') ?? this.#context.view.snapshot.greeting.sqlMode ?? ''
+    const mode = variables?.get('sql_mode') ?? this.#context.view.snapshot.greeting.sqlMode ?? ''
     const charset = variables?.get('character_set_client')?.replaceAll("'", '') ?? this.#clientCharset
-    this.#options.ansiQuotes = sqlMode.includes('ANSI_QUOTES')
-    this.#options.noBackslashEscapes = sqlMode.includes('NO_BACKSLASH_ESCAPES')
-    this.#options.ignoreSpace = sqlMode.includes('IGNORE_SPACE') || (this.#capabilities & Capability.IGNORE_SPACE) !== 0
-    this.#options.backslashTrailBytes = BACKSLASH_TRAIL.has(charset)
-    this.#options.schema = this.#state.schema
+    this.#sqlMode = LEXICAL_MODES.some((name) => mode.includes(name)) ? mode : ''
+    this.#ignoreSpace = this.#sqlMode.includes('IGNORE_SPACE') || (this.#capabilities & Capability.IGNORE_SPACE) !== 0
+    this.#backslashTrailBytes = BACKSLASH_TRAIL.has(charset)
     this.#version = this.#state.version
   }
 }
+
+/** The parts of sql_mode that change how a text is read. */
+const LEXICAL_MODES = ['ANSI_QUOTES', 'NO_BACKSLASH_ESCAPES', 'IGNORE_SPACE']

@@ -6,7 +6,7 @@ import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import type { FromWorker } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from '../shared/snapshot.js'
-import { Classifier, type FunctionCatalogue } from '../sql/index.js'
+import { Classifier, type ClassifyOptions } from '../sql/index.js'
 import { errPacket } from './answers.js'
 import type { WorkerContext } from './context.js'
 import { Pool } from './pool.js'
@@ -31,7 +31,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly view: TopologyView
   readonly pool: Pool
   readonly classifier = new Classifier()
-  readonly catalogue: FunctionCatalogue
+  readonly classifyOptions: ClassifyOptions
   readonly counters = newGlobalCounters()
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
   readonly knownSchemas = new LRUCache<string, true>({ max: KNOWN_SCHEMAS_MAX, ttl: KNOWN_SCHEMAS_MS })
@@ -59,12 +59,13 @@ export class Worker implements WorkerContext, SessionOwner {
       (server, reason) => this.#suspect(server, reason),
       (candidate) => this.#share(candidate.entry.maxConnections),
     )
-    this.catalogue = { readsAtMost: (schema, name) => this.#readOnlyFunctions.has(`${schema.toLowerCase()}.${name}`) }
-    this.#take(snapshot)
+XX    this.#take(snapshot)
   }
 
   /** Binds the listeners of the snapshot. Rejects with the address and the system's message. */
   async listen(): Promise<void> {
+    // Made now: the first client without TLS would have to wait for it, and all others with it.
+    this.rsaKeyPair()
     for (const address of this.view.snapshot.listen) {
       const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) =>
         this.#accept(socket),
