@@ -59,7 +59,17 @@ export class Worker implements WorkerContext, SessionOwner {
       (server, reason) => this.#suspect(server, reason),
       (candidate) => this.#share(candidate.entry.maxConnections),
     )
-XX    this.#take(snapshot)
+    this.classifyOptions = {
+      flavor: snapshot.greeting.flavor,
+      ansiQuotes: false,
+      noBackslashEscapes: false,
+      truncated: false,
+      schema: '',
+      catalogue: { readsAtMost: (schema, name) => this.#readOnlyFunctions.has(`${schema.toLowerCase()}.${name}`) },
+      ignoreSpace: false,
+      backslashTrailBytes: false,
+    }
+    this.#take(snapshot)
   }
 
   /** Binds the listeners of the snapshot. Rejects with the address and the system's message. */
