@@ -23,7 +23,7 @@ export interface SluiceOptions {
   /** In bytes. */
   readonly maxAllowedPacket: number
   readonly maxConnections: number
-  /** Ends it at once. */
+  /** Ends it; by SIGTERM, since its workers would go on without their parent. */
   readonly signal: AbortSignal
 }
 
@@ -37,7 +37,7 @@ export async function startSluice(options: SluiceOptions): Promise<Target> {
   const file = join(dir, 'sluice.yaml')
   writeFileSync(file, stringify(configuration(options, { port, admin, metrics, dir })))
   const child = spawn(process.execPath, [PROGRAM, 'start', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-  options.signal.addEventListener('abort', () => child.kill('SIGKILL'))
+  options.signal.addEventListener('abort', () => child.kill('SIGTERM'))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

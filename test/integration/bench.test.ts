@@ -84,6 +84,27 @@ describe('a run of the bench', () => {
     expect(raw.throughputRatio).toEqual({ median: 1, min: 1, max: 1 })
   })
 
+  it('starts Sluice by itself, compares it with the control and ends it', async () => {
+    const args = [
+      '--targets',
+      'raw,sluice',
+      '--rounds',
+      '1',
+      '--seconds',
+      '0.5',
+      '--warmup',
+      '0.2',
+      '--label',
+      'sluice',
+    ]
+    const { code, errors } = await runBench('point-select', '--connections', '8', ...args)
+    expect(code, errors).toBe(0)
+    const [, sluice] = reportOf('point-select-sluice').targets
+    expect(sluice.errors).toBe(0)
+    expect(sluice.throughputRatio?.median).toBeGreaterThan(0)
+    expect(sluice.proxyCpuRatio?.median).toBeGreaterThan(0)
+  })
+
   it('ends with the error of the server when one is met', async () => {
     const { code, errors } = await runBench('--targets', 'direct', '--password', 'wrong', '--no-write')
     expect(code).toBe(1)
