@@ -23,7 +23,7 @@ describe('a process', () => {
     expect(signalProcess(former, 'SIGKILL')).toBe(false)
     expect(isAlive(sleeper)).toBe(true)
     expect(signalProcess(sleeper, 'SIGKILL')).toBe(true)
-    expect(await waitForExit(sleeper, 5_000)).toBe(true)
+    expect(await waitForExit(sleeper, 30_000)).toBe(true)
     expect(signalProcess(sleeper, 'SIGKILL')).toBe(false)
   })
 
@@ -35,7 +35,7 @@ describe('a process', () => {
     signalProcess(sleeper, 'SIGCONT')
     await expect.poll(() => isStopped(sleeper), { timeout: 10_000 }).toBe(false)
     signalProcess(sleeper, 'SIGKILL')
-    expect(await waitForExit(sleeper, 5_000)).toBe(true)
+    expect(await waitForExit(sleeper, 30_000)).toBe(true)
   })
 
   it('is found by the beginning of an argument', async () => {
@@ -43,7 +43,7 @@ describe('a process', () => {
     const sleeper = await startSleeper(`${marker}data`)
     expect(processesWithArgument(marker)).toEqual([sleeper])
     signalProcess(sleeper, 'SIGKILL')
-    expect(await waitForExit(sleeper, 5_000)).toBe(true)
+    expect(await waitForExit(sleeper, 30_000)).toBe(true)
     expect(processesWithArgument(marker)).toEqual([])
   })
 
