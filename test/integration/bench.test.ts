@@ -53,7 +53,7 @@ function reportOf(workload: string): Report {
   return JSON.parse(readFileSync(join(results, file!), 'utf8'))
 }
 
-describe('a run of the bench', () => {
+describe('a run of the bench', { timeout: 120_000 }, () => {
   it('measures the server and the control in each round, and writes what it prints', async () => {
     const args = ['--targets', 'direct,raw', '--rounds', '2', '--seconds', '0.5', '--warmup', '0.2']
     const { code, output, errors } = await runBench('point-select', '--connections', '8', '--seed', '5', ...args)
