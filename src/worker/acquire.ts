@@ -55,6 +55,8 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
     const now = monotonicMs()
     if (now >= deadline) throw connectTimeout(hostgroup, now - job.command.startedAt, lastFailure)
     await changedOrAfter(job.context.view, Math.min(LOOK_AGAIN_MS, deadline - now))
+    // Every server was tried in vain: one of them may be back.
+    if (candidate === null && backend === null) job.command.excluded = null
     if (!job.wanted()) return null
   }
 }

@@ -40,6 +40,8 @@ export interface ExecutionListener {
   repeating(): void
   /** Our mistake: the session ends. */
   crashed(error: unknown): void
+  /** What the command asks for has happened already: answer OK. */
+  nothingToDo(): void
 }
 
 /** Takes a session's commands from "complete" to "answered": routing, connection, state, relay, retry. */
@@ -91,22 +93,32 @@ export class Execution implements RelayListener, BackendHolder {
   /** Executes the command in hand. */
   start(): void {
     this.#notes.clear()
-    if (this.facts.lost !== '' && this.#tellLoss()) return
-    const { candidate, backend } = this.#route()
+    if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
+    const { candidate, backend } = this.#route(this.command.startedAt)
     const ready = backend ?? (candidate === null ? null : this.backends.get(candidate))
     if (ready !== null && ready.state === 'idle' && this.#isPrepared(ready)) this.#send(ready)
     else void this.#findAndSend()
   }
 
   /**
-   * Tells the client what went with a connection that was lost between two commands. A ROLLBACK need not be told: what
-   * it asks for has happened.
-   * @returns true when the command in hand has been answered with it
+   * Tells the client what went with a connection that was lost between two commands. A ROLLBACK of a transaction that was
+   * lost is answered without a server, which may not be back yet: what it asks for has happened.
+   * @returns true when the command in hand has been answered
    */
-  #tellLoss(): boolean {
-    const { lost } = this.facts
-    this.facts.lost = ''
-    if (this.command.kind === StatementKind.rollback) return false
+  #settleLoss(): boolean {
+    const { command, facts } = this
+    const { lost } = facts
+    if (facts.transactionLost && isPlainRollback(command)) {
+      facts.transactionLost = false
+      if (facts.onlyTransactionLost) facts.lost = ''
+      this.#listener.nothingToDo()
+      return true
+    }
+    facts.lost = ''
+    if (lost === '') {
+      facts.transactionLost = false
+      return false
+    }
     this.#listener.failed(new ProxyError('connection-lost', 2013, 'HY000', `sluice: ${lost}`), 1)
     return true
   }
@@ -123,7 +135,7 @@ export class Execution implements RelayListener, BackendHolder {
       backends: this.backends,
       command: this.command,
       statement: null,
-      route: () => this.#route(),
+      route: () => this.#route(monotonicMs()),
       wanted: () => turn === this.#turn,
     })
     this.command.release()
@@ -171,7 +183,7 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   /** Where the command in hand would go, and why. */
-  #route(): Decision {
+  #route(now: number): Decision {
     const { command, facts } = this
     routeInput.kind = command.kind
     routeInput.effects = command.effects
@@ -181,7 +193,7 @@ export class Execution implements RelayListener, BackendHolder {
     routeInput.own = this.backends.size === 0 ? null : this.backends.own(facts.user.defaultHostgroup)
     routeInput.view = this.#context.view
     routeInput.excluded = command.excluded
-    routeInput.now = command.startedAt
+    routeInput.now = now
     routeInput.random = Math.random()
     const sticky =
       this.statement?.longDataOn ?? (command.code === Command.STMT_EXECUTE ? null : (this.statement?.cursorOn ?? null))
@@ -213,7 +225,7 @@ export class Execution implements RelayListener, BackendHolder {
         backends: this.backends,
         command: this.command,
         statement: this.statement,
-        route: () => this.#route(),
+        route: () => this.#route(monotonicMs()),
         wanted: () => turn === this.#turn,
       })
       if (backend === null || turn !== this.#turn) return
@@ -335,7 +347,10 @@ export class Execution implements RelayListener, BackendHolder {
     const cut = this.#relay.started && !backend.follower.atBoundary
     if (cut) return this.#listener.broken(reason)
     const error = lostError(command, this.facts, backend, reason)
-    if (this.facts.pinned === backend) this.facts.unpin()
+    if (this.facts.pinned === backend) {
+      this.facts.transactionLost = this.facts.inTransaction
+      this.facts.unpin()
+    }
     if (command.mayWrite) this.facts.wrote(monotonicMs(), '', backend.target.flavor)
     this.#listener.failed(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)
   }
@@ -362,13 +377,31 @@ function isShuttingDown(errno: number): boolean {
 /** The answer to a statement whose connection was lost: what is known of its outcome. */
 function lostError(command: CommandInHand, facts: SessionFacts, backend: Backend, reason: string): ProxyError {
   const where = `sluice: the connection to ${backend.target.id} was lost`
-  const ending = facts.inTransaction && command.kind !== StatementKind.commit
-  const outcome = ending
+  const outcome = staysInTransaction(command, facts)
     ? 'the transaction was not committed'
     : command.mayWrite
       ? 'whether the statement took effect is unknown'
       : 'the statement was not completed'
   return new ProxyError('connection-lost', 2013, 'HY000', `${where}; ${outcome} (${reason})`)
+}
+
+/** Whether a statement belongs to an open transaction and cannot have committed it. */
+function staysInTransaction({ kind, effects }: CommandInHand, { inTransaction }: SessionFacts): boolean {
+  return inTransaction && UNCOMMITTED_KINDS.has(kind) && (effects & Effect.implicitCommit) === 0
+}
+
+const UNCOMMITTED_KINDS: ReadonlySet<number> = new Set([
+  StatementKind.read,
+  StatementKind.primaryRead,
+  StatementKind.do,
+  StatementKind.write,
+  StatementKind.savepoint,
+  StatementKind.rollback,
+])
+
+/** ROLLBACK, without anything that it is to do besides. */
+function isPlainRollback({ kind, effects }: CommandInHand): boolean {
+  return kind === StatementKind.rollback && (effects & (Effect.chain | Effect.release)) === 0
 }
 
 const CURSOR_EXISTS = 0x0040

@@ -48,6 +48,10 @@ export class SessionFacts {
 
   /** What was lost with a connection and has not been told to the client yet; empty: nothing. */
   lost = ''
+  /** A transaction went with its connection, and the client has not ended it yet. */
+  transactionLost = false
+  /** `lost` tells of a transaction and of nothing else. */
+  onlyTransactionLost = false
 
   /** Monotonic time in ms of the last write that replicas have to cover before they may be read; -1: none. */
   lastWriteAt = -1
@@ -91,6 +95,8 @@ export class SessionFacts {
   /** The pinned connection is gone between two commands: the next command has to be told what went with it. */
   loseConnection(backend: Backend, reason: string): void {
     this.lost = `${pinNames(this.pins).join(', ')} on ${backend.target.id} lost: ${reason}`
+    this.transactionLost = this.inTransaction
+    this.onlyTransactionLost = this.pins === Pin.transaction
     this.unpin()
   }
 
@@ -109,6 +115,7 @@ export class SessionFacts {
     this.statusFlags = STATUS_AUTOCOMMIT
     this.last = null
     this.lost = ''
+    this.transactionLost = false
   }
 
   /**

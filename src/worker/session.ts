@@ -339,6 +339,11 @@ export class Session implements ExecutionListener {
     this.#blame(error)
   }
 
+  nothingToDo(): void {
+    this.#answerOk()
+    this.#next()
+  }
+
   infileRequested(_backend: Backend): void {
     this.#move('infile')
   }

@@ -2,8 +2,8 @@ import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster, Engine, SandboxServer } from '../../../src/sandbox/index.js'
 import { ownCluster } from '../../helpers/cluster.js'
-import { type Proxy, startProxy } from '../../helpers/proxy.js'
-import { metric, rejection, running, until, untilStatus, value, whereRuns } from './observe.js'
+import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
+import { metric, rejection, running, until, untilStatus, value, whereRuns, withEvents } from './observe.js'
 
 const SLOW = { timeout: 120_000 }
 /** A dead server is to be known within 3 s; the rest is for a busy machine. */
@@ -13,9 +13,9 @@ const BRIEF_MS = 1_500
 describe.each<Engine>(['mysql', 'mariadb'])('servers of %s that fail', (engine) => {
   let cluster: Cluster
   /** Holds statements for long, so that servers have time to come back. */
-  let proxy: Proxy
+  let proxy: RunningProxy
   /** Gives statements up soon. */
-  let brief: Proxy
+  let brief: RunningProxy
   let marks = 0
 
   beforeAll(async () => {
@@ -134,7 +134,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('servers of %s that fail', (engine) 
       const client = await proxy.connect({ multipleStatements: true })
       const sql = `/* sluice: replica */ SELECT 'first' AS a; SELECT /* ${mark} */ SLEEP(60)`
       const first = new Promise((resolve, reject) => {
-        const query = client.connection.query(sql)
+        const query = withEvents(client).query(sql)
         const rows: unknown[] = []
         query.on('result', (row) => rows.push(row))
         query.on('error', (error) => reject(Object.assign(error, { rows })))
@@ -156,9 +156,9 @@ describe.each<Engine>(['mysql', 'mariadb'])('servers of %s that fail', (engine) 
     const sql = `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 200)
       SELECT /* ${mark} */ i, SLEEP(0.3), REPEAT('x', 20000) FROM n`
     let rows = 0
-    const query = client.connection.query(sql)
+    const query = withEvents(client).query(sql)
     query.on('result', () => rows++)
-    const failed = new Promise<{ fatal?: boolean }>((resolve) => query.on('error', resolve))
+    const failed = new Promise((resolve) => client.on('error', resolve))
     const victim = await whereRuns(cluster, mark)
     await until('rows to arrive', () => rows >= 2)
     await victim.kill()
@@ -261,9 +261,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('servers of %s that fail', (engine) 
     await idle.query('START TRANSACTION')
     await idle.query(insert('lost'))
     const mark = marker()
-    const write = rejection(
-      writer.query(`UPDATE test.notes SET note = CONCAT('x', SLEEP(2)) WHERE id = 1 /* ${mark} */`),
-    )
+    const write = rejection(writer.query(`INSERT INTO test.notes (note) SELECT CONCAT('x', SLEEP(2)) /* ${mark} */`))
     await whereRuns(cluster, mark)
     cluster.primary.pause()
     const fresh = await brief.connect()

@@ -1,7 +1,8 @@
+import type { Connection as CallbackConnection } from 'mysql2'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { vi } from 'vitest'
 import type { Cluster, SandboxServer } from '../../../src/sandbox/index.js'
-import type { Proxy } from '../../helpers/proxy.js'
+import type { RunningProxy } from '../../helpers/proxy.js'
 
 /** What tests ask of a proxy's and a cluster's state from outside. */
 
@@ -18,7 +19,7 @@ export function until<T>(what: string, condition: () => Promise<T> | T, timeoutM
 }
 
 /** Rows of one statement on the admin port. */
-export async function admin(proxy: Proxy, sql: string): Promise<Record<string, string>[]> {
+export async function admin(proxy: RunningProxy, sql: string): Promise<Record<string, string>[]> {
   const connection = await createConnection({
     host: '127.0.0.1',
     port: proxy.adminPort,
@@ -33,7 +34,7 @@ export async function admin(proxy: Proxy, sql: string): Promise<Record<string, s
 }
 
 /** Status of a server as `hostgroup status`, of every hostgroup that it is in. */
-export async function statusOf(proxy: Proxy, server: SandboxServer): Promise<string[]> {
+export async function statusOf(proxy: RunningProxy, server: SandboxServer): Promise<string[]> {
   const rows = await admin(
     proxy,
     `SELECT hostgroup_id, status FROM runtime_mysql_servers WHERE port = ${server.port} ORDER BY hostgroup_id`,
@@ -41,7 +42,12 @@ export async function statusOf(proxy: Proxy, server: SandboxServer): Promise<str
   return rows.map((row) => `${row['hostgroup_id']} ${row['status']}`)
 }
 
-export function untilStatus(proxy: Proxy, server: SandboxServer, status: string, timeoutMs = 20_000): Promise<unknown> {
+export function untilStatus(
+  proxy: RunningProxy,
+  server: SandboxServer,
+  status: string,
+  timeoutMs = 20_000,
+): Promise<unknown> {
   return until(
     `${server.name} to be ${status}`,
     async () => (await statusOf(proxy, server)).join() === status,
@@ -50,7 +56,7 @@ export function untilStatus(proxy: Proxy, server: SandboxServer, status: string,
 }
 
 /** Value of a metric without labels, or the sum over all its labels. */
-export async function metric(proxy: Proxy, name: string): Promise<number> {
+export async function metric(proxy: RunningProxy, name: string): Promise<number> {
   const text = await proxy.metrics()
   const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
@@ -92,4 +98,9 @@ export async function rejection(
     return error as { errno: number; message: string; code: string; fatal?: boolean }
   }
   throw new Error('expected an error')
+}
+
+/** The connection with callbacks and events below one with promises: it tells rows as they come. */
+export function withEvents(client: Connection): CallbackConnection {
+  return (client as unknown as { connection: CallbackConnection }).connection
 }
