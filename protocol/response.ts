@@ -30,6 +30,8 @@ export const Answer = {
   rows: 3,
   /** One packet of any content: COM_STATISTICS. */
   single: 4,
+  /** As `results`, of a COM_STMT_EXECUTE that asks for a cursor: where one is opened, the answer ends with the metadata. */
+  cursor: 5,
 } as const
 
 export const ResponseEvent = {
@@ -45,6 +47,8 @@ export const ResponseEvent = {
   localInfile: 4,
   /** The OK of COM_STMT_PREPARE; the statement id is at `edgeStart + 1`. */
   prepared: 5,
+  /** An EOF packet that says SESSION_STATE_CHANGED (MariaDB); the change itself comes with the next OK packet. */
+  stateFlag: 6,
 } as const
 
 const State = {
@@ -67,10 +71,14 @@ const CURSOR_EXISTS = 0x0040
 const SESSION_STATE_CHANGED = 0x4000
 const HEADER = 4
 const MAX_PAYLOAD = 0xffffff
+/** A plain OK, and the OK of COM_STMT_PREPARE: header, id (4), columns (2), parameters (2), filler, warnings (2). */
+const OK_SIZE_MIN = 7
+const PREPARE_OK_SIZE_MIN = 12
 /** Longest edge packet that is accepted; a server's OK with all its session state stays far below. */
 const EDGE_LIMIT = 1 << 22
 const ERROR_PROGRESS = 0xffff
 const EMPTY = Buffer.alloc(0)
+const NO_GROUPS: number[] = []
 /** Not an event: go on with the chunk. */
 const NOT_YET = -1
 
@@ -108,13 +116,14 @@ export class ResponseFollower {
 
   #state: number = State.end
   #deprecateEof = false
+  #mayOpenCursor = false
   /** The column count is followed by a byte that tells whether definitions come. */
   #metadataFlag = false
   #optionalMetadata = false
   /** Packets of definitions still to come. */
   #definitions = 0
   /** Groups of definitions (parameters, columns) still to come after the OK of COM_STMT_PREPARE. */
-  #groups: number[] = []
+  #groups: number[] = NO_GROUPS
   #inPrepare = false
   /** Payload bytes of the current packet still to skip. */
   #skip = 0
@@ -132,13 +141,14 @@ export class ResponseFollower {
    */
   begin(answer: number, capabilities: number, mariadbCapabilities = 0): void {
     this.#state =
-      answer === Answer.results
+      answer === Answer.results || answer === Answer.cursor
         ? State.first
         : answer === Answer.prepare
           ? State.prepare
           : answer === Answer.single
             ? State.single
             : State.rows
+    this.#mayOpenCursor = answer === Answer.cursor
     this.#deprecateEof = (capabilities & CLIENT_DEPRECATE_EOF) !== 0
     this.#optionalMetadata = (capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA) !== 0
     this.#metadataFlag = this.#optionalMetadata || (mariadbCapabilities & MARIADB_CACHE_METADATA) !== 0
@@ -157,7 +167,7 @@ export class ResponseFollower {
     this.#definitions = 0
     this.#skip = 0
     this.#continues = false
-    this.#groups = []
+    this.#groups = NO_GROUPS
     this.#inPrepare = false
     this.#heldLength = 0
   }
@@ -345,7 +355,10 @@ export class ResponseFollower {
     return ResponseEvent.more
   }
 
-  /** The EOF between metadata and rows. With an open cursor no rows follow it. */
+  /**
+   * The EOF between metadata and rows. With a cursor no rows follow it; but a procedure that has a cursor of its own open
+   * says CURSOR_EXISTS as well, and its rows do follow.
+   */
   #takeColumnsEof(bytes: Buffer, start: number, end: number): number {
     if (bytes[start] !== 0xfe || end - start >= 9) {
       throw new ProtocolError('missing-eof', 'the server sent no EOF after the column definitions')
@@ -355,8 +368,9 @@ export class ResponseFollower {
       return ResponseEvent.more
     }
     this.#readEof(bytes, start, end)
-    this.#state = (this.statusFlags & CURSOR_EXISTS) !== 0 ? State.end : State.rows
-    return ResponseEvent.more
+    const opened = this.#mayOpenCursor && (this.statusFlags & CURSOR_EXISTS) !== 0
+    this.#state = opened ? State.end : State.rows
+    return this.#eofEvent()
   }
 
   /** An OK or EOF that ends a result. */
@@ -365,7 +379,12 @@ export class ResponseFollower {
     if (isEof) this.#readEof(bytes, start, end)
     else this.#readOk(bytes, start, end)
     this.#state = (this.statusFlags & MORE_RESULTS_EXISTS) !== 0 ? State.first : State.end
-    return !isEof && (this.statusFlags & SESSION_STATE_CHANGED) !== 0 ? ResponseEvent.sessionState : ResponseEvent.more
+    if (isEof) return this.#eofEvent()
+    return (this.statusFlags & SESSION_STATE_CHANGED) !== 0 ? ResponseEvent.sessionState : ResponseEvent.more
+  }
+
+  #eofEvent(): number {
+    return (this.statusFlags & SESSION_STATE_CHANGED) !== 0 ? ResponseEvent.stateFlag : ResponseEvent.more
   }
 
   #readEof(bytes: Buffer, start: number, end: number): void {
@@ -388,13 +407,15 @@ export class ResponseFollower {
   }
 
   #takePrepareOk(bytes: Buffer, start: number, end: number): number {
-    if (bytes[start] !== 0x00 || end - start < 9) {
+    if (bytes[start] !== 0x00 || end - start < OK_SIZE_MIN) {
       throw new ProtocolError('bad-prepare-ok', 'the server sent no valid answer to COM_STMT_PREPARE')
     }
+    // Servers answer so to what they can neither prepare nor refuse (MySQL: SET GLOBAL without the privilege).
+    if (end - start < PREPARE_OK_SIZE_MIN) return this.#takeEnd(bytes, start, end)
     this.statementId = bytes.readUInt32LE(start + 1)
     this.columnCount = bytes.readUInt16LE(start + 5)
     this.parameterCount = bytes.readUInt16LE(start + 7)
-    if (end - start >= 12) this.warnings = bytes.readUInt16LE(start + 10)
+    this.warnings = bytes.readUInt16LE(start + 10)
     const metadataFollows = !this.#optionalMetadata || end - start < 13 || bytes[start + 12] !== 0
     this.#groups = metadataFollows ? [this.parameterCount, this.columnCount].filter((count) => count > 0) : []
     this.#inPrepare = true
