@@ -303,16 +303,23 @@ export class Execution implements RelayListener, BackendHolder {
 
   #learnAssignments(backend: Backend): void {
     const { command } = this
-    const sql = { buffer: command.buffer, start: this.#text.textStart(command), end: command.end }
-    if (command.code === Command.QUERY && command.kind === StatementKind.set) {
-      learnAssignments(sql, this.#text.options, backend, this.state, this.facts)
+    if (command.kind === StatementKind.set && command.code !== Command.STMT_PREPARE) {
+      learnAssignments(this.#sqlInHand(), this.#text.options, backend, this.state, this.facts)
     } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) this.facts.userVariablesOnPrimary = true
+  }
+
+  #sqlInHand(): { buffer: Buffer; start: number; end: number } {
+    const { command, statement } = this
+    if (statement !== null) return { buffer: statement.packet, start: PREPARED_TEXT_AT, end: statement.packet.length }
+    return { buffer: command.buffer, start: this.#text.textStart(command), end: command.end }
   }
 
   #learnStatement(backend: Backend, failed: boolean): void {
     const { command, statement } = this
     if (statement === null) return
-    if (command.code === Command.STMT_PREPARE && failed) this.statements.remove(statement)
+    // Without an id there is no statement, whatever the server has answered.
+    const prepared = !failed && backend.follower.statementId !== 0
+    if (command.code === Command.STMT_PREPARE && !prepared) this.statements.remove(statement)
     if (command.code !== Command.STMT_EXECUTE) return
     statement.longDataOn = null
     statement.cursorOn = (backend.follower.statusFlags & CURSOR_EXISTS) !== 0 ? backend : null
@@ -405,6 +412,8 @@ function isPlainRollback({ kind, effects }: CommandInHand): boolean {
 }
 
 const CURSOR_EXISTS = 0x0040
+/** Where the text begins in a COM_STMT_PREPARE packet. */
+const PREPARED_TEXT_AT = 5
 /** ProxySQL's default of mysql-long_query_time. */
 const SLOW_QUERY_US = 1_000_000
 /** Effects of a SET of which session tracking does not tell all. */

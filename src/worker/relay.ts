@@ -87,6 +87,10 @@ export class Relay implements Exchange {
       case ResponseEvent.prepared:
         this.#listener.prepared(edge, edgeStart + 1, backend)
         break
+      case ResponseEvent.stateFlag:
+        // Sluice's own tracking has set it; what the client itself would have been told comes with an OK.
+        edge[edgeStart + EOF_STATUS_AT + 1] &= ~(SESSION_STATE_CHANGED >> 8)
+        break
       case ResponseEvent.localInfile:
         this.#listener.infileRequested(backend)
         break
@@ -107,3 +111,7 @@ export class Relay implements Exchange {
     this.#client.onDrain(() => backend.resume())
   }
 }
+
+/** Status flags in an EOF packet: behind its header and the number of warnings. */
+const EOF_STATUS_AT = 3
+const SESSION_STATE_CHANGED = 0x4000

@@ -42,10 +42,21 @@ export class AnswerNotes {
 
 /** Takes the session state of an OK packet into the session, and returns the packet as the client is to see it. */
 export function learnFromOk(ok: OkPacket, backend: Backend, state: SessionState, notes: AnswerNotes): OkPacket {
-  const visible = ok.sessionState.filter((change) => learnChange(change, backend, state, notes))
+  const visible = ok.sessionState.filter((change) => learnChange(change, backend, state, notes)).sort(inServersOrder)
   backend.applied.version = state.version
-  const statusFlags = visible.length > 0 ? ok.statusFlags : ok.statusFlags & ~SESSION_STATE_CHANGED
+  // A server may say that something has changed without saying what.
+  const told = visible.length > 0 || ok.sessionState.length === 0
+  const statusFlags = told ? ok.statusFlags : ok.statusFlags & ~SESSION_STATE_CHANGED
   return { ...ok, sessionState: visible, statusFlags }
+}
+
+/** Variables come in the order of the list by which they are tracked, which is that of their names by default. */
+function inServersOrder(a: SessionStateChange, b: SessionStateChange): number {
+  return a.type === 'system_variable' && b.type === 'system_variable' && a.name !== b.name
+    ? a.name < b.name
+      ? -1
+      : 1
+    : 0
 }
 
 /** @returns whether a client that tracks session state would have been told by the server alone. */

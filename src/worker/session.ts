@@ -2,11 +2,12 @@ import type { Socket } from 'node:net'
 import { Answer, Capability, Command, Frame, Framer, ProtocolError } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { InvariantError, ProxyError } from '../shared/errors.js'
+import { StatementKind } from '../sql/index.js'
 import { errPacket, okPacket } from './answers.js'
 import type { Backend } from './backend.js'
 import type { BackendLogin } from './backend-connect.js'
 import { ClientSocket } from './client-socket.js'
-import { COMMAND_RULES, type CommandRule, Handling } from './command.js'
+import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling } from './command.js'
 import type { WorkerContext } from './context.js'
 import { Execution, type ExecutionListener } from './execution.js'
 import { killRunning } from './killer.js'
@@ -223,6 +224,7 @@ export class Session implements ExecutionListener {
     command.hint = statement.hint
     command.hintHostgroup = statement.hintHostgroup
     command.repeatable = command.code === Command.STMT_EXECUTE && statement.repeatable && !command.streamed
+    if (asksForCursor(command)) command.answer = Answer.cursor
     if (command.code === Command.STMT_CLOSE) return this.execution.closeStatement(statement)
     if (command.code === Command.STMT_RESET && statement.serverIds.size === 0) return this.#answerOk()
     this.#execute()
@@ -442,6 +444,14 @@ export class Session implements ExecutionListener {
     this.#client.socket.resume()
   }
 }
+
+/** COM_STMT_EXECUTE: command, statement id (4), cursor type. A CALL opens none, but its procedure may have cursors. */
+function asksForCursor({ code, kind, buffer, start }: CommandInHand): boolean {
+  return code === Command.STMT_EXECUTE && kind !== StatementKind.call && (buffer[start + 9] & CURSOR_TYPES) !== 0
+}
+
+/** CURSOR_TYPE_READ_ONLY, _FOR_UPDATE and _SCROLLABLE. */
+const CURSOR_TYPES = 0x07
 
 const UNKNOWN: CommandRule = { handling: Handling.local, kind: 0, answer: Answer.results }
 

@@ -113,6 +113,8 @@ export function unknownStatement(id: number, command: string): ProxyError {
 export async function prepareOn(statement: PreparedStatement, backend: Backend): Promise<void> {
   const { error, statementId } = await runSetup(backend, statement.packet, Answer.prepare)
   if (error !== null) throw new ProxyError('prepare-refused', error.errno, error.sqlState, error.message)
+  if (statementId === 0)
+    throw new ProxyError('prepare-refused', 1210, 'HY000', `sluice: ${backend.target.id} prepared nothing`)
   statement.serverIds.set(backend, statementId)
 }
 

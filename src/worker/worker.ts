@@ -42,6 +42,8 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly #proxyErrors: Record<string, number> = {}
   readonly #tls = new TlsContexts()
   #users = new Map<string, UserEntry>()
+  /** Servers that did not answer the last check. */
+  #silent: ReadonlySet<ServerId> = new Set()
   #readOnlyFunctions = new Set<string>()
   #servers: Server[] = []
   #sweeper: NodeJS.Timeout | null = null
@@ -95,16 +97,22 @@ export class Worker implements WorkerContext, SessionOwner {
       if (entries.every(({ status }) => status === 'OFFLINE_HARD'))
         this.pool.closeServer(id, 'the server was taken offline')
     }
+    this.#leaveSilentServers()
   }
 
   applyHealth(health: HealthReport): void {
     this.view.applyHealth(health)
-    const { servers } = this.view.snapshot
-    for (const { id, alive } of health.servers) {
-      // A server that is known to be dead may hold its connections open for ever: nobody is to wait for it.
-      if (!alive && servers.some((entry) => entry.id === id && entry.status === 'SHUNNED')) {
-        this.pool.closeServer(id, 'the server does not answer')
-      }
+    this.#silent = new Set(health.servers.filter(({ alive }) => !alive).map(({ id }) => id))
+    this.#leaveSilentServers()
+  }
+
+  /**
+   * A server that is known to be dead may hold its connections open for ever: nobody is to wait for it. That it does not
+   * answer and that it is SHUNNED for it are told in two messages, in either order.
+   */
+  #leaveSilentServers(): void {
+    for (const { id, status } of this.view.snapshot.servers) {
+      if (status === 'SHUNNED' && this.#silent.has(id)) this.pool.closeServer(id, 'the server does not answer')
     }
   }
 

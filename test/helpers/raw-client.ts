@@ -31,6 +31,9 @@ export const PLAIN_CAPABILITIES =
   Capability.MULTI_RESULTS |
   Capability.PS_MULTI_RESULTS
 
+/** No answer of a test takes so long. */
+const ANSWER_MS = 20_000
+
 /** A client without a driver in between: sends commands as bytes and returns the bytes of their whole answers. */
 export class RawClient {
   readonly login: ClientLoginResult
@@ -43,8 +46,12 @@ export class RawClient {
     this.#socket = socket
     this.login = login
     socket.on('data', (chunk) => {
-      if (this.#waiting === null) this.#end(new Error(`bytes that answer no command: ${chunk.toString('latin1')}`))
-      else this.#waiting.take(chunk)
+      try {
+        if (this.#waiting === null) throw new Error('bytes that answer no command')
+        this.#waiting.take(chunk)
+      } catch (error) {
+        this.#end(new Error(`${(error as Error).message}: ${chunk.toString('latin1')}`))
+      }
     })
     socket.on('error', (error) => this.#end(error))
     socket.on('close', () => this.#end(new Error('the connection was closed')))
@@ -86,7 +93,8 @@ export class RawClient {
     const follower = this.#follower
     follower.begin(answer, this.capabilities, this.login.mariadbCapabilities)
     const chunks: Buffer[] = []
-    return new Promise((resolve, reject) => {
+    const limit = setTimeout(() => this.#end(new Error(`no whole answer within ${ANSWER_MS} ms`)), ANSWER_MS)
+    const whole = new Promise<Buffer>((resolve, reject) => {
       const take = (chunk: Buffer): void => {
         chunks.push(chunk)
         for (let at = 0; at < chunk.length; at = follower.next) {
@@ -101,6 +109,7 @@ export class RawClient {
       this.#waiting = { take, fail: reject }
       this.#socket.write(packets)
     })
+    return whole.finally(() => clearTimeout(limit))
   }
 
   /** Sends packets that have no answer. */

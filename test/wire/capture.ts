@@ -13,7 +13,7 @@ export interface CapturedPacket {
 export interface Exchange {
   name: string
   /** How the answer is to be read; see `Answer` in protocol/response.ts. `none`: no answer. */
-  answer: 'results' | 'prepare' | 'rows' | 'single' | 'fieldList' | 'none' | 'login'
+  answer: 'results' | 'prepare' | 'rows' | 'single' | 'fieldList' | 'cursor' | 'none' | 'login'
   packets: CapturedPacket[]
   /** Of logins only. */
   user?: string

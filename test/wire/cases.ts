@@ -332,6 +332,7 @@ export const STEPS: Step[] = [
   {
     name: 'COM_STMT_EXECUTE with a cursor',
     send: withId('17 <id> 01 01000000', '17 <id> 09 01000000 00'),
+    answer: 'cursor',
     packets: ['columns 18', ...typeColumns('cached '), `cursor ${NO_INDEX}+CURSOR_EXISTS`],
   },
   {

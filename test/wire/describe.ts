@@ -49,7 +49,7 @@ export class Describer {
     this.#lines = []
     this.#queue = [...payloads]
     this.#binary = binary
-    if (answer === 'results') while (this.#result());
+    if (answer === 'results' || answer === 'cursor') while (this.#result());
     else if (answer === 'prepare') this.#prepare()
     else if (answer === 'rows') this.#rows(this.#prepared, 'end')
     else if (answer === 'single') this.#lines.push(`text ${this.#next().toString('utf8').split(':')[0]}`)

@@ -8,6 +8,7 @@ export const ANSWER: Record<Exclude<Exchange['answer'], 'login' | 'none'>, numbe
   rows: Answer.rows,
   single: Answer.single,
   fieldList: Answer.fieldList,
+  cursor: Answer.cursor,
 }
 
 /** Cuts bytes into pieces of one size. */

@@ -82,7 +82,11 @@ async function replay(cluster: Cluster, port: number, steps: readonly Step[], mo
   const answers: Buffer[][] = []
   for (const step of steps) {
     if (!isWanted(step, mode)) continue
-    answers.push(await perform(step, client, mode, port === cluster.primary.port ? null : cluster))
+    try {
+      answers.push(await perform(step, client, mode, port === cluster.primary.port ? null : cluster))
+    } catch (error) {
+      throw new Error(`line ${step.line}: ${step.text}`, { cause: error })
+    }
   }
   await client.close()
   return answers

@@ -48,6 +48,7 @@ DELETE FROM t WHERE id = 2
 DELETE FROM t ORDER BY id DESC LIMIT 1
 DELETE a FROM t a JOIN t b ON a.id = b.id WHERE b.id = 3
 DELETE FROM nope
+ANALYZE TABLE t
 -- @settle
 SELECT * FROM t
 SHOW DATABASES LIKE 'differential'
@@ -124,13 +125,13 @@ SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'differe
 -- @com FIELD_LIST nope
 -- @com INIT_DB no_such_schema
 -- @com INIT_DB differential
+-- @shape
 -- @com PING
 -- @com DEBUG
 -- @com PROCESS_KILL aaaa
 -- @com CREATE_DB x
 -- @com TIME
 -- @com DAEMON
--- @com CLONE
 USE no_such_schema
 USE information_schema
 SELECT DATABASE()
@@ -214,7 +215,6 @@ CHANGE MASTER TO MASTER_HOST = 'x'
 START REPLICA
 STOP SLAVE
 PURGE BINARY LOGS TO 'x'
-INSTALL PLUGIN x SONAME 'y'
 KILL 99999999
 KILL QUERY 99999999
 KILL 'x'
