@@ -189,7 +189,9 @@ export class Monitor {
     const gtidExecuted = this.executedOf(watched, poll, replicates)
     this.takeFacts(watched, poll)
 
-    const primary = this.events.primaryOf(id)
+    // The topology hears of a change of role only below: a server that is read-only by now covers nobody's writes but its own.
+    const named = this.events.primaryOf(id)
+    const primary = named === id && poll.state.readOnly ? null : named
     const isPrimary = primary === id
     if (isPrimary) this.historyOf(id).record(gtidExecuted, poll.dialect.flavor, poll.askedMs, poll.answeredMs)
     const coverage = this.coverageOf(watched, primary, gtidExecuted, poll)
@@ -233,7 +235,11 @@ export class Monitor {
 
   private coverageOf(watched: Watched, primary: ServerId | null, gtidExecuted: string, poll: Poll) {
     const { id } = watched.server
-    if (primary === id) return { coversPrimaryAt: Number.MAX_SAFE_INTEGER, behindMs: 0 }
+    if (primary === id) {
+      // What it covered as a replica, or covers as the primary, says nothing when it becomes a replica again.
+      watched.coveredPrimary = null
+      return { coversPrimaryAt: Number.MAX_SAFE_INTEGER, behindMs: 0 }
+    }
     if (primary === null || gtidExecuted === '') return { coversPrimaryAt: -1, behindMs: 0 }
     const coverage = this.historyOf(primary).compare(gtidExecuted, watched.executed, poll.askedMs)
     // What is applied stays applied, also when the primary's history no longer reaches back so far.
