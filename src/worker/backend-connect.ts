@@ -11,7 +11,7 @@ import {
   Framer,
 } from '../../protocol/index.js'
 import { Backend, type BackendTarget } from './backend.js'
-import { runSetup } from './setup-exchange.js'
+import { SetupExchange } from './setup-exchange.js'
 import { TRACKING } from './tracking.js'
 
 /** As whom, and with which capabilities, a session's backend connections log in. */
@@ -58,14 +58,22 @@ const READ_BUFFER_LARGE = 65_536
  * @throws BackendConnectError
  */
 export async function connectBackend(target: BackendTarget, login: BackendLogin, timeoutMs: number): Promise<Backend> {
-  const attempt = new ConnectAttempt(target, login)
-  const backend = await attempt.run(timeoutMs)
-  const { error } = await runSetup(backend, encodeQuery(TRACKING[target.flavor], backend.capabilities))
-  if (error !== null && (backend.capabilities & Capability.SESSION_TRACK) !== 0) {
-    backend.destroy('session tracking was refused')
-    throw new BackendConnectError(`${target.id} refused session tracking: ${error.message}`, error)
-  }
+  const backend = await new ConnectAttempt(target, login).run(timeoutMs)
+  switchTrackingOn(backend)
   return backend
+}
+
+/**
+ * Does not wait for the answer: it comes before those of the commands that follow, and goes out together with the first
+ * of them, which saves a new session a round trip. A connection whose server refuses is ended, and its command with it.
+ */
+function switchTrackingOn(backend: Backend): void {
+  const refused = ({ error }: SetupExchange): void => {
+    if (error === null || (backend.capabilities & Capability.SESSION_TRACK) === 0) return
+    backend.destroy(`session tracking was refused: ${error.message}`)
+  }
+  backend.begin(new SetupExchange(refused, () => {}))
+  backend.writeSoon(encodeQuery(TRACKING[backend.target.flavor], backend.capabilities))
 }
 
 class ConnectAttempt {

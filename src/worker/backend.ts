@@ -127,6 +127,13 @@ export class Backend {
     return this.#socket.writableLength < this.#socket.writableHighWaterMark
   }
 
+  /** Writes together with what else is written in this turn of the event loop. */
+  writeSoon(bytes: Buffer): void {
+    this.#socket.cork()
+    this.write(bytes)
+    setImmediate(() => this.#socket.uncork())
+  }
+
   /** Calls back once when everything written has been taken by the system. */
   onDrain(callback: () => void): void {
     if (this.#socket.writableNeedDrain) this.#socket.once('drain', callback)

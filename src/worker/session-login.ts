@@ -103,14 +103,24 @@ class LoginDriver {
   readonly #onGone = (): void => this.#abort('the client closed the connection')
 
   readonly #onData = (chunk: Buffer): void => {
+    // What one chunk of the client leads to leaves as one: the end of the login is two packets, or three.
+    const socket = this.#socket
+    socket.cork()
     this.#framer.push(chunk)
-    for (;;) {
-      const found = this.#framer.next()
-      if (found === Frame.more) return
-      if (found !== Frame.packet) return this.#abort('a packet of the login is too large')
-      const payload = this.#framer.buffer.subarray(this.#framer.start, this.#framer.end)
-      if (!this.#perform(this.#machine.packet(payload, this.#framer.sequence))) return
+    while (this.#step()) {}
+    socket.uncork()
+  }
+
+  /** Takes one packet. @returns false when there is none, or this driver is to read no further. */
+  #step(): boolean {
+    const found = this.#framer.next()
+    if (found === Frame.more) return false
+    if (found !== Frame.packet) {
+      this.#abort('a packet of the login is too large')
+      return false
     }
+    const payload = this.#framer.buffer.subarray(this.#framer.start, this.#framer.end)
+    return this.#perform(this.#machine.packet(payload, this.#framer.sequence))
   }
 
   /** @returns false when this driver is to read no further. */
