@@ -156,8 +156,14 @@ export class CommandInHand {
     return CLASS_OF_KIND[this.kind]
   }
 
+  /** Whether the statement is executed by this command, and not prepared, reset or read on. */
+  get executes(): boolean {
+    return this.code !== Command.STMT_PREPARE && this.code !== Command.STMT_RESET && this.code !== Command.STMT_FETCH
+  }
+
   /** Whether the statement may have changed data, as far as is known. */
   get mayWrite(): boolean {
+    if (!this.executes) return false
     return this.class === 'write' || this.class === 'transaction' || (this.effects & WRITING_EFFECTS) !== 0
   }
 }

@@ -4,7 +4,7 @@ import { Effect, parseSet, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import type { CommandInHand } from './command.js'
 import { Pin, type SessionFacts } from './session-facts.js'
-import { type SessionState, variableLiteral } from './session-state.js'
+import { isCarried, type SessionState, variableLiteral } from './session-state.js'
 import type { Candidate, TopologyView } from './topology-view.js'
 
 /** What a server tracks unless it is told otherwise (session_track_system_variables): clients get to see these changes. */
@@ -33,10 +33,13 @@ const OPAQUE_KINDS: ReadonlySet<number> = new Set([
 export class AnswerNotes {
   gtids = ''
   stateChanged = false
+  /** Names of system variables; null: none. */
+  variables: string[] | null = null
 
   clear(): void {
     this.gtids = ''
     this.stateChanged = false
+    this.variables = null
   }
 }
 
@@ -68,6 +71,8 @@ function learnChange(
 ): boolean {
   switch (change.type) {
     case 'system_variable':
+      notes.variables ??= []
+      notes.variables.push(change.name)
       if (change.name === 'last_gtid') notes.gtids = change.value
       else if (state.setVariable(change.name, change.value)) {
         applied.variables.set(change.name, variableLiteral(change.name, change.value))
@@ -100,7 +105,7 @@ export function learnFromAnswer(
   const { follower } = backend
   const failed = follower.errno !== 0
   if (follower.hasStatus) learnFlags(follower.statusFlags, command, backend, facts)
-  if (!failed) learnEffects(command, backend, notes, facts)
+  if (!failed && command.executes) learnEffects(command, backend, notes, facts)
   facts.last = backend
   if (facts.inTransaction || !view.isWriter(backend.target.hostgroup)) return
   if (notes.gtids !== '') facts.wrote(monotonicMs(), notes.gtids, backend.target.flavor)
@@ -140,9 +145,15 @@ function provenEmpty(
   return candidate !== null && candidate.gtidText !== ''
 }
 
+/** MariaDB's names until 11.1, which later versions know as well. */
+const MARIADB_NAMES: ReadonlyMap<string, string> = new Map([
+  ['transaction_isolation', 'tx_isolation'],
+  ['transaction_read_only', 'tx_read_only'],
+])
+
 /**
  * Keeps what session tracking does not tell of a SET that the server has accepted: literal user variables, the collation of
- * SET NAMES, and the timestamp.
+ * SET NAMES, the timestamp, and what MariaDB never tells: `SET @@name = value` without a scope (seen on 10.11).
  */
 export function learnAssignments(
   sql: { readonly buffer: Buffer; readonly start: number; readonly end: number },
@@ -150,6 +161,7 @@ export function learnAssignments(
   backend: Backend,
   state: SessionState,
   facts: SessionFacts,
+  notes: AnswerNotes,
 ): void {
   const assignments = parseSet(sql.buffer, sql.start, sql.end, options)
   if (assignments === null) return facts.addPin(Pin.sessionState, backend)
@@ -164,6 +176,12 @@ export function learnAssignments(
     } else if (scope === 'user_variable' && literal) {
       state.setUserVariable(name, valueText)
       applied.userVariables.set(name, valueText)
+    } else if (scope === 'session' && special === undefined && backend.target.flavor === 'mariadb') {
+      const known = MARIADB_NAMES.get(name) ?? name
+      if (!isCarried(known) || notes.variables?.includes(known) === true) continue
+      if (!literal) return facts.addPin(Pin.sessionState, backend)
+      state.setVariableSql(known, valueText)
+      applied.variables.set(known, valueText)
     }
   }
   applied.version = state.version
