@@ -364,8 +364,9 @@ export class ResponseFollower {
       throw new ProtocolError('missing-eof', 'the server sent no EOF after the column definitions')
     }
     if (this.#inPrepare) {
+      const changed = end - start >= 5 && (bytes.readUInt16LE(start + 3) & SESSION_STATE_CHANGED) !== 0
       this.#nextPreparedGroup()
-      return ResponseEvent.more
+      return changed ? ResponseEvent.stateFlag : ResponseEvent.more
     }
     this.#readEof(bytes, start, end)
     const opened = this.#mayOpenCursor && (this.statusFlags & CURSOR_EXISTS) !== 0

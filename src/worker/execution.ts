@@ -153,7 +153,9 @@ export class Execution implements RelayListener, BackendHolder {
   reset(): void {
     this.#statements?.clear()
     this.facts.reset()
-    this.state.reset()
+    const { flavor, collation } = this.#context.view.snapshot.greeting
+    // MySQL goes back to its own character set, MariaDB to the one of the login.
+    this.state.reset(flavor === 'mysql' ? collation : this.state.collation)
     this.backends.releaseAll()
   }
 
@@ -304,7 +306,7 @@ export class Execution implements RelayListener, BackendHolder {
   #learnAssignments(backend: Backend): void {
     const { command } = this
     if (command.kind === StatementKind.set && command.code !== Command.STMT_PREPARE) {
-      learnAssignments(this.#sqlInHand(), this.#text.options, backend, this.state, this.facts)
+      learnAssignments(this.#sqlInHand(), this.#text.options, backend, this.state, this.facts, this.#notes)
     } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) this.facts.userVariablesOnPrimary = true
   }
 

@@ -67,7 +67,7 @@ export class SessionBackends {
 
   /** Opens a connection to a server; the schema and collation of the session are set with the login. */
   async open(candidate: Candidate, timeoutMs: number): Promise<Backend> {
-    const login = { ...this.#login, database: this.#state.schema }
+    const login = { ...this.#login, database: this.#state.schema, collation: this.#state.collation }
     const backend = await this.#context.pool.open(candidate, login, this.#holder, timeoutMs, monotonicMs())
     this.#byServer ??= new Map()
     this.#byServer.set(candidate.entry.id, backend)

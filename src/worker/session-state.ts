@@ -34,6 +34,10 @@ const NOT_CARRIED = new Set([
   'warning_count',
 ])
 
+export function isCarried(name: string): boolean {
+  return !NOT_CARRIED.has(name)
+}
+
 /** What SET NAMES sets. */
 const CHARSET_VARIABLES = [
   'character_set_client',
@@ -55,9 +59,14 @@ export function variableLiteral(name: string, value: string): string {
   return `'${value.replaceAll("'", "''")}'`
 }
 
+/** utf8mb4_general_ci, which every server knows. */
+const UTF8MB4 = 45
+
 /** What a session wants. */
 export class SessionState {
   schema: string
+  /** With which collation (id) connections log in: the client's own at first. */
+  collation: number
   /** Goes up with each change. */
   version = 0
   /** System variables by name, as SQL; null until one is set, since most idle sessions never do. */
@@ -67,13 +76,14 @@ export class SessionState {
   /** User variables by lower-case name without the @, as SQL. */
   userVariables: Map<string, string> | null = null
 
-  constructor(schema: string) {
+  constructor(schema: string, collation = UTF8MB4) {
     this.schema = schema
+    this.collation = collation
   }
 
   /** @param value as session tracking gives it */
   setVariable(name: string, value: string): boolean {
-    if (NOT_CARRIED.has(name)) return false
+    if (!isCarried(name)) return false
     this.setVariableSql(name, variableLiteral(name, value))
     return true
   }
@@ -97,8 +107,12 @@ export class SessionState {
     this.version++
   }
 
-  /** Forgets variables; the schema stays, as with COM_RESET_CONNECTION. */
-  reset(): void {
+  /**
+   * Forgets variables; the schema stays, as with COM_RESET_CONNECTION.
+   * @param collation with which connections log in from now on
+   */
+  reset(collation: number): void {
+    this.collation = collation
     this.variables = null
     this.names = null
     this.userVariables = null

@@ -13,18 +13,16 @@ export class SessionText {
   readonly #context: WorkerContext
   readonly #state: SessionState
   readonly #capabilities: number
-  readonly #clientCharset: string
   /** The state's version for which the three facts below were found. */
   #version = -1
   #sqlMode = ''
   #ignoreSpace = false
   #backslashTrailBytes = false
 
-  constructor(context: WorkerContext, state: SessionState, capabilities: number, collation: number) {
+  constructor(context: WorkerContext, state: SessionState, capabilities: number) {
     this.#context = context
     this.#state = state
     this.#capabilities = capabilities
-    this.#clientCharset = collationById(collation)?.charset ?? 'utf8mb4'
   }
 
   /** How the server reads this session's texts now. One object for all sessions of the worker: valid until the next call. */
@@ -63,14 +61,26 @@ export class SessionText {
 
   #refresh(): void {
     const variables = this.#state.variables
-    const mode = variables?.get('sql_mode') ?? this.#context.view.snapshot.greeting.sqlMode ?? ''
-    const charset = variables?.get('character_set_client')?.replaceAll("'", '') ?? this.#clientCharset
-    this.#sqlMode = LEXICAL_MODES.some((name) => mode.includes(name)) ? mode : ''
+    const charset =
+      variables?.get('character_set_client')?.replaceAll("'", '') ??
+      collationById(this.#state.collation)?.charset ??
+      'utf8mb4'
+    this.#sqlMode = this.#lexicalMode()
     this.#ignoreSpace = this.#sqlMode.includes('IGNORE_SPACE') || (this.#capabilities & Capability.IGNORE_SPACE) !== 0
     this.#backslashTrailBytes = BACKSLASH_TRAIL.has(charset)
     this.#version = this.#state.version
+  }
+
+  /** The sql_mode where it changes how a text is read, else empty. The session's is as the server reported it, or as the client wrote it. */
+  #lexicalMode(): string {
+    const own = this.#state.variables?.get('sql_mode')?.toUpperCase() ?? 'DEFAULT'
+    const mode = own === 'DEFAULT' ? (this.#context.view.snapshot.greeting.sqlMode ?? '') : own
+    if (mode === "'ANSI'") return ANSI
+    return LEXICAL_MODES.some((name) => mode.includes(name)) ? mode : ''
   }
 }
 
 /** The parts of sql_mode that change how a text is read. */
 const LEXICAL_MODES = ['ANSI_QUOTES', 'NO_BACKSLASH_ESCAPES', 'IGNORE_SPACE']
+/** What of these the mode ANSI stands for. */
+const ANSI = 'ANSI_QUOTES,IGNORE_SPACE'

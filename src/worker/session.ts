@@ -64,17 +64,17 @@ export class Session implements ExecutionListener {
     this.capabilities = login.capabilities
     this.#framer = new Framer(context.view.snapshot.limits.maxBufferedCommand)
     const { response } = login
-    const state = new SessionState(response.database ?? user.defaultSchema ?? '')
+    const state = new SessionState(response.database ?? user.defaultSchema ?? '', response.collation)
     this.#login = {
       username: user.name,
       password: user.password,
       database: state.schema,
-      collation: response.collation,
+      collation: state.collation,
       capabilities: login.capabilities & TO_BACKENDS,
       mariadbCapabilities: login.mariadbCapabilities,
       attributes: response.attributes,
     }
-    this.#text = new SessionText(context, state, login.capabilities, response.collation)
+    this.#text = new SessionText(context, state, login.capabilities)
     this.execution = new Execution(
       context,
       this.#client,
@@ -234,7 +234,8 @@ export class Session implements ExecutionListener {
     const { code } = this.execution.command
     if (code === Command.STMT_CLOSE || code === Command.STMT_SEND_LONG_DATA) return
     const id = buffer.length >= start + 5 ? buffer.readUInt32LE(start + 1) : 0
-    this.#answerError(unknownStatement(id, STATEMENT_COMMANDS[code]))
+    const command = this.#context.view.flavor === 'mysql' ? MYSQL_PRECHECK : STATEMENT_COMMANDS[code]
+    this.#answerError(unknownStatement(id, command))
   }
 
   #local(code: number): void {
@@ -455,7 +456,8 @@ const CURSOR_TYPES = 0x07
 
 const UNKNOWN: CommandRule = { handling: Handling.local, kind: 0, answer: Answer.results }
 
-/** The commands' names in the server's message 1243. */
+/** What MySQL (8.0 and later) names in its message 1243, and the commands' names in MariaDB's. */
+const MYSQL_PRECHECK = 'mysql_stmt_precheck'
 const STATEMENT_COMMANDS: Readonly<Record<number, string>> = {
   [Command.STMT_EXECUTE]: 'mysqld_stmt_execute',
   [Command.STMT_FETCH]: 'mysqld_stmt_fetch',

@@ -94,7 +94,7 @@ describe('the version of a session', () => {
       (s) => s.setNames('latin1'),
       (s) => s.setUserVariable('v', '1'),
       (s) => s.setSchema('other'),
-      (s) => s.reset(),
+      (s) => s.reset(45),
     ]
     for (const change of changes) {
       const before = state.version
@@ -112,7 +112,7 @@ describe('the version of a session', () => {
       s.setUserVariable('v', '1')
       s.setNames('latin1')
     }, 'shop')
-    state.reset()
+    state.reset(45)
     expect(state.schema).toBe('shop')
     expect(variableDifference(state, new AppliedState())).toBeNull()
   })

@@ -98,7 +98,7 @@ SELECT JSON_ARRAYAGG(a), JSON_OBJECTAGG(b, a) FROM pairs WHERE b IN (10)
 SELECT * FROM JSON_TABLE('[{"a": 1}, {"a": 2}]', '$[*]' COLUMNS (a INT PATH '$.a')) AS jt
 SELECT ST_AsText(ST_GeomFromText('POINT(1 2)')), HEX(ST_AsBinary(Point(1, 2))), ST_GeomFromText('LINESTRING(0 0, 1 1)')
 SELECT ST_GeomFromText('POINT(1)')
-SELECT SLEEP(0), BENCHMARK(1, 1 + 1), CHARSET('x'), COLLATION('x'), COERCIBILITY('x'), FOUND_ROWS()
+SELECT SLEEP(0), BENCHMARK(1, 1 + 1), CHARSET('x'), COLLATION('x'), COERCIBILITY('x')
 SELECT @undefined_variable, @`quoted`, @'single'
 SELECT DATABASE(), SCHEMA(), USER() = CURRENT_USER(), VERSION() <> '', CURRENT_ROLE()
 SELECT @@autocommit, @@sql_mode, @@time_zone, @@max_allowed_packet, @@character_set_client, @@collation_connection, @@tx_isolation

@@ -118,6 +118,7 @@ SHOW COUNT(*) ERRORS
 SELECT table_name, table_type, engine FROM information_schema.tables WHERE table_schema = 'differential' ORDER BY 1
 SELECT column_name, data_type, column_key, extra FROM information_schema.columns WHERE table_schema = 'differential' ORDER BY ordinal_position
 SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'differential'
+-- @shape
 SELECT index_name, column_name FROM information_schema.statistics WHERE table_schema = 'differential' ORDER BY 1
 SELECT * FROM information_schema.no_such_table
 SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'differential'
