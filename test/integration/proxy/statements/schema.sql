@@ -125,6 +125,7 @@ SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'differe
 -- @com FIELD_LIST t
 -- @com FIELD_LIST nope
 -- @com INIT_DB no_such_schema
+-- @shape
 -- @com INIT_DB differential
 -- @shape
 -- @com PING
