@@ -44,7 +44,11 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
           ? null
           : (job.backends.get(candidate) ??
             (await job.backends.open(candidate, Math.max(1, Math.min(limits.connectTimeoutServerMs, left))))))
-      if (!job.wanted()) return null
+      if (!job.wanted()) {
+        // The session ended while this was opened for it.
+        job.backends.releaseAll()
+        return null
+      }
       if (found !== null && (await makeReady(found, job))) return job.wanted() ? found : null
     } catch (error) {
       lastFailure = (error as Error).message

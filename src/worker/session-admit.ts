@@ -31,14 +31,18 @@ export function admit(
 }
 
 function welcome(session: Session, sequence: number): void {
-  session.greet(okPacket(sequence, session.execution.facts.statusFlags, session.capabilities))
+  if (session.phase === 'closed') return
+  if (session.draining) {
+    return refuse(session, sequence, new ProxyError('shutdown', 1053, '08S01', 'Server shutdown in progress'))
+  }
+  session.welcome(okPacket(sequence, session.execution.facts.statusFlags, session.capabilities))
 }
 
 function refuse(session: Session, sequence: number, error: unknown): void {
+  if (session.phase === 'closed') return
   const known =
     error instanceof ProxyError
       ? error
       : new ProxyError('internal', 1105, 'HY000', 'sluice: internal error; see its log')
-  session.greet(errPacket(sequence, known, session.capabilities))
-  session.close(known.message)
+  session.refuse(errPacket(sequence, known, session.capabilities), known.message)
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Answer, Capability, Command, Frame, Framer, ProtocolError } from '../../protocol/index.js'
+import { Answer, Capability, Command, Frame, Framer, ProtocolError, ServerErrors } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { InvariantError, ProxyError } from '../shared/errors.js'
 import { StatementKind } from '../sql/index.js'
@@ -45,7 +45,7 @@ export class Session implements ExecutionListener {
   readonly #login: BackendLogin
   readonly #text: SessionText
   readonly #framer: Framer
-  #phase: SessionPhase = 'ready'
+  #phase: SessionPhase = 'admitting'
   #clientPaused = false
 
   constructor(
@@ -112,9 +112,17 @@ export class Session implements ExecutionListener {
     if (rest.length > 0) this.#onData(rest)
   }
 
-  /** Sends a packet before the first command: the OK or ERR that ends the login. */
-  greet(packet: Buffer): void {
-    this.#client.write(packet)
+  /** Ends the login with its OK; what the client has sent ahead is taken now. */
+  welcome(ok: Buffer): void {
+    this.#client.write(ok)
+    this.#move('ready')
+    this.#pump()
+  }
+
+  /** Ends the login with an ERR. */
+  refuse(err: Buffer, reason: string): void {
+    this.#client.write(err)
+    this.close(reason)
   }
 
   // The client's bytes. ------------------------------------------------------------------------------------------------
@@ -145,6 +153,9 @@ export class Session implements ExecutionListener {
         case 'infile':
           if (!this.#takeInfile()) return
           break
+        case 'discarding':
+          if (!this.#discardPiece()) return
+          break
         case 'closed':
           return
         default:
@@ -163,11 +174,15 @@ export class Session implements ExecutionListener {
       return false
     }
     const { buffer, start, end, sequence } = this.#framer
-    if (sequence !== 0) throw new ProtocolError('out-of-order', 'Got packets out of order')
+    if (sequence !== 0)
+      throw new ProtocolError('out-of-order', 'Got packets out of order', ServerErrors.NET_PACKETS_OUT_OF_ORDER)
     if (end === start) throw new ProtocolError('malformed', 'Malformed packet: a command of no bytes')
     const size = found === Frame.large ? this.#framer.announced : end - start
     if (size > this.#context.view.snapshot.limits.maxAllowedPacket) return this.#tooLarge()
-    this.#command(buffer, start, end, found === Frame.large && !this.#framer.last)
+    const streamed = found === Frame.large && !this.#framer.last
+    this.#command(buffer, start, end, streamed)
+    // Answered here without its rest, which is no command of its own.
+    if (streamed && this.#phase === 'ready') this.#move('discarding')
     return true
   }
 
@@ -279,6 +294,15 @@ export class Session implements ExecutionListener {
     }
     if (!roomLeft) this.#waitForServer()
     return roomLeft
+  }
+
+  #discardPiece(): boolean {
+    if (this.#framer.next() === Frame.more) {
+      this.#resumeClient()
+      return false
+    }
+    if (this.#framer.last) this.#move('ready')
+    return true
   }
 
   #waitForServer(): void {

@@ -69,6 +69,11 @@ export class RawClient {
     return this.login.capabilities
   }
 
+  /** For what no client should do: bytes that are no packets, reading slowly, leaving without a word. */
+  get socket(): Socket {
+    return this.#socket
+  }
+
   /** Facts of the last answer. */
   get facts(): Readonly<ResponseFollower> {
     return this.#follower
@@ -88,23 +93,39 @@ export class RawClient {
    * Sends whole packets and returns the whole answer, headers included.
    * @param answer one of `Answer`
    */
-  send(packets: Buffer, answer: number = Answer.results, file: Buffer = Buffer.alloc(0)): Promise<Buffer> {
+  async send(packets: Buffer, answer: number = Answer.results, file: Buffer = Buffer.alloc(0)): Promise<Buffer> {
+    const [only] = await this.#exchange(packets, 1, answer, file)
+    return only
+  }
+
+  /** Sends several commands in one segment and returns their answers in order. */
+  pipeline(commands: readonly Buffer[]): Promise<Buffer[]> {
+    return this.#exchange(Buffer.concat(commands), commands.length, Answer.results, Buffer.alloc(0))
+  }
+
+  #exchange(packets: Buffer, count: number, answer: number, file: Buffer): Promise<Buffer[]> {
     if (this.#ended !== null) return Promise.reject(this.#ended)
     const follower = this.#follower
-    follower.begin(answer, this.capabilities, this.login.mariadbCapabilities)
-    const chunks: Buffer[] = []
+    const begin = (): void => follower.begin(answer, this.capabilities, this.login.mariadbCapabilities)
+    const answers: Buffer[] = []
+    let parts: Buffer[] = []
+    begin()
     const limit = setTimeout(() => this.#end(new Error(`no whole answer within ${ANSWER_MS} ms`)), ANSWER_MS)
-    const whole = new Promise<Buffer>((resolve, reject) => {
+    const whole = new Promise<Buffer[]>((resolve, reject) => {
       const take = (chunk: Buffer): void => {
-        chunks.push(chunk)
         for (let at = 0; at < chunk.length; at = follower.next) {
           if (follower.ended) return this.#end(new Error('bytes behind the end of an answer'))
           const event = follower.consume(chunk, at, chunk.length)
+          parts.push(chunk.subarray(at, follower.next))
           if (event === ResponseEvent.localInfile) this.#sendFile(file)
+          if (!follower.ended) continue
+          answers.push(Buffer.concat(parts))
+          parts = []
+          if (answers.length < count) begin()
         }
-        if (!follower.ended) return
+        if (answers.length < count) return
         this.#waiting = null
-        resolve(Buffer.concat(chunks))
+        resolve(answers)
       }
       this.#waiting = { take, fail: reject }
       this.#socket.write(packets)

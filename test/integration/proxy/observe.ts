@@ -62,12 +62,12 @@ export async function metric(proxy: RunningProxy, name: string): Promise<number>
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
 
-/** How many connections of the account `app` a server has whose statement holds `marker` (all of them without one). */
-export async function running(cluster: Cluster, server: SandboxServer, marker = ''): Promise<number> {
+/** How many connections of an account a server has whose statement holds `marker` (all of them without one). */
+export async function running(cluster: Cluster, server: SandboxServer, marker = '', user = 'app'): Promise<number> {
   const [row] = await cluster.execute<{ n: number }[]>(
     server,
-    "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE USER = 'app' AND COALESCE(INFO, '') LIKE ?",
-    [`%${marker}%`],
+    "SELECT COUNT(*) AS n FROM information_schema.PROCESSLIST WHERE USER = ? AND COALESCE(INFO, '') LIKE ?",
+    [user, `%${marker}%`],
   )
   return row.n
 }

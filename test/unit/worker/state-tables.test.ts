@@ -4,7 +4,7 @@ import { NEXT_PHASE } from '../../../src/worker/session-phase.js'
 import { fakeBackend } from './fixture.js'
 
 const TABLES: readonly [string, Readonly<Record<string, readonly string[]>>, string][] = [
-  ['session phases', NEXT_PHASE, 'ready'],
+  ['session phases', NEXT_PHASE, 'admitting'],
   ['backend states', NEXT, 'connecting'],
 ]
 
