@@ -13,7 +13,7 @@ import type { BackendHolder } from './pool.js'
 import { Relay, type RelayListener } from './relay.js'
 import { type Decision, newDecision, Reason, type RouteInput, route } from './router.js'
 import { SessionBackends } from './session-backends.js'
-import type { SessionFacts } from './session-facts.js'
+import { Pin, type SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnAssignments, learnFromAnswer, learnFromOk } from './session-learn.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
@@ -355,6 +355,11 @@ export class Execution implements RelayListener, BackendHolder {
     }
     const cut = this.#relay.started && !backend.follower.atBoundary
     if (cut) return this.#listener.broken(reason)
+    if (isPlainRollback(command) && !this.#relay.started && this.facts.pins === Pin.transaction) {
+      // The server does it when it loses the connection.
+      this.facts.unpin()
+      return this.#listener.nothingToDo()
+    }
     const error = lostError(command, this.facts, backend, reason)
     if (this.facts.pinned === backend) {
       this.facts.transactionLost = this.facts.inTransaction

@@ -209,7 +209,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('servers of %s that fail', (engine) 
     expect(await inTransaction).toMatchObject({ errno: 2013, message: expect.stringContaining('was not committed') })
     expect(await commit).toMatchObject({ errno: 2013, message: expect.stringContaining('took effect is unknown') })
     const lost = await rejection(idle.query(insert('not in a transaction any more')))
-    expect(lost).toMatchObject({ errno: 2013, message: expect.stringContaining('transaction on') })
+    expect(lost).toMatchObject({ errno: 2013, message: expect.stringContaining('transaction') })
     // What they ask for has happened, so nobody has to wait for a server to say so.
     const rolledBack = Promise.all([busy, idle, rollback, committer].map((client) => client.query('ROLLBACK')))
     await Promise.race([rolledBack, new Promise((_, reject) => setTimeout(reject, 5000, new Error('ROLLBACK waits')))])
