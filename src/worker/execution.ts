@@ -9,6 +9,7 @@ import type { BackendLogin } from './backend-connect.js'
 import type { ClientSocket } from './client-socket.js'
 import { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
+import { isPlainRollback, isShuttingDown, lostError } from './lost.js'
 import type { BackendHolder } from './pool.js'
 import { Relay, type RelayListener } from './relay.js'
 import { type Decision, newDecision, Reason, type RouteInput, route } from './router.js'
@@ -381,41 +382,6 @@ export class Execution implements RelayListener, BackendHolder {
     const { command, facts } = this
     return command.repeatable && !this.#relay.started && facts.pinned === null && command.attempts < ATTEMPTS_MAX
   }
-}
-
-/** Server shutting down, or the connection killed: what was asked has not been done. */
-function isShuttingDown(errno: number): boolean {
-  return errno === 1053 || errno === 3169 || errno === 1927
-}
-
-/** The answer to a statement whose connection was lost: what is known of its outcome. */
-function lostError(command: CommandInHand, facts: SessionFacts, backend: Backend, reason: string): ProxyError {
-  const where = `sluice: the connection to ${backend.target.id} was lost`
-  const outcome = staysInTransaction(command, facts)
-    ? 'the transaction was not committed'
-    : command.mayWrite
-      ? 'whether the statement took effect is unknown'
-      : 'the statement was not completed'
-  return new ProxyError('connection-lost', 2013, 'HY000', `${where}; ${outcome} (${reason})`)
-}
-
-/** Whether a statement belongs to an open transaction and cannot have committed it. */
-function staysInTransaction({ kind, effects }: CommandInHand, { inTransaction }: SessionFacts): boolean {
-  return inTransaction && UNCOMMITTED_KINDS.has(kind) && (effects & Effect.implicitCommit) === 0
-}
-
-const UNCOMMITTED_KINDS: ReadonlySet<number> = new Set([
-  StatementKind.read,
-  StatementKind.primaryRead,
-  StatementKind.do,
-  StatementKind.write,
-  StatementKind.savepoint,
-  StatementKind.rollback,
-])
-
-/** ROLLBACK, without anything that it is to do besides. */
-function isPlainRollback({ kind, effects }: CommandInHand): boolean {
-  return kind === StatementKind.rollback && (effects & (Effect.chain | Effect.release)) === 0
 }
 
 const CURSOR_EXISTS = 0x0040
