@@ -29,6 +29,8 @@ export class Relay implements Exchange {
   readonly #capabilities: number
   /** Bytes of the answer have gone to the client. */
   started = false
+  /** The backend is paused until the client has taken what was written. */
+  #waiting = false
   /** The ERR of this answer was kept from the client. */
   #swallowed = false
 
@@ -105,10 +107,15 @@ export class Relay implements Exchange {
     this.#client.write(bytes)
   }
 
+  /** A chunk with many small results comes here more than once: one wait is enough. */
   #waitForClient(backend: Backend): void {
-    if (backend.state === 'closed') return
+    if (backend.state === 'closed' || this.#waiting) return
+    this.#waiting = true
     backend.pause()
-    this.#client.onDrain(() => backend.resume())
+    this.#client.onDrain(() => {
+      this.#waiting = false
+      backend.resume()
+    })
   }
 }
 
