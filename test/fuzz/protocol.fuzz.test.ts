@@ -46,7 +46,7 @@ import { follow } from '../wire/follow.js'
  * SLUICE_FUZZ_SEED repeats a run; SLUICE_FUZZ_ITERATIONS makes it longer (a million for the long mode).
  */
 const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? Date.now() % 1_000_000)
-const ITERATIONS = Number(process.env.SLUICE_FUZZ_ITERATIONS ?? 4000)
+const ITERATIONS = Number(process.env.SLUICE_FUZZ_ITERATIONS ?? 2000)
 const TIMEOUT_MS = 60_000 + ITERATIONS
 
 /** xorshift32. */
