@@ -170,7 +170,7 @@ function executeLayout(
   const named = (capabilities & Capability.QUERY_ATTRIBUTES) !== 0
   let at = payload + PARAMETERS_AT
   let count = parameterCount
-  if (named && (packet[payload + FLAGS_AT] & PARAMETER_COUNT_AVAILABLE) !== 0) {
+  if (named && (count > 0 || (packet[payload + FLAGS_AT] & PARAMETER_COUNT_AVAILABLE) !== 0)) {
     const first = packet[at]
     count = first < 0xfb ? first : first === 0xfc ? packet.readUInt16LE(at + 1) : 0
     at += first < 0xfb ? 1 : 3
