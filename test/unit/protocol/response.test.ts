@@ -98,6 +98,42 @@ describe('the response follower', () => {
     }
   })
 
+  it('takes CURSOR_EXISTS for the end only where a cursor was asked for: procedures say it of their own cursors', () => {
+    const statusFlags = ServerStatus.AUTOCOMMIT | ServerStatus.CURSOR_EXISTS
+    const metadata = [
+      frame(Buffer.of(1), 1),
+      frame(Buffer.from('\x03def'), 2),
+      frame(encodeEof({ warnings: 0, statusFlags }), 3),
+    ]
+    const rows = [frame(Buffer.from('\x016'), 4), frame(encodeEof({ warnings: 0, statusFlags: 2 }), 5)]
+    for (const chunks of cuts(Buffer.concat([...metadata, ...rows]))) {
+      expect(follow(Answer.results, chunks, CLASSIC, 0).follower).toMatchObject({ rows: 1, ended: true })
+    }
+    for (const chunks of cuts(Buffer.concat(metadata))) {
+      expect(follow(Answer.cursor, chunks, CLASSIC, 0).follower).toMatchObject({ rows: 0, ended: true })
+    }
+  })
+
+  it('takes a plain OK for the whole answer to a PREPARE that prepared nothing', () => {
+    for (const chunks of cuts(okBytes())) {
+      const { follower, events } = follow(Answer.prepare, chunks, CLASSIC, 0)
+      expect(follower).toMatchObject({ statementId: 0, ended: true })
+      expect(events).toEqual([])
+    }
+  })
+
+  it('tells of an EOF that says SESSION_STATE_CHANGED, since it carries no change that could be read', () => {
+    const statusFlags = ServerStatus.AUTOCOMMIT | ServerStatus.SESSION_STATE_CHANGED
+    const eof = (sequence: number) => frame(encodeEof({ warnings: 0, statusFlags }), sequence)
+    const bytes = Buffer.concat([frame(Buffer.of(1), 1), frame(Buffer.from('\x03def'), 2), eof(3), eof(4)])
+    for (const chunks of cuts(bytes)) {
+      const { follower, events, output } = follow(Answer.results, chunks, CLASSIC, 0)
+      expect(events).toEqual([ResponseEvent.stateFlag, ResponseEvent.stateFlag])
+      expect(follower.ended).toBe(true)
+      expect(output.equals(bytes)).toBe(true)
+    }
+  })
+
   it('waits for the client when the server asks for a file', () => {
     const request = frame(Buffer.from('\xfbfile.csv', 'latin1'), 1)
     const follower = new ResponseFollower()
