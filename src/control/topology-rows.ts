@@ -43,8 +43,8 @@ export function updateLagGates(state: TopologyState, nowMs: number): ReadonlyMap
     const node = state.nodes.get(row.id)!
     // Nothing new is known of a server that does not answer.
     const before = state.lagGates.get(gateKey(row.id, hostgroup)) ?? OPEN
-    const after =
-      role === 'writer' || !node.seen || node.failures > 0 ? before : moveGate(before, row, role, node, nowMs)
+    const unknown = node.failures > 0 || (!node.seen && node.blindReason === '')
+    const after = role === 'writer' || unknown ? before : moveGate(before, row, role, node, nowMs)
     if (role !== 'writer' && after !== OPEN) gates.set(gateKey(row.id, hostgroup), after)
   }
   return gates

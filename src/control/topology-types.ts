@@ -33,6 +33,8 @@ export interface NodeState {
   /** Failed checks in a row. */
   readonly failures: number
   readonly failureReason: string
+  /** Why the monitor cannot look though the server is there; empty: it can, or the server does not answer. */
+  readonly blindReason: string
   /** Whether it answered at least once since this process started. */
   readonly seen: boolean
   /** Monotonic time of the last observation of any kind; -1: none. */

@@ -17,6 +17,7 @@ const EVENTS_MAX = 1000
 const UNKNOWN_NODE: NodeState = {
   failures: 0,
   failureReason: '',
+  blindReason: '',
   seen: false,
   observedMs: -1,
   readOnly: null,
@@ -66,13 +67,22 @@ export function reconfigure(state: TopologyState, rules: TopologyRules, now: Ins
 function observed(node: NodeState, observation: Observation, observedMs: number): NodeState {
   switch (observation.kind) {
     case 'failed':
-      return { ...node, observedMs, failures: node.failures + 1, failureReason: observation.reason }
+      return { ...node, observedMs, blindReason: '', failures: node.failures + 1, failureReason: observation.reason }
     case 'blind':
-      return { ...node, observedMs, failures: 0, failureReason: '', lagMs: null, lagReason: observation.reason }
+      return {
+        ...node,
+        observedMs,
+        failures: 0,
+        failureReason: '',
+        blindReason: observation.reason,
+        lagMs: null,
+        lagReason: observation.reason,
+      }
     case 'answered':
       return {
         failures: 0,
         failureReason: '',
+        blindReason: '',
         seen: true,
         observedMs,
         readOnly: observation.readOnly,
@@ -91,7 +101,11 @@ function settle(before: TopologyState, changed: TopologyState, now: Instant): To
   const gated = { ...elected, lagGates: updateLagGates(elected, now.monotonicMs) }
   const refusing = { ...gated, refused: refusedWriters(gated) }
   const entries = deriveEntries(refusing)
-  const changes = [...refusalChanges(before, refusing), ...entryChanges(before.entries, entries, refusing)]
+  const changes = [
+    ...blindnessChanges(before, refusing),
+    ...refusalChanges(before, refusing),
+    ...entryChanges(before.entries, entries, refusing),
+  ]
   const events = changes.map(({ server, what, why }): TopologyEvent => ({ time: now.dateMs, server, what, why }))
   const effects: TopologyEffect[] = changes.map(({ level }, index) => ({ kind: 'log', level, event: events[index] }))
   for (const server of doubtedWriters(refusing)) {
@@ -114,6 +128,17 @@ interface Change {
   readonly server: ServerId
   readonly what: string
   readonly why: string
+}
+
+/** A monitor that is shut out is the operator's to mend, whatever the server's status. */
+function blindnessChanges(before: TopologyState, after: TopologyState): Change[] {
+  const changes: Change[] = []
+  for (const [server, { blindReason }] of after.nodes) {
+    if (blindReason !== '' && (before.nodes.get(server)?.blindReason ?? '') === '') {
+      changes.push({ level: 'error', server, what: 'cannot be watched', why: blindReason })
+    }
+  }
+  return changes
 }
 
 function refusalChanges(before: TopologyState, after: TopologyState): Change[] {

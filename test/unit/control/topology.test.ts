@@ -131,6 +131,15 @@ describe('servers that do not answer', () => {
     expect(world.reason('b')).toBe('monitor: Access denied')
   })
 
+  it('that never let the monitor look serve no reads as replicas, and the log says why', () => {
+    const reason = "monitor: Access denied for user 'monitor'@'localhost' (using password: YES)"
+    const world = new World(three())
+    for (const server of ['a', 'b', 'c']) world.see({ kind: 'blind', server, reason })
+    expect(world.rows()).toEqual(['0:a', '1:b SHUNNED', '1:c SHUNNED'])
+    expect(world.log().filter((line) => line.includes('a: ') && line.includes(reason))).toHaveLength(1)
+    expect(world.see({ kind: 'blind', server: 'a', reason }).log()).toHaveLength(world.log().length)
+  })
+
   it('that are not configured change nothing', () => {
     const world = running()
     const before = world.state
