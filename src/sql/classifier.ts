@@ -25,6 +25,7 @@ export class Classifier {
     effects: 0,
     hint: Hint.none,
     hostgroup: -1,
+    perStatement: false,
     statements: 0,
     keywordStart: -1,
     keywordEnd: -1,
@@ -113,6 +114,7 @@ export class Classifier {
     const { result } = this
     result.hint = Hint.none
     result.hostgroup = -1
+    result.perStatement = false
     result.statements = 0
     result.keywordStart = -1
     result.keywordEnd = -1

@@ -290,6 +290,7 @@ function setStatement(analysis: Analysis, result: Classified): number {
     if (scanner.type === T.open) depth++
     else if (scanner.type === T.close) depth--
     else if (word === K.for && depth === 0) {
+      result.perStatement = true
       scanner.next()
       return readStatement(analysis, result)
     }

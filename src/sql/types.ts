@@ -41,6 +41,8 @@ export interface Classified {
   hint: number
   /** Of `hostgroup=N` in a comment; -1: none. */
   hostgroup: number
+  /** MariaDB's SET STATEMENT ... FOR: the variables it names are set back when the statement ends. */
+  perStatement: boolean
   /** How many statements the text has; 0 for an empty one. */
   statements: number
   /** The first word. */

@@ -98,6 +98,8 @@ export class CommandInHand {
   effects = 0
   hint: number = Hint.none
   hintHostgroup = -1
+  /** MariaDB's SET STATEMENT ... FOR: variables that its answer reports are none of the session's. */
+  perStatement = false
   /** Only a prefix of the command is held; the rest is streamed. */
   streamed = false
   /** May be sent again when a connection is lost before the client got a byte. */
@@ -121,6 +123,7 @@ export class CommandInHand {
     this.effects = 0
     this.hint = Hint.none
     this.hintHostgroup = -1
+    this.perStatement = false
     this.streamed = false
     this.repeatable = false
     this.attempts = 0

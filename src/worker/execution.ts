@@ -268,7 +268,7 @@ export class Execution implements RelayListener, BackendHolder {
   // What the relay tells. ----------------------------------------------------------------------------------------------
 
   relayedOk(ok: OkPacket, backend: Backend): OkPacket {
-    return learnFromOk(ok, backend, this.state, this.#notes)
+    return learnFromOk(ok, backend, this.state, this.#notes, this.command.perStatement)
   }
 
   refused(errno: number, message: string, backend: Backend): boolean {

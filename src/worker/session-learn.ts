@@ -43,9 +43,20 @@ export class AnswerNotes {
   }
 }
 
-/** Takes the session state of an OK packet into the session, and returns the packet as the client is to see it. */
-export function learnFromOk(ok: OkPacket, backend: Backend, state: SessionState, notes: AnswerNotes): OkPacket {
-  const visible = ok.sessionState.filter((change) => learnChange(change, backend, state, notes)).sort(inServersOrder)
+/**
+ * Takes the session state of an OK packet into the session, and returns the packet as the client is to see it.
+ * @param perStatement the statement's own variables are reported, but not that they are set back (seen on MariaDB 10.11)
+ */
+export function learnFromOk(
+  ok: OkPacket,
+  backend: Backend,
+  state: SessionState,
+  notes: AnswerNotes,
+  perStatement: boolean,
+): OkPacket {
+  const visible = ok.sessionState
+    .filter((change) => learnChange(change, backend, state, notes, perStatement))
+    .sort(inServersOrder)
   backend.applied.version = state.version
   // A server may say that something has changed without saying what.
   const told = visible.length > 0 || ok.sessionState.length === 0
@@ -68,13 +79,14 @@ function learnChange(
   { applied }: Backend,
   state: SessionState,
   notes: AnswerNotes,
+  perStatement: boolean,
 ): boolean {
   switch (change.type) {
     case 'system_variable':
       notes.variables ??= []
       notes.variables.push(change.name)
       if (change.name === 'last_gtid') notes.gtids = change.value
-      else if (state.setVariable(change.name, change.value)) {
+      else if (!perStatement && state.setVariable(change.name, change.value)) {
         applied.variables.set(change.name, variableLiteral(change.name, change.value))
       }
       return TRACKED_BY_DEFAULT.has(change.name)

@@ -56,6 +56,7 @@ export class SessionText {
     command.effects = found.effects
     command.hint = found.hint
     command.hintHostgroup = found.hostgroup
+    command.perStatement = found.perStatement
     command.repeatable = !command.streamed && isRepeatable(found)
   }
 

@@ -238,6 +238,7 @@ export class Session implements ExecutionListener {
     command.effects = statement.effects
     command.hint = statement.hint
     command.hintHostgroup = statement.hintHostgroup
+    command.perStatement = statement.perStatement
     command.repeatable = command.code === Command.STMT_EXECUTE && statement.repeatable && !command.streamed
     if (asksForCursor(command)) command.answer = Answer.cursor
     if (command.code === Command.STMT_CLOSE) return this.execution.closeStatement(statement)

@@ -23,6 +23,7 @@ export interface PreparedStatement {
   readonly effects: number
   readonly hint: number
   readonly hintHostgroup: number
+  readonly perStatement: boolean
   readonly repeatable: boolean
   parameterCount: number
   readonly serverIds: Map<Backend, number>
@@ -59,6 +60,7 @@ export class Statements {
       effects: command.effects,
       hint: command.hint,
       hintHostgroup: command.hintHostgroup,
+      perStatement: command.perStatement,
       repeatable: isRepeatable(command),
       parameterCount: 0,
       serverIds: new Map(),
