@@ -23,6 +23,11 @@ const KNOWN_SCHEMAS_MS = 10_000
 const SWEEP_MS = 1_000
 /** Connection ids are unique over all workers: the number of the worker is in their lower bits. */
 const WORKERS_MAX = 64
+/**
+ * Ids that clients are given, 2^30 to 2^31 - 1: far from those that servers give to their connections, so that a client
+ * that kills itself by the id of its greeting (as command-line clients do on Ctrl-C) does not hit a stranger.
+ */
+const FIRST_ID = 2 ** 30
 
 /** One process of the data plane: its listeners, its sessions and what they share. */
 export class Worker implements WorkerContext, SessionOwner {
@@ -188,7 +193,7 @@ export class Worker implements WorkerContext, SessionOwner {
     this.#connections++
     this.counters.clientConnectionsCreated++
     socket.once('close', () => this.#connections--)
-    const id = (this.#nextConnection++ * WORKERS_MAX + (this.number % WORKERS_MAX)) >>> 0
+    const id = FIRST_ID + ((this.#nextConnection++ * WORKERS_MAX + (this.number % WORKERS_MAX)) % FIRST_ID)
     logIn(socket, id, this, (result) => {
       const share =
         result.user.maxConnections === 0 ? Number.POSITIVE_INFINITY : this.#share(result.user.maxConnections)
