@@ -1,11 +1,13 @@
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { createConnection as connectSocket } from 'node:net'
+import { promisify } from 'node:util'
 import mysql, { type Connection, type ConnectionOptions } from 'mysql2/promise'
 import { pino } from 'pino'
 import { generate } from 'selfsigned'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startAdmin } from '../../src/control/admin/server.js'
 import type { ControlView, RunningService } from '../../src/control/view.js'
+import { obtainServer } from '../../src/sandbox/index.js'
 import { compileEngineThread } from '../unit/control/admin/engine-thread.js'
 import { fixtureView, processRow } from '../unit/control/admin/fixture.js'
 
@@ -16,6 +18,7 @@ let tls: { key: string; cert: string }
 let view: ControlView
 let port: number
 
+const runClient = promisify(execFile)
 const portOf = (service: RunningService) => Number(service.address.split(':').at(-1))
 
 async function start(of: ControlView, options: { statementDeadlineMs?: number } = {}): Promise<number> {
@@ -208,16 +211,25 @@ describe('limits', () => {
   })
 })
 
-/** Command-line clients on this machine. What they send beyond the statements above is in admin-wire.test.ts as well. */
-const CLIENTS = ['mysql', 'mariadb'].filter((name) => spawnSync(name, ['--version']).status === 0)
-
-for (const client of CLIENTS) {
-  it(`the ${client} command connects, completes names, and prints what this port answers`, () => {
-    const statements = 'SHOW TABLES LIKE "runtime_mysql_servers"; SELECT hostname, port FROM mysql_servers LIMIT 1\\G'
-    const args = ['--no-defaults', '-h127.0.0.1', `-P${port}`, '-uadmin', '-padmin', '--auto-rehash', '-Dmain']
-    const run = spawnSync(client, [...args, '-e', statements], { encoding: 'utf8' })
+/** The command-line clients that come with the servers. What they send is in admin-wire.test.ts as well. */
+describe.each(['mysql', 'mariadb'] as const)('the command-line client of %s', (engine) => {
+  it('connects, completes names, and prints what this port answers', async () => {
+    const [program, ...before] = (await obtainServer({ engine })).client ?? [engine]
+    const statements = 'SHOW TABLES LIKE "runtime_mysql_servers"; SELECT hostname, port FROM mysql_servers LIMIT 1'
+    const args = [
+      '--no-defaults',
+      '-h127.0.0.1',
+      `-P${port}`,
+      '-uadmin',
+      '-padmin',
+      '--auto-rehash',
+      '--vertical',
+      '-Dmain',
+    ]
+    // The port is served by this very process: it must not stand still while the client runs.
+    const run = await runClient(program, [...before, ...args, '-e', statements], { timeout: 20_000 })
     expect(run.stderr.replace(/.*insecure.*\n/, '')).toBe('')
     expect(run.stdout).toContain('runtime_mysql_servers')
     expect(run.stdout).toContain('hostname: 127.0.0.1')
   })
-}
+})
