@@ -12,7 +12,7 @@ import type { WorkerContext } from './context.js'
 import { isPlainRollback, isShuttingDown, lostError } from './lost.js'
 import type { BackendHolder } from './pool.js'
 import { Relay, type RelayListener } from './relay.js'
-import { type Decision, newDecision, Reason, type RouteInput, route } from './router.js'
+import { type Decision, newDecision, Reason, type RouteInput, route, usesOwnConnection } from './router.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnAssignments, learnFromAnswer, learnFromOk } from './session-learn.js'
@@ -193,7 +193,7 @@ export class Execution implements RelayListener, BackendHolder {
     routeInput.hint = command.hint
     routeInput.hintHostgroup = command.hintHostgroup
     routeInput.facts = facts
-    routeInput.own = this.backends.size === 0 ? null : this.backends.own(facts.user.defaultHostgroup)
+    routeInput.own = usesOwnConnection(command.kind) ? this.backends.own(facts.user.defaultHostgroup) : null
     routeInput.view = this.#context.view
     routeInput.excluded = command.excluded
     routeInput.now = now

@@ -52,6 +52,11 @@ const PLACE: Readonly<Record<keyof typeof StatementKind, number>> = {
 
 const PLACE_OF_KIND: readonly number[] = StatementKindName.map((name) => PLACE[name as keyof typeof StatementKind])
 
+/** Whether a statement of this kind goes to a connection that the session has already, so that `RouteInput.own` matters. */
+export function usesOwnConnection(kind: number): boolean {
+  return PLACE_OF_KIND[kind] === Place.own
+}
+
 /** Effects that keep even a read on the primary. */
 const PRIMARY_EFFECTS =
   Effect.lockingRead |
