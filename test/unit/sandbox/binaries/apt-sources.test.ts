@@ -7,7 +7,7 @@ import {
   sourceForSuite,
 } from '../../../../src/sandbox/binaries/apt-sources.js'
 
-const MIRROR = 'http://mirror.example/debian'
+const MIRROR = 'http://packages.example/debian'
 const KEYRING = '/usr/share/keyrings/archive.gpg'
 
 describe('the one-line format', () => {
