@@ -72,7 +72,6 @@ export class Backend {
   readonly #socket: Socket
   #queue: InFlight[] = []
   #chunkKept = false
-  #lostReason = ''
 
   constructor(
     socket: Socket,
@@ -218,7 +217,6 @@ export class Backend {
 
   #lost(reason: string): void {
     if (this.#state === 'closed') return
-    this.#lostReason = reason
     this.move('closed')
     const queue = this.#queue
     this.#queue = []
@@ -229,7 +227,7 @@ export class Backend {
         exchange.crashed(error)
       }
     }
-    this.owner?.backendClosed(this, this.#lostReason)
+    this.owner?.backendClosed(this, reason)
   }
 }
 

@@ -9,7 +9,6 @@ export class ClientSocket {
   socket: Socket
   /** TLS keeps a reference to what it is given until it is encrypted, so borrowed memory is copied for it. */
   readonly encrypted: boolean
-  bytesSent = 0
 
   constructor(socket: Socket, encrypted: boolean) {
     this.socket = socket
@@ -25,13 +24,11 @@ export class ClientSocket {
   }
 
   write(bytes: Buffer): void {
-    this.bytesSent += bytes.length
     this.socket.write(bytes)
   }
 
   /** Writes memory that belongs to the backend's read buffer. */
   writeBorrowed(chunk: Buffer, start: number, end: number, lender: Backend): void {
-    this.bytesSent += end - start
     const view = chunk.subarray(start, end)
     if (this.encrypted || this.socket.writableLength > 0) {
       this.socket.write(Buffer.from(view))

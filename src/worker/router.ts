@@ -225,7 +225,10 @@ export function hasOwnWrites(candidate: Candidate, facts: SessionFacts): boolean
   if (facts.lastWriteAt < 0 || facts.isCaughtUp(candidate.entry.id)) return true
   const covered =
     candidate.coversPrimaryAt > facts.lastWriteAt ||
-    (facts.writtenGtids !== null && candidate.gtids !== null && gtidSetContains(candidate.gtids, facts.writtenGtids))
+    (facts.writtenGtids !== null &&
+      (facts.olderWritesAt < 0 || candidate.coversPrimaryAt > facts.olderWritesAt) &&
+      candidate.gtids !== null &&
+      gtidSetContains(candidate.gtids, facts.writtenGtids))
   if (covered) facts.noteCaughtUp(candidate.entry.id)
   return covered
 }

@@ -8,8 +8,6 @@ export const Pin = {
   temporaryTable: 2,
   lockTables: 4,
   advisoryLock: 8,
-  /** A LOCAL INFILE, cursor or upload is under way. */
-  exchange: 16,
   /** A SET that was not understood, or SET ROLE: what it did is known to its connection alone. */
   sessionState: 32,
 } as const
@@ -19,7 +17,6 @@ export const PIN_NAMES: readonly [number, string][] = [
   [Pin.temporaryTable, 'temporary table'],
   [Pin.lockTables, 'LOCK TABLES'],
   [Pin.advisoryLock, 'GET_LOCK'],
-  [Pin.exchange, 'exchange under way'],
   [Pin.sessionState, 'session state that cannot be carried over'],
 ]
 
@@ -57,6 +54,9 @@ export class SessionFacts {
   lastWriteAt = -1
   /** GTIDs of the writes that not every replica is known to have; null when not all of them are known. */
   writtenGtids: GtidSet | null = null
+  /** Monotonic ms of the last write whose GTID is not in `writtenGtids`: it has to be covered by time. -1: none. */
+  olderWritesAt = -1
+  #gtidsKept = 0
   /** Servers known to have what this session wrote. Emptied by each write. */
   #caughtUp: Set<ServerId> | null = null
 
@@ -123,21 +123,22 @@ export class SessionFacts {
    * @param gtids the GTIDs that the server gave for it; empty when it gave none
    */
   wrote(now: number, gtids: string, flavor: Flavor): void {
-    const first = this.lastWriteAt < 0
-    this.lastWriteAt = now
     this.#caughtUp = null
     if (gtids === '') this.writtenGtids = null
-    else if (first) this.writtenGtids = parseGtidSet(gtids, flavor)
-    else if (this.writtenGtids !== null) addGtids(this.writtenGtids, gtids)
-  }
-
-  /** Forgets the writes: every replica has them. */
-  writesAreEverywhere(): void {
-    this.lastWriteAt = -1
-    this.writtenGtids = null
-    this.#caughtUp = null
+    else if (this.writtenGtids !== null && this.#gtidsKept < GTIDS_MAX) {
+      addGtids(this.writtenGtids, gtids)
+      this.#gtidsKept++
+    } else {
+      this.olderWritesAt = this.lastWriteAt
+      this.writtenGtids = parseGtidSet(gtids, flavor)
+      this.#gtidsKept = 1
+    }
+    this.lastWriteAt = now
   }
 }
+
+/** A session that writes for days must not keep a GTID for each write: older ones are told by their time. */
+const GTIDS_MAX = 64
 
 const STATUS_IN_TRANS = 0x0001
 const STATUS_AUTOCOMMIT = 0x0002
