@@ -1,23 +1,13 @@
+import type { LoadResult } from './load/messages.js'
 import type { PackedHistogram } from './stats/histogram.js'
 import { Histogram } from './stats/histogram.js'
 import { type Spread, spreadOf } from './stats/spread.js'
 
 /** One target in one round. */
-export interface Measurement {
+export interface Measurement extends Omit<LoadResult, 'cpuMicros'> {
   readonly target: string
   /** From 1. */
   readonly round: number
-  readonly seconds: number
-  readonly operations: number
-  readonly queries: number
-  readonly bytesReceived: number
-  readonly errors: number
-  readonly firstError: string | null
-  readonly restarts: number
-  /** Microseconds per operation. */
-  readonly latency: PackedHistogram
-  /** Open loop: microseconds by which operations began late. */
-  readonly lateness: PackedHistogram
   /** Of the target's process tree; null where it is not measured. */
   readonly proxyCpuMicros: number | null
   /** Of the load generator's processes; null where they are not ours. */
