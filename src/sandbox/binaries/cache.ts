@@ -4,7 +4,7 @@ import { messageOf, SandboxError } from '../errors.js'
 import { withLock } from '../lock.js'
 import { removeFolder } from '../remove.js'
 import type { Engine, Progress, ServerBinaries } from '../types.js'
-import { unpackDebianPackages } from './debian.js'
+import { SERVER_PACKAGES, unpackDebianPackages } from './debian.js'
 import { askVersion } from './installed.js'
 import { prefixPrograms } from './prefix.js'
 import { ENGINE_NAMES } from './version.js'
@@ -56,7 +56,7 @@ export async function fetchIntoCache(cacheDir: string, engine: Engine, context: 
     const work = join(cacheDir, 'apt', engine)
     const unpacking = `${folder}.new`
     try {
-      await unpackDebianPackages(engine, work, unpacking, context)
+      await unpackDebianPackages(SERVER_PACKAGES[engine], work, unpacking, context)
       const unpacked = await examine(unpacking, engine, signal)
       if (unpacked.kind === 'broken') throw new SandboxError(`the unpacked server does not run: ${unpacked.reason}`)
     } catch (error) {

@@ -19,13 +19,19 @@ import {
   sourceForSuite,
 } from './apt-sources.js'
 
-const PACKAGES: Record<Engine, readonly string[]> = {
-  mysql: ['mysql-server-core', 'mysql-client-core'],
-  mariadb: ['mariadb-server-core', 'mariadb-client-core'],
+export interface DebianPackages {
+  names: readonly string[]
+  /** Another suite of the machine's archive. Default: that of the machine. */
+  suite?: string
+  /** Downloaded, but not unpacked. */
+  leaveOut?: readonly string[]
 }
 
 /** MySQL 9 is in Debian's unstable suite only; MariaDB is in every release, so the machine's own is asked. */
-const MYSQL_SUITE = 'sid'
+export const SERVER_PACKAGES: Record<Engine, DebianPackages> = {
+  mysql: { names: ['mysql-server-core', 'mysql-client-core'], suite: 'sid' },
+  mariadb: { names: ['mariadb-server-core', 'mariadb-client-core'] },
+}
 const DOWNLOAD_TIMEOUT_MS = 30 * 60_000
 
 /** Every Debian has it: what it runs is killed when this process is, and does not go on in a folder that is given up. */
@@ -54,48 +60,48 @@ export async function debianObstacle(signal?: AbortSignal): Promise<string | und
  * @throws SandboxError with apt's own words
  */
 export async function unpackDebianPackages(
-  engine: Engine,
+  packages: DebianPackages,
   work: string,
   target: string,
   context: Context,
 ): Promise<void> {
-  const config = prepareApt(engine, work)
+  const config = prepareApt(packages, work)
   const { progress, signal } = context
   progress?.({ step: 'download', message: 'reading the package lists' })
   await runApt(config, ['update'], 'the package lists cannot be read', { signal })
   // Packages of an earlier attempt that the archive has replaced since must not be unpacked over the new ones.
   await runApt(config, ['autoclean'], 'old downloads cannot be removed', { signal })
-  const packages = PACKAGES[engine]
-  const message = `downloading ${packages.join(', ')} and their libraries`
+  const { names, leaveOut = [] } = packages
+  const message = `downloading ${names.join(', ')} and their libraries`
   progress?.({ step: 'download', message, percent: 0 })
-  const install = ['install', '--yes', '--no-install-recommends', '--download-only', ...packages]
+  const install = ['install', '--yes', '--no-install-recommends', '--download-only', ...names]
   const onPercent = (percent: number) => progress?.({ step: 'download', message, percent })
   await runApt(config, install, 'the download failed', { signal, onPercent })
-  await unpackAll(join(work, 'cache', 'archives'), target, context)
+  await unpackAll(join(work, 'cache', 'archives'), leaveOut, target, context)
 }
 
 /** @returns the path of apt's configuration */
-function prepareApt(engine: Engine, work: string): string {
+function prepareApt(packages: DebianPackages, work: string): string {
   const sourcesDir = join(work, 'sources')
   rmSync(sourcesDir, { recursive: true, force: true })
   for (const folder of ['lists/partial', 'cache/archives/partial', 'sources']) {
     mkdirSync(join(work, folder), { recursive: true })
   }
   writeFileSync(join(work, 'status'), '') // no package is installed: every library is fetched
-  writeFileSync(join(sourcesDir, 'sandbox.sources'), chooseSources(engine).map(formatDeb822Source).join('\n'))
+  writeFileSync(join(sourcesDir, 'sandbox.sources'), chooseSources(packages.suite).map(formatDeb822Source).join('\n'))
   const config = join(work, 'apt.conf')
   writeFileSync(config, formatAptConfig(work))
   return config
 }
 
-function chooseSources(engine: Engine): AptSource[] {
+function chooseSources(suite: string | undefined): AptSource[] {
   const sources = machineSources()
   const { codename } = readOsRelease()
-  if (engine === 'mariadb') {
+  if (suite === undefined) {
     const own = archiveSources(sources, codename)
     if (own.length > 0) return own
   } else {
-    const source = sourceForSuite(sources, codename, MYSQL_SUITE)
+    const source = sourceForSuite(sources, codename, suite)
     if (source !== undefined) return [source]
   }
   throw new SandboxError(
@@ -148,8 +154,14 @@ function aptErrors(output: string): string {
   return (errors.length > 0 ? errors : lines).slice(-3).join(' ') || 'apt-get said nothing'
 }
 
-async function unpackAll(archives: string, target: string, { progress, signal }: Context): Promise<void> {
-  const packages = readdirSync(archives).filter((name) => name.endsWith('.deb'))
+async function unpackAll(
+  archives: string,
+  leaveOut: readonly string[],
+  target: string,
+  { progress, signal }: Context,
+): Promise<void> {
+  const isWanted = (name: string) => name.endsWith('.deb') && !leaveOut.some((left) => name.startsWith(`${left}_`))
+  const packages = readdirSync(archives).filter(isWanted)
   mkdirSync(target, { recursive: true })
   let done = 0
   const waiting = [...packages]

@@ -13,21 +13,19 @@ export interface PrefixPrograms {
 }
 
 /**
- * How to run the programs of packages that were unpacked into a folder. They come with all their libraries, the C library
- * included, so they are run by their own dynamic loader (ld.so(8), --library-path): the machine's libraries may be older.
+ * How to run the programs of packages that were unpacked into a folder.
  * @returns undefined when the folder does not hold them
  */
 export function prefixPrograms(prefix: string, engine: Engine): PrefixPrograms | undefined {
-  const libraries = libraryFolders(prefix)
-  const loader = libraries.flatMap(loadersIn)[0]
   const programs = PROGRAMS[engine]
-  if (loader === undefined || !existsSync(join(prefix, programs.server))) return undefined
-  const command = (program: string) => [loader, '--library-path', libraries.join(':'), join(prefix, program)]
+  const server = prefixCommand(prefix, programs.server)
+  const client = prefixCommand(prefix, programs.client)
+  if (server === undefined || client === undefined) return undefined
   const shareDir = join(prefix, 'usr/share/mysql')
   return {
     launch: {
       kind: 'process',
-      command: command(programs.server),
+      command: server,
       options: [
         `--basedir=${join(prefix, 'usr')}`,
         `--lc-messages-dir=${shareDir}`,
@@ -36,12 +34,24 @@ export function prefixPrograms(prefix: string, engine: Engine): PrefixPrograms |
       ],
       shareDir,
     },
-    client: command(programs.client),
+    client,
   }
 }
 
+/**
+ * The command that runs a program of packages that were unpacked into `prefix`. They come with all their libraries, the C
+ * library included, so it is run by their own dynamic loader (ld.so(8), --library-path): the machine's libraries may be older.
+ * @returns undefined when the folder holds no such program, or no loader
+ */
+export function prefixCommand(prefix: string, program: string): string[] | undefined {
+  const libraries = libraryFolders(prefix)
+  const loader = libraries.flatMap(loadersIn)[0]
+  if (loader === undefined || !existsSync(join(prefix, program))) return undefined
+  return [loader, '--library-path', libraries.join(':'), join(prefix, program)]
+}
+
 /** lib/TRIPLET and usr/lib/TRIPLET (releases before the merge of the two used both), and MySQL's private ones. */
-function libraryFolders(prefix: string): string[] {
+export function libraryFolders(prefix: string): string[] {
   const roots = ['usr/lib', 'lib'].map((name) => join(prefix, name)).filter((root) => existsSync(root))
   const triplets = roots.flatMap((root) =>
     readdirSync(root, { withFileTypes: true })
