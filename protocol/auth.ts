@@ -17,6 +17,10 @@ export const AuthPlugin = {
   CACHING_SHA2: 'caching_sha2_password',
   SHA256: 'sha256_password',
   CLEAR: 'mysql_clear_password',
+  /** MariaDB's, towards servers only. */
+  ED25519: 'client_ed25519',
+  /** MariaDB's since 11.6, towards servers only. */
+  PARSEC: 'parsec',
 } as const
 
 /** A password, as text (UTF-8) or as bytes that the owner can overwrite after use. */

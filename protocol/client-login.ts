@@ -1,5 +1,12 @@
 import { Buffer } from 'node:buffer'
-import { AuthPlugin, nativeResponse, type Password, passwordBytes, sha2Response } from './auth.js'
+import {
+  AuthPlugin,
+  nativeResponse,
+  nativeResponseFromStage1,
+  type Password,
+  passwordBytes,
+  sha2Response,
+} from './auth.js'
 import { encryptPassword } from './auth-rsa.js'
 import { Capability, SCRAMBLE_SIZE } from './constants.js'
 import { ProtocolError, ServerErrors } from './errors.js'
@@ -18,6 +25,15 @@ import { frame } from './writer.js'
 export interface ClientLoginOptions {
   readonly username: Buffer | string
   readonly password: Password
+  /**
+   * SHA1(password), in place of an unknown password (which is empty then): answers mysql_native_password, and no other
+   * plugin. With a password as well, that serves the other plugins.
+   */
+  readonly nativeStage1?: Buffer | undefined
+  /**
+   * The password is someone else's, who answers the server's questions: see the `relay` action. `password` is not used.
+   */
+  readonly relay?: boolean | undefined
   readonly database?: string | undefined
   /**
    * CLIENT_* flags wanted; what the server does not offer is left out. PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH and
@@ -43,14 +59,18 @@ export interface ClientLoginOptions {
   readonly maxPacketSize?: number
 }
 
-type State = 'new' | 'upgrading' | 'answered' | 'keyRequested' | 'done' | 'failed'
+type State = 'new' | 'upgrading' | 'answered' | 'keyRequested' | 'relaying' | 'done' | 'failed'
 
-/** answered: the server's verdict, its switch to another plugin or its further question is awaited. */
+/**
+ * answered: the server's verdict, its switch to another plugin or its further question is awaited; relaying: the owner's
+ * `relayed`, though a server may also go on or end the login by itself.
+ */
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   new: ['upgrading', 'answered', 'failed'],
   upgrading: ['answered', 'failed'],
-  answered: ['answered', 'keyRequested', 'done', 'failed'],
+  answered: ['answered', 'keyRequested', 'relaying', 'done', 'failed'],
   keyRequested: ['answered', 'failed'],
+  relaying: ['relaying', 'answered', 'done', 'failed'],
   done: [],
   failed: [],
 }
@@ -62,6 +82,15 @@ const FAST_AUTH_SUCCESS = 0x03
 const PERFORM_FULL_AUTHENTICATION = 0x04
 /** How the public key is asked for differs between the two plugins. */
 const KEY_REQUEST: Readonly<Record<string, number>> = { [AuthPlugin.CACHING_SHA2]: 0x02, [AuthPlugin.SHA256]: 0x01 }
+/** Plugins that a greeting can name; those of MariaDB need a longer scramble than it has. */
+const OPENING_PLUGINS: readonly string[] = [
+  AuthPlugin.NATIVE,
+  AuthPlugin.CACHING_SHA2,
+  AuthPlugin.SHA256,
+  AuthPlugin.CLEAR,
+]
+/** What a client in relay mode names: no account has it, so that the server asks for the account's own plugin. */
+const RELAY_PLUGIN = ''
 /** A server has no reason to switch more often: once from the greeting's plugin to the account's. */
 const SWITCHES_MAX = 2
 const DEFAULT_MAX_PACKET_SIZE = 0x4000_0000
@@ -109,6 +138,13 @@ export class ClientLogin {
     if (this.#state !== 'upgrading') throw new Error('no TLS upgrade was asked for')
     this.#tls = true
     return this.#respond()
+  }
+
+  /** In relay mode: sends the answer to the server's question, the payload as it came from whom was asked. */
+  relayed(answer: Buffer): ClientLoginAction[] {
+    if (this.#state !== 'relaying') throw new Error('the server asked nothing')
+    this.#move('answered')
+    return [this.#send(answer)]
   }
 
   #handle(payload: Buffer): ClientLoginAction[] {
@@ -164,9 +200,7 @@ export class ClientLogin {
   }
 
   #respond(): ClientLoginAction[] {
-    // An unknown plugin, or one that must not be used here: any other will do, since the server will switch.
-    const usable = isKnown(this.#plugin) && (this.#plugin !== AuthPlugin.CLEAR || this.#secure)
-    if (!usable) this.#plugin = AuthPlugin.NATIVE
+    this.#plugin = this.#openingPlugin(this.#plugin)
     this.#move('answered')
     const { username, database, attributes, zstdLevel } = this.#options
     const response = {
@@ -175,17 +209,28 @@ export class ClientLogin {
       database,
       attributes,
       zstdLevel,
-      authResponse: this.#firstAnswer(),
+      authResponse: this.#options.relay === true ? Buffer.alloc(0) : this.#firstAnswer(),
       authPlugin: this.#plugin,
     }
     return [this.#send(encodeHandshakeResponse(response))]
   }
 
+  /** The greeting's plugin where it can be answered; else any other will do, since the server will switch. */
+  #openingPlugin(greeted: string): string {
+    if (this.#options.relay === true) return RELAY_PLUGIN
+    const usable = OPENING_PLUGINS.includes(greeted) && (greeted !== AuthPlugin.CLEAR || this.#secure)
+    return usable && !this.#onlyNative ? greeted : AuthPlugin.NATIVE
+  }
+
   /** What a plugin sends first. */
   #firstAnswer(): Buffer {
-    const { password } = this.#options
+    const { password, nativeStage1 } = this.#options
+    if (this.#onlyNative && this.#plugin !== AuthPlugin.NATIVE) {
+      throw pluginError(this.#plugin, 'only mysql_native_password can be answered without the password')
+    }
     switch (this.#plugin) {
       case AuthPlugin.NATIVE:
+        if (nativeStage1 !== undefined) return nativeResponseFromStage1(nativeStage1, this.#scramble)
         return nativeResponse(password, this.#scramble)
       case AuthPlugin.CACHING_SHA2:
         return sha2Response(password, this.#scramble)
@@ -232,6 +277,9 @@ export class ClientLogin {
     if (reader.remaining === 0) throw pluginError('mysql_old_password', 'passwords from before 4.1 are not supported')
     this.#plugin = reader.nulBytesOrRest().toString('latin1')
     const data = reader.rest()
+    if (this.#options.relay === true) {
+      return this.#relay({ type: 'relay', kind: 'switch', plugin: this.#plugin, data: Buffer.from(data) })
+    }
     // Copied: the scramble outlives the chunk. Its closing zero does not belong to it.
     this.#scramble = Buffer.from(data.length > SCRAMBLE_SIZE ? data.subarray(0, SCRAMBLE_SIZE) : data)
     if (needsScramble(this.#plugin) && this.#scramble.length !== SCRAMBLE_SIZE) {
@@ -244,12 +292,18 @@ export class ClientLogin {
 
   /** caching_sha2_password tells how its fast path went; sha256_password sends the key that was asked for. */
   #takeMoreData(payload: Buffer): ClientLoginAction[] {
+    if (this.#options.relay === true) return this.#relay({ type: 'relay', kind: 'more', payload: Buffer.from(payload) })
     if (this.#plugin === AuthPlugin.SHA256 && !this.#secure) return this.#takePublicKey(payload)
     if (this.#plugin === AuthPlugin.CACHING_SHA2 && payload.length === 2) {
       if (payload[1] === FAST_AUTH_SUCCESS) return []
       if (payload[1] === PERFORM_FULL_AUTHENTICATION) return this.#sendPassword()
     }
     throw pluginError(this.#plugin, 'the server asks something unknown')
+  }
+
+  #relay(question: ClientLoginAction): ClientLoginAction[] {
+    this.#move('relaying')
+    return [question]
   }
 
   #sendPassword(): ClientLoginAction[] {
@@ -311,6 +365,10 @@ export class ClientLogin {
 
   #move(to: State): void {
     this.#state = checkedMove(NEXT, this.#state, to)
+  }
+
+  get #onlyNative(): boolean {
+    return this.#options.nativeStage1 !== undefined && this.#options.password.length === 0
   }
 
   get #secure(): boolean {

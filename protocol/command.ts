@@ -1,10 +1,9 @@
 import { Buffer } from 'node:buffer'
 import { type BinaryValue, decodeBinaryValue, skipBinaryValue } from './binary.js'
-import { decodeText, encodeText } from './charsets.js'
 import { Capability, Command } from './constants.js'
 import { ProtocolError } from './errors.js'
 import { PacketReader } from './reader.js'
-import { frame, PayloadWriter } from './writer.js'
+import { frame } from './writer.js'
 
 /*
  * Commands: the client's packets after the login. A command's payload begins with its number, one of `Command`. Numbers
@@ -105,49 +104,6 @@ function walkAttributes(
     const isNull = (nulls[i >> 3] & (1 << (i & 7))) !== 0
     takeValue(types[i] & 0xff, isNull, (types[i] & UNSIGNED_FLAG) !== 0, names[i])
   }
-}
-
-/** COM_CHANGE_USER (MySQL source documentation, "COM_CHANGE_USER"). */
-export interface ChangeUser {
-  /** Bytes as sent, in the character set of `collation`. */
-  readonly username: Buffer
-  readonly authResponse: Buffer
-  readonly database?: string | undefined
-  /** Collation id, 16 bits. */
-  readonly collation: number
-  readonly authPlugin?: string | undefined
-  /** Raw block; see `decodeAttributes`. */
-  readonly attributes?: Buffer | undefined
-}
-
-/** The payload, command byte included. */
-export function encodeChangeUser(change: ChangeUser, capabilities: number): Buffer {
-  const writer = new PayloadWriter(128).u8(Command.CHANGE_USER)
-  writer.bytes(change.username).u8(0)
-  if (change.authResponse.length > 255) throw new RangeError('the answer has 255 bytes at most')
-  writer.u8(change.authResponse.length).bytes(change.authResponse)
-  writer
-    .bytes(encodeText(change.database ?? '', change.collation))
-    .u8(0)
-    .u16(change.collation)
-  if ((capabilities & Capability.PLUGIN_AUTH) !== 0) writer.nulString(change.authPlugin ?? '')
-  if ((capabilities & Capability.CONNECT_ATTRS) !== 0) writer.lenencBytes(change.attributes ?? EMPTY)
-  return writer.take()
-}
-
-/** Decodes the payload; buffers in it are views. Everything behind the schema may be missing. */
-export function decodeChangeUser(payload: Buffer, capabilities: number): ChangeUser {
-  const reader = new PacketReader(payload)
-  expectCommand(reader, Command.CHANGE_USER)
-  const username = reader.nulBytes()
-  const authResponse = reader.bytes(reader.u8())
-  const databaseBytes = reader.nulBytesOrRest()
-  const collation = reader.remaining >= 2 ? reader.u16() : 0
-  const database = databaseBytes.length === 0 ? undefined : decodeText(databaseBytes, collation)
-  const follows = (flag: number) => (capabilities & flag) !== 0 && reader.remaining > 0
-  const authPlugin = follows(Capability.PLUGIN_AUTH) ? reader.nulBytesOrRest().toString('latin1') : undefined
-  const attributes = follows(Capability.CONNECT_ATTRS) ? reader.lenencBytes() : undefined
-  return { username, authResponse, database, collation, authPlugin, attributes }
 }
 
 /** The bytes of the schema's name in COM_INIT_DB, or of the text in other commands that have one argument. */

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { collationById, decodeText, defaultCollationOfCharset, encodeText } from './charsets.js'
-import { Capability, SCRAMBLE_SIZE } from './constants.js'
+import { Capability, Command, SCRAMBLE_SIZE } from './constants.js'
 import { ProtocolError, ServerErrors } from './errors.js'
 import { PacketReader } from './reader.js'
 import { PayloadWriter } from './writer.js'
@@ -11,6 +11,7 @@ const FIRST_SCRAMBLE_PART = 8
 const FIXED_PART = 32
 /** Longest key/value block that a server accepts (64 KB, as in `read_client_connect_attrs`). */
 const ATTRIBUTES_SIZE_MAX = 65_535
+const AUTH_SWITCH = 0xfe
 
 /** The server's first packet (MySQL source documentation, "Protocol::HandshakeV10"). */
 export interface Greeting {
@@ -30,7 +31,7 @@ export interface Greeting {
   readonly authPlugin: string
 }
 
-/** The client's answer to the greeting ("Protocol::HandshakeResponse41"). */
+/** The client's answer to the greeting ("Protocol::HandshakeResponse41"), or what COM_CHANGE_USER says in its place. */
 export interface HandshakeResponse {
   /** CLIENT_* flags. */
   readonly capabilities: number
@@ -38,7 +39,7 @@ export interface HandshakeResponse {
   readonly mariadbCapabilities: number
   /** Largest packet the client wants to see, in bytes. */
   readonly maxPacketSize: number
-  /** Collation id, 0 to 255. */
+  /** Collation id, 0 to 255; in COM_CHANGE_USER 16 bits. */
   readonly collation: number
   /** Exactly the bytes the client sent, in the character set of `collation`; see `usernameOf`. */
   readonly username: Buffer
@@ -176,10 +177,7 @@ function decodeResponse(reader: PacketReader): HandshakeResponse {
   const follows = (flag: number) => has(flag) && reader.remaining > 0
   const database = follows(Capability.CONNECT_WITH_DB) ? decodeText(reader.nulBytesOrRest(), collation) : ''
   const authPlugin = follows(Capability.PLUGIN_AUTH) ? reader.nulBytesOrRest().toString('latin1') : undefined
-  const attributes = follows(Capability.CONNECT_ATTRS) ? reader.lenencBytes() : undefined
-  if (attributes !== undefined && attributes.length > ATTRIBUTES_SIZE_MAX) {
-    throw new ProtocolError('malformed', 'connection attributes are too long')
-  }
+  const attributes = follows(Capability.CONNECT_ATTRS) ? readAttributes(reader) : undefined
   const zstdLevel = follows(Capability.ZSTD_COMPRESSION_ALGORITHM) ? reader.u8() : undefined
   return {
     capabilities,
@@ -195,6 +193,12 @@ function decodeResponse(reader: PacketReader): HandshakeResponse {
   }
 }
 
+function readAttributes(reader: PacketReader): Buffer {
+  const attributes = reader.lenencBytes()
+  if (attributes.length <= ATTRIBUTES_SIZE_MAX) return attributes
+  throw new ProtocolError('malformed', 'connection attributes are too long')
+}
+
 function refuseOldClients(reader: PacketReader): void {
   const flags = reader.remaining >= 2 ? reader.buffer.readUInt16LE(reader.position) : 0
   if ((flags & Capability.PROTOCOL_41) !== 0 && (flags & Capability.SECURE_CONNECTION) !== 0) return
@@ -203,6 +207,67 @@ function refuseOldClients(reader: PacketReader): void {
     'Client does not support authentication protocol requested by server; consider upgrading MySQL client',
     ServerErrors.NOT_SUPPORTED_AUTH_MODE,
   )
+}
+
+/** What COM_CHANGE_USER (MySQL source documentation, "COM_CHANGE_USER") says by itself. */
+export type ChangeUser = Pick<
+  HandshakeResponse,
+  'authResponse' | 'database' | 'collation' | 'authPlugin' | 'attributes'
+> & { readonly username: Buffer | string }
+
+/** The payload of COM_CHANGE_USER, command byte included. */
+export function encodeChangeUser(change: ChangeUser, capabilities: number): Buffer {
+  const { authResponse, collation } = change
+  if (authResponse.length > 255) throw new RangeError('the answer has 255 bytes at most')
+  const writer = new PayloadWriter(128).u8(Command.CHANGE_USER)
+  writer.bytes(usernameBytes(change)).u8(0)
+  writer.u8(authResponse.length).bytes(authResponse)
+  writer
+    .bytes(encodeText(change.database ?? '', collation))
+    .u8(0)
+    .u16(collation)
+  if ((capabilities & Capability.PLUGIN_AUTH) !== 0) writer.nulString(change.authPlugin ?? '')
+  if ((capabilities & Capability.CONNECT_ATTRS) !== 0) writer.lenencBytes(change.attributes ?? Buffer.alloc(0))
+  return writer.take()
+}
+
+/**
+ * Decodes the payload of COM_CHANGE_USER as far as it goes: everything behind the schema may be missing. Buffers in the
+ * result are views. Names are in the collation that the packet itself brings (`parse_com_change_user_packet` in MySQL's
+ * `sql/auth/sql_authentication.cc`). Throws ProtocolError, with the errno 1047 as the server does.
+ * @param capabilities what the session negotiated, as the result has it; the packet does not repeat it
+ * @param collation of the session, for a packet that leaves its own out
+ */
+export function decodeChangeUser(
+  payload: Buffer,
+  capabilities: number,
+  mariadbCapabilities = 0,
+  collation = 0,
+): HandshakeResponse {
+  try {
+    return { ...decodeChange(new PacketReader(payload), capabilities, collation), mariadbCapabilities }
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error
+    throw new ProtocolError(error.code, `bad change of user: ${error.message}`, ServerErrors.UNKNOWN_COM_ERROR)
+  }
+}
+
+function decodeChange(reader: PacketReader, capabilities: number, sessionCollation: number) {
+  if (reader.u8() !== Command.CHANGE_USER) throw new ProtocolError('malformed', 'not a change of user')
+  const username = reader.nulBytes()
+  const authResponse = reader.bytes(reader.u8())
+  const databaseBytes = reader.nulBytesOrRest()
+  const collation = reader.remaining >= 2 ? reader.u16() : sessionCollation
+  const database = databaseBytes.length === 0 ? undefined : decodeText(databaseBytes, collation)
+  const follows = (flag: number) => (capabilities & flag) !== 0 && reader.remaining > 0
+  const authPlugin = follows(Capability.PLUGIN_AUTH) ? reader.nulBytesOrRest().toString('latin1') : undefined
+  const attributes = follows(Capability.CONNECT_ATTRS) ? readAttributes(reader) : undefined
+  return { capabilities, maxPacketSize: 0, collation, username, authResponse, database, authPlugin, attributes }
+}
+
+/** Payload that asks the client for another plugin ("Protocol::AuthSwitchRequest"). */
+export function encodeAuthSwitch(plugin: string, data: Buffer): Buffer {
+  return new PayloadWriter(64).u8(AUTH_SWITCH).nulString(plugin).bytes(data).take()
 }
 
 /** The user's name in Unicode. */

@@ -30,8 +30,21 @@ export type Secret =
   | { readonly kind: 'sha2_hash'; readonly hash: string; readonly digest?: Buffer | undefined }
   /** The empty password. */
   | { readonly kind: 'none' }
-  /** Someone else has to judge the clear password (`verify` action); `digest` is what was judged right before. */
-  | { readonly kind: 'external'; readonly digest?: Buffer | undefined }
+  /**
+   * Someone else has to judge the clear password (`verify` action). What is known already spares that: `digest`, SHA256
+   * (SHA256(password)), of what was judged right before; `nativeHashes`, each `*` and 40 hexadecimal digits, of which
+   * any one is right: only with them can the client use mysql_native_password.
+   */
+  | {
+      readonly kind: 'external'
+      readonly digest?: Buffer | undefined
+      readonly nativeHashes?: readonly string[] | undefined
+    }
+  /**
+   * Someone else, a real server, does the exchange: it asked for `plugin` with `data` (all that follows the plugin's
+   * name in its auth switch request). See the `relay` action.
+   */
+  | { readonly kind: 'relay'; readonly plugin: string; readonly data: Buffer }
 
 export interface Account {
   readonly name: string
@@ -53,6 +66,8 @@ export interface ServerLoginResult {
   readonly sha2Digest?: Buffer | undefined
   /** SHA1(password) after mysql_native_password: enough to log in elsewhere by that plugin. */
   readonly nativeStage1?: Buffer | undefined
+  /** The clear password where the exchange revealed it, for whatever kind of secret; the receiver wipes it. */
+  readonly password?: Buffer | undefined
 }
 
 export type ServerLoginAction =
@@ -60,6 +75,11 @@ export type ServerLoginAction =
   | StartTlsAction
   /** Judge this password (the receiver owns the bytes), then call `verified`. */
   | { readonly type: 'verify'; readonly account: Account; readonly password: Buffer }
+  /**
+   * A packet of the client (a copy of its payload) for whom the exchange is done; then call `relayed` with what comes
+   * back, or `verified` with the verdict.
+   */
+  | { readonly type: 'relay'; readonly payload: Buffer }
   /** The client is who it says. The OK packet, or an ERR about its schema, is to be sent with `sequence`. */
   | { readonly type: 'done'; readonly login: ServerLoginResult; readonly sequence: number }
   /** Send this packet and close. `reason` is short and stable, for counters. */
@@ -75,9 +95,19 @@ export interface ClientLoginResult {
   readonly tls: boolean
 }
 
+/**
+ * A question of the server in relay mode, copied: pass it on and call `relayed` with the answer. `switch` is an auth
+ * switch request with all that follows the plugin's name; `more` a whole AuthMoreData payload, first byte included.
+ * caching_sha2_password's "fast authentication succeeded" is such a payload too, after which the server wants no answer.
+ */
+export type ClientRelayAction =
+  | { readonly type: 'relay'; readonly kind: 'switch'; readonly plugin: string; readonly data: Buffer }
+  | { readonly type: 'relay'; readonly kind: 'more'; readonly payload: Buffer }
+
 export type ClientLoginAction =
   | SendAction
   | StartTlsAction
+  | ClientRelayAction
   | ({ readonly type: 'done' } & ClientLoginResult)
   /** The server said no (`packet` is its ERR payload), or what it sent cannot be answered. Close. */
   | { readonly type: 'fail'; readonly err: ErrPacket; readonly reason: string; readonly packet?: Buffer | undefined }

@@ -1,21 +1,23 @@
 import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
-import { AuthPlugin, newScramble, sha2Digest, verifyNative, verifySha2 } from './auth.js'
+import { AuthPlugin, newScramble, sha2Digest, wipe } from './auth.js'
 import { decryptPassword, type RsaKeyPair } from './auth-rsa.js'
 import { Capability } from './constants.js'
 import { ProtocolError, ServerErrors } from './errors.js'
 import {
+  decodeChangeUser,
   decodeHandshakeResponse,
+  encodeAuthSwitch,
   encodeGreeting,
   type Greeting,
   type HandshakeResponse,
   isSslRequest,
   usernameOf,
 } from './handshake.js'
-import { type Account, accessDenied, checkedMove, outOfOrder, type Secret, type ServerLoginAction } from './login.js'
+import { type Account, accessDenied, checkedMove, outOfOrder, type ServerLoginAction } from './login.js'
 import { type ErrPacket, encodeErr } from './packets.js'
-import { fastDigestOf, nativeStage2Of, pluginFor, verifyPassword } from './server-auth.js'
-import { frame, PayloadWriter } from './writer.js'
+import { isEmptyAnswer, type JudgedSecret, judgeFirst, pluginFor, verifyPassword } from './server-auth.js'
+import { frame } from './writer.js'
 
 export interface ServerLoginOptions {
   readonly serverVersion: string
@@ -33,10 +35,16 @@ export interface ServerLoginOptions {
   readonly defaultPlugin?: string
   /** Where the client comes from, for error messages. */
   readonly clientHost: string
-  /** null: there is no such account, which the client will not be able to tell from a wrong password. */
-  readonly findAccount: (username: string, response: HandshakeResponse) => Account | null
+  /**
+   * null: there is no such account, which the client will not be able to tell from a wrong password. `later`: the owner
+   * has to look it up and calls `accountFound`.
+   * @param secure whether nobody can listen: TLS, or a secure transport
+   */
+  readonly findAccount: (username: string, response: HandshakeResponse, secure: boolean) => Account | null | 'later'
   /** For passwords of clients without TLS; without it, these cannot take the full exchange. */
   readonly rsaKeyPair?: () => RsaKeyPair | null
+  /** For a login by COM_CHANGE_USER: what the session has negotiated. The owner calls `changeUser`, not `start`. */
+  readonly changeUser?: { readonly capabilities: number; readonly mariadbCapabilities: number; readonly tls: boolean }
   /** Only for tests: 20 bytes. */
   readonly scramble?: Buffer
 }
@@ -46,33 +54,42 @@ type State =
   | 'greeted'
   | 'upgrading'
   | 'encrypted'
+  | 'lookup'
   | 'switching'
   | 'full'
   | 'rsa'
   | 'verifying'
+  | 'relaying'
+  | 'relayed'
   | 'done'
   | 'failed'
 
 /**
- * greeted: the client's response or its wish for TLS is awaited; encrypted: its response over TLS; switching: its answer
- * to an auth switch request; full: its clear password or its wish for the public key; rsa: its encrypted password;
- * verifying: the owner's `verified`.
+ * greeted: the client's response or its wish for TLS is awaited; encrypted: its response over TLS; lookup: the owner's
+ * `accountFound`; switching: the client's answer to an auth switch request; full: its clear password or its wish for the
+ * public key; rsa: its encrypted password; verifying: the owner's `verified`; relaying: the client's packet for someone
+ * else; relayed: what the owner brings back from there, by `relayed` or `verified`.
  */
 const NEXT: Readonly<Record<State, readonly State[]>> = {
-  new: ['greeted', 'failed'],
-  greeted: ['upgrading', 'switching', 'full', 'verifying', 'done', 'failed'],
+  new: ['greeted', 'lookup', 'switching', 'relaying', 'failed'],
+  greeted: ['upgrading', 'lookup', 'switching', 'full', 'verifying', 'relaying', 'done', 'failed'],
   upgrading: ['encrypted', 'failed'],
-  encrypted: ['switching', 'full', 'verifying', 'done', 'failed'],
+  encrypted: ['lookup', 'switching', 'full', 'verifying', 'relaying', 'done', 'failed'],
+  lookup: ['switching', 'full', 'verifying', 'relaying', 'done', 'failed'],
   switching: ['full', 'verifying', 'done', 'failed'],
   full: ['rsa', 'verifying', 'done', 'failed'],
   rsa: ['verifying', 'done', 'failed'],
   verifying: ['done', 'failed'],
+  relaying: ['relayed', 'relaying', 'done', 'failed'],
+  relayed: ['relaying', 'done', 'failed'],
   done: [],
   failed: [],
 }
 
+/** In these the owner's `verified` ends the login. */
+const VERDICT_AWAITED: readonly State[] = ['verifying', 'relaying', 'relayed']
+
 const MORE_DATA = 0x01
-const AUTH_SWITCH = 0xfe
 const REQUEST_PUBLIC_KEY = 0x02
 const FAST_AUTH_SUCCESS = 0x03
 const PERFORM_FULL_AUTHENTICATION = 0x04
@@ -93,10 +110,12 @@ export class ServerLogin {
   #usingPassword = false
   #sha2Digest: Buffer | undefined
   #nativeStage1: Buffer | undefined
+  #password: Buffer | undefined
 
   constructor(options: ServerLoginOptions) {
     this.#options = options
     this.#scramble = options.scramble ?? newScramble()
+    this.#tls = options.changeUser?.tls ?? false
     const { PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH, SSL } = Capability
     const always = options.capabilities | PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH
     this.#greeting = {
@@ -120,16 +139,25 @@ export class ServerLogin {
     return [this.#send(encodeGreeting(this.#greeting))]
   }
 
+  /** Takes COM_CHANGE_USER, whole, in place of greeting and response. The scramble is a new one, so it is asked anew. */
+  changeUser(payload: Buffer, sequence: number): ServerLoginAction[] {
+    const session = this.#options.changeUser
+    if (session === undefined || this.#state !== 'new') throw new Error('not a login by COM_CHANGE_USER')
+    return this.#answer(() => {
+      this.#sequence = (sequence + 1) & 0xff
+      const { capabilities, mariadbCapabilities } = session
+      const change = decodeChangeUser(Buffer.from(payload), capabilities, mariadbCapabilities, this.#options.collation)
+      return this.#takeResponse(change)
+    })
+  }
+
   /** Takes one packet of the client; whatever is wrong with it comes back as `fail`. */
   packet(payload: Buffer, sequence: number): ServerLoginAction[] {
-    try {
+    return this.#answer(() => {
       if (sequence !== this.#sequence) throw outOfOrder()
       this.#sequence = (sequence + 1) & 0xff
       return this.#handle(payload)
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      return this.#fail({ errno: error.errno, sqlState: error.sqlState, message: error.message }, error.code)
-    }
+    })
   }
 
   tlsEstablished(): ServerLoginAction[] {
@@ -138,24 +166,49 @@ export class ServerLogin {
     return []
   }
 
-  /** The owner's answer to `verify`. */
+  /** The owner's answer after `findAccount` said `later`. */
+  accountFound(account: Account | null): ServerLoginAction[] {
+    if (this.#state !== 'lookup') throw new Error('no account is being looked up')
+    return this.#answer(() => this.#takeAccount(account))
+  }
+
+  /** Sends what came back for a relayed packet: AuthMoreData or another auth switch request, its payload. */
+  relayed(payload: Buffer): ServerLoginAction[] {
+    this.#move('relaying')
+    return [this.#send(payload)]
+  }
+
+  /** The owner's answer to `verify`, and the end of a relayed exchange. */
   verified(result: 'ok' | ErrPacket): ServerLoginAction[] {
-    if (this.#state !== 'verifying') throw new Error('no password is being verified')
+    if (!VERDICT_AWAITED.includes(this.#state)) throw new Error('no password is being verified')
     return result === 'ok' ? this.#done() : this.#fail(result, 'access-denied')
+  }
+
+  #answer(step: () => ServerLoginAction[]): ServerLoginAction[] {
+    try {
+      return step()
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      return this.#fail({ errno: error.errno, sqlState: error.sqlState, message: error.message }, error.code)
+    }
   }
 
   #handle(payload: Buffer): ServerLoginAction[] {
     switch (this.#state) {
       case 'greeted':
-        return isSslRequest(payload) ? this.#upgrade() : this.#takeResponse(payload)
+        if (isSslRequest(payload)) return this.#upgrade()
+        return this.#takeResponse(decodeHandshakeResponse(Buffer.from(payload)))
       case 'encrypted':
-        return this.#takeResponse(payload)
+        // A copy, because the response outlives the chunk that it came in.
+        return this.#takeResponse(decodeHandshakeResponse(Buffer.from(payload)))
       case 'switching':
         return this.#judge(payload)
       case 'full':
         return this.#takePassword(payload)
       case 'rsa':
         return this.#takeEncryptedPassword(payload)
+      case 'relaying':
+        return this.#relay(payload)
       default:
         throw outOfOrder()
     }
@@ -169,72 +222,83 @@ export class ServerLogin {
     return [{ type: 'startTls' }]
   }
 
-  #takeResponse(payload: Buffer): ServerLoginAction[] {
-    // A copy, because the response outlives the chunk that it came in.
-    const response = decodeHandshakeResponse(Buffer.from(payload))
+  #takeResponse(response: HandshakeResponse): ServerLoginAction[] {
     this.#response = response
     this.#username = usernameOf(response)
     if (this.#options.tls.required && !this.#secure) {
       const message = 'Connections using insecure transport are prohibited: this listener requires TLS'
       return this.#fail({ ...ServerErrors.SECURE_TRANSPORT_REQUIRED, message }, 'tls-required')
     }
-    const account = this.#options.findAccount(this.#username, response)
+    const account = this.#options.findAccount(this.#username, response, this.#secure)
+    if (account !== 'later') return this.#takeAccount(account)
+    this.#move('lookup')
+    return []
+  }
+
+  #takeAccount(account: Account | null): ServerLoginAction[] {
     this.#unknownAccount = account === null
     this.#account = account ?? { name: this.#username, secret: { kind: 'clear', password: randomBytes(16) } }
-    return this.#beginAuthentication(response)
+    const { secret } = this.#account
+    if (secret.kind !== 'relay') return this.#beginAuthentication(secret, this.#response as HandshakeResponse)
+    return this.#askFor('relaying', secret.plugin, secret.data)
   }
 
   /** Takes the client's own plugin where it serves, else asks for another. */
-  #beginAuthentication(response: HandshakeResponse): ServerLoginAction[] {
-    const named = (response.capabilities & Capability.PLUGIN_AUTH) !== 0
-    const clientPlugin = (named && response.authPlugin) || AuthPlugin.NATIVE
-    this.#plugin = pluginFor(this.#secret, clientPlugin, this.#greeting.authPlugin, this.#secure)
+  #beginAuthentication(secret: JudgedSecret, response: HandshakeResponse): ServerLoginAction[] {
+    const clientPlugin = (this.#namesPlugin && response.authPlugin) || AuthPlugin.NATIVE
+    const plugin = pluginFor(secret, clientPlugin, this.#greeting.authPlugin, this.#secure)
     // A client whose plugin is not the greeting's may have sent nothing because it waits for a scramble of its own.
-    const waits = response.authResponse.length === 0 && clientPlugin !== this.#greeting.authPlugin && named
-    if (this.#plugin === clientPlugin && !waits) return this.#judge(response.authResponse)
-    if (!named) {
+    const waits = response.authResponse.length === 0 && clientPlugin !== this.#greeting.authPlugin && this.#namesPlugin
+    // And what comes with COM_CHANGE_USER answers the scramble of the session's own login.
+    const answered = this.#options.changeUser === undefined && plugin === clientPlugin && !waits
+    if (!answered) return this.#askFor('switching', plugin, Buffer.concat([this.#scramble, Buffer.alloc(1)]))
+    this.#plugin = plugin
+    return this.#judge(response.authResponse)
+  }
+
+  #askFor(next: 'switching' | 'relaying', plugin: string, data: Buffer): ServerLoginAction[] {
+    if (!this.#namesPlugin) {
       throw new ProtocolError(
         'old-client',
         'Client does not support authentication protocol requested by server; consider upgrading MySQL client',
         ServerErrors.NOT_SUPPORTED_AUTH_MODE,
       )
     }
-    this.#move('switching')
-    const request = new PayloadWriter(64).u8(AUTH_SWITCH).nulString(this.#plugin)
-    return [this.#send(request.bytes(this.#scramble).u8(0).take())]
+    this.#plugin = plugin
+    this.#move(next)
+    return [this.#send(encodeAuthSwitch(plugin, data))]
   }
 
   /** Judges the first answer of the chosen plugin. */
   #judge(answer: Buffer): ServerLoginAction[] {
-    // caching_sha2_password sends a single zero for an empty password, mysql_clear_password always has one at the end.
-    const empty = answer.length === 0 || (answer.length === 1 && answer[0] === 0)
-    if (empty) return this.#secret.kind === 'none' ? this.#done() : this.#judgeEmpty()
-    this.#usingPassword = true
-    if (this.#secret.kind === 'none') return this.#deny()
-    if (this.#plugin === AuthPlugin.CLEAR) return this.#takePassword(answer)
-    return this.#plugin === AuthPlugin.NATIVE ? this.#judgeNative(answer) : this.#judgeFast(answer)
-  }
-
-  /** Only those who know the accounts elsewhere can tell whether an empty password is right. */
-  #judgeEmpty(): ServerLoginAction[] {
-    return this.#secret.kind === 'external' ? this.#verify(Buffer.alloc(0)) : this.#deny()
-  }
-
-  #judgeNative(answer: Buffer): ServerLoginAction[] {
-    const stage2 = nativeStage2Of(this.#secret)
-    this.#nativeStage1 = stage2 === undefined ? undefined : verifyNative(answer, this.#scramble, stage2)
-    return this.#nativeStage1 === undefined ? this.#deny() : this.#done()
-  }
-
-  /** The fast path; where it does not succeed the password itself is asked for, as MySQL does. */
-  #judgeFast(answer: Buffer): ServerLoginAction[] {
-    const digest = fastDigestOf(this.#secret)
-    if (digest !== undefined && verifySha2(answer, this.#scramble, digest)) {
-      const success = this.#send(Buffer.of(MORE_DATA, FAST_AUTH_SUCCESS))
-      return [success, ...this.#done()]
+    const empty = isEmptyAnswer(answer)
+    if (!empty) this.#usingPassword = true
+    const verdict = judgeFirst(this.#secret, this.#plugin, answer, this.#scramble)
+    switch (verdict.type) {
+      case 'right': {
+        this.#nativeStage1 = verdict.nativeStage1
+        if (empty) this.#password = Buffer.alloc(0)
+        const fast = !empty && this.#plugin === AuthPlugin.CACHING_SHA2
+        const success = fast ? [this.#send(Buffer.of(MORE_DATA, FAST_AUTH_SUCCESS))] : []
+        return [...success, ...this.#done()]
+      }
+      case 'wrong':
+        return this.#deny()
+      case 'ask':
+        return this.#verify(Buffer.alloc(0))
+      case 'password':
+        return this.#takePassword(answer)
+      case 'full':
+        this.#move('full')
+        return [this.#send(Buffer.of(MORE_DATA, PERFORM_FULL_AUTHENTICATION))]
     }
-    this.#move('full')
-    return [this.#send(Buffer.of(MORE_DATA, PERFORM_FULL_AUTHENTICATION))]
+  }
+
+  /** Hands a packet on to whom does the exchange; an empty first one is the answer of someone without a password. */
+  #relay(payload: Buffer): ServerLoginAction[] {
+    this.#move('relayed')
+    if (payload.length > 0) this.#usingPassword = true
+    return [{ type: 'relay', payload: Buffer.from(payload) }]
   }
 
   /** What follows the request for full authentication. */
@@ -256,12 +320,13 @@ export class ServerLogin {
   /** The clear password is known here. */
   #verify(password: Buffer): ServerLoginAction[] {
     this.#sha2Digest = sha2Digest(password)
+    this.#password = Buffer.from(password)
     if (this.#secret.kind === 'external') {
       this.#move('verifying')
       return [{ type: 'verify', account: this.#account as Account, password }]
     }
     const right = verifyPassword(this.#secret, password)
-    password.fill(0)
+    wipe(password)
     return right ? this.#done() : this.#deny()
   }
 
@@ -274,13 +339,19 @@ export class ServerLogin {
       username: this.#username,
       account: this.#account as Account,
       authenticatedBy: this.#plugin,
-      capabilities: (response.capabilities & this.#greeting.capabilities) >>> 0,
-      mariadbCapabilities: (response.mariadbCapabilities & this.#greeting.mariadbCapabilities) >>> 0,
+      capabilities: this.#negotiated(response.capabilities, this.#greeting.capabilities),
+      mariadbCapabilities: this.#negotiated(response.mariadbCapabilities, this.#greeting.mariadbCapabilities),
       tls: this.#tls,
       sha2Digest: this.#sha2Digest,
       nativeStage1: this.#nativeStage1,
+      password: this.#password,
     }
     return [{ type: 'done', login, sequence: this.#sequence }]
+  }
+
+  /** A session that changes its user keeps what it has. */
+  #negotiated(wanted: number, offered: number): number {
+    return this.#options.changeUser === undefined ? (wanted & offered) >>> 0 : wanted
   }
 
   #deny(): ServerLoginAction[] {
@@ -289,6 +360,7 @@ export class ServerLogin {
 
   #fail(err: ErrPacket, reason: string): ServerLoginAction[] {
     if (this.#state !== 'failed' && this.#state !== 'done') this.#move('failed')
+    if (this.#password !== undefined) wipe(this.#password)
     return [{ type: 'fail', packet: frame(encodeErr(err), this.#sequence), err, reason }]
   }
 
@@ -306,7 +378,12 @@ export class ServerLogin {
     return this.#tls || this.#options.secureTransport === true
   }
 
-  get #secret(): Secret {
-    return (this.#account as Account).secret
+  /** Whether the client can be asked for another plugin. */
+  get #namesPlugin(): boolean {
+    return ((this.#response as HandshakeResponse).capabilities & Capability.PLUGIN_AUTH) !== 0
+  }
+
+  get #secret(): JudgedSecret {
+    return (this.#account as Account).secret as JudgedSecret
   }
 }

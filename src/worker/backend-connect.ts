@@ -155,7 +155,7 @@ class ConnectAttempt {
       if (action.type === 'send') this.#socket.write(action.packet)
       else if (action.type === 'startTls') this.#startTls()
       else if (action.type === 'fail') this.#fail(action.err.message, action.err)
-      else this.#succeed(action)
+      else if (action.type === 'done') this.#succeed(action)
     }
   }
 

@@ -5,12 +5,10 @@ import {
   Command,
   CommandName,
   commandText,
-  decodeChangeUser,
   decodeFieldList,
   decodeProcessKill,
   decodeQueryAttributes,
   decodeSetOption,
-  encodeChangeUser,
   encodeCommand,
   encodeQuery,
   FieldType,
@@ -107,33 +105,5 @@ describe('statement ids', () => {
     patchStatementId(buffer, 1, 0xfffffffe)
     expect(buffer).toEqual(hex('aa 17 feffffff 00'))
     expect(readStatementId(buffer, 1)).toBe(0xfffffffe)
-  })
-})
-
-describe('COM_CHANGE_USER', () => {
-  const all = Capability.PLUGIN_AUTH | Capability.CONNECT_ATTRS
-  const change = {
-    username: Buffer.from('app'),
-    authResponse: Buffer.alloc(32, 5),
-    database: 'shop',
-    collation: 0x1234,
-    authPlugin: 'caching_sha2_password',
-    attributes: Buffer.from('\x01a\x01b'),
-  }
-
-  it('is read as it was written', () => {
-    expect(decodeChangeUser(encodeChangeUser(change, all), all)).toEqual(change)
-  })
-
-  it('may end behind the schema', () => {
-    const payload = Buffer.from('\x11app\0\0shop\0')
-    expect(decodeChangeUser(payload, all)).toEqual({
-      username: Buffer.from('app'),
-      authResponse: Buffer.alloc(0),
-      database: 'shop',
-      collation: 0,
-      authPlugin: undefined,
-      attributes: undefined,
-    })
   })
 })

@@ -78,7 +78,7 @@ export class ConnectionPair {
       if (action.type === 'send') this.#queue.push({ from: side, packet: action.packet })
       else if (action.type === 'startTls') this.#upgrade()
       else if (action.type === 'verify') this.#do('S', this.server.verified(this.#judge(action.password)))
-      else this.#end(side, action)
+      else if (action.type === 'done' || action.type === 'fail') this.#end(side, action)
     }
   }
 

@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest'
 import {
   Capability,
   decodeAttributes,
+  decodeChangeUser,
   decodeGreeting,
   decodeHandshakeResponse,
   encodeAttributes,
+  encodeChangeUser,
   encodeGreeting,
   encodeHandshakeResponse,
   encodeSslRequest,
@@ -166,5 +168,66 @@ describe('connection attributes', () => {
 
   it('are refused when a value is missing', () => {
     expect(() => decodeAttributes(Buffer.from('\x01a'))).toThrow(ProtocolError)
+  })
+})
+
+describe('COM_CHANGE_USER', () => {
+  const all = Capability.PLUGIN_AUTH | Capability.CONNECT_ATTRS
+  const change = {
+    username: Buffer.from('app'),
+    authResponse: Buffer.alloc(32, 5),
+    database: 'shop',
+    collation: 0x1234,
+    authPlugin: 'caching_sha2_password',
+    attributes: Buffer.from('\x01a\x01b'),
+  }
+  const session = { capabilities: all, mariadbCapabilities: 7, maxPacketSize: 0 }
+
+  it('is read as it was written, and gets the capabilities of its session', () => {
+    expect(decodeChangeUser(encodeChangeUser(change, all), all, 7)).toEqual({ ...change, ...session })
+  })
+
+  it('takes names given as text and writes them in the character set', () => {
+    const payload = encodeChangeUser({ ...change, username: '\u00e9', database: '\u00fc', collation: 8 }, all)
+    expect(decodeChangeUser(payload, all)).toMatchObject({
+      username: Buffer.of(0xe9),
+      database: '\u00fc',
+      collation: 8,
+    })
+  })
+
+  it("may end behind the schema, whose collation is the session's then", () => {
+    const payload = Buffer.from('\x11app\0\0sh\xf6p\0', 'latin1')
+    expect(decodeChangeUser(payload, all, 7, 8)).toEqual({
+      ...session,
+      username: Buffer.from('app'),
+      authResponse: Buffer.alloc(0),
+      database: 'sh\u00f6p',
+      collation: 8,
+      authPlugin: undefined,
+      attributes: undefined,
+    })
+  })
+
+  it('leaves out what the session did not negotiate', () => {
+    const payload = encodeChangeUser(change, 0)
+    expect(decodeChangeUser(payload, 0)).toMatchObject({ authPlugin: undefined, attributes: undefined })
+  })
+
+  it('that is cut before its schema, or in its attributes, is answered with 1047', () => {
+    const payload = encodeChangeUser(change, all)
+    const schema = payload.indexOf('shop')
+    const ends = [0, 1, 3, 5, 6, 20, schema - 1, payload.length - 1]
+    for (const end of ends) {
+      const attempt = () => decodeChangeUser(payload.subarray(0, end), all)
+      expect(attempt, `${end} bytes`).toThrow(expect.objectContaining({ errno: 1047, sqlState: '08S01' }))
+    }
+    for (let end = schema + 5; end < payload.length - 5; end++) {
+      expect(decodeChangeUser(payload.subarray(0, end), all).database, `${end} bytes`).toBe('shop')
+    }
+  })
+
+  it('cannot carry an answer of more than 255 bytes', () => {
+    expect(() => encodeChangeUser({ ...change, authResponse: Buffer.alloc(256) }, all)).toThrow(RangeError)
   })
 })
