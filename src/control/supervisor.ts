@@ -6,6 +6,7 @@ import type { FromWorker, ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
+import { SessionFinder } from './session-finder.js'
 import type { WorkerView } from './view.js'
 import { WorkerHandle } from './worker-handle.js'
 
@@ -60,6 +61,7 @@ export class Supervisor {
   private readonly quickDeaths = new Map<number, number>()
   private readonly publishes = new Set<PendingPublish>()
   private readonly processlists = new Map<number, PendingProcesslist>()
+  private readonly sessions = new SessionFinder(() => this.live())
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
   private health: HealthReport | null = null
@@ -232,6 +234,15 @@ export class Supervisor {
         return
       case 'processlist':
         this.takeProcesslist(handle, message.request, message.rows)
+        return
+      case 'find-session':
+        this.sessions.find(handle, message.request, message.wanted)
+        return
+      case 'session-found':
+        this.sessions.found(handle, message.request, message.place)
+        return
+      case 'kill-session':
+        this.sessions.kill(message.kill)
     }
   }
 
@@ -266,6 +277,7 @@ export class Supervisor {
     for (const [request, pending] of this.processlists) {
       if (pending.waitsFor.has(handle)) this.takeProcesslist(handle, request, [])
     }
+    this.sessions.workerGone(handle)
     this.options.onWorkersChanged(this.pids())
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
     if (this.started !== null) this.failStart(handle, how)

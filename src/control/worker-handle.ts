@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster'
 import type { WorkerCounters } from '../shared/counters.js'
 import { InvariantError } from '../shared/errors.js'
-import type { FromWorker, ToWorker } from '../shared/ipc.js'
+import type { FromWorker, SessionKill, SessionPlace, SessionWanted, ToWorker } from '../shared/ipc.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
 import type { WorkerState, WorkerView } from './view.js'
 
@@ -83,6 +83,18 @@ export class WorkerHandle {
 
   askProcesslist(request: number): void {
     this.send({ type: 'get-processlist', request })
+  }
+
+  askForSession(request: number, wanted: SessionWanted): void {
+    this.send({ type: 'find-session', request, wanted })
+  }
+
+  answerSession(request: number, place: SessionPlace | null): void {
+    this.send({ type: 'session-found', request, place })
+  }
+
+  killSession(kill: SessionKill): void {
+    this.send({ type: 'kill-session', kill })
   }
 
   /** One that does not listen yet serves nobody, and might miss the message. */

@@ -9,6 +9,11 @@ export type ToWorker =
   | { readonly type: 'health'; readonly health: HealthReport }
   /** Answered by `processlist` with the same request number. */
   | { readonly type: 'get-processlist'; readonly request: number }
+  /** Another worker looks for a session. Answered by `session-found` with the same request number. */
+  | { readonly type: 'find-session'; readonly request: number; readonly wanted: SessionWanted }
+  /** Answers this worker's own `find-session`. */
+  | { readonly type: 'session-found'; readonly request: number; readonly place: SessionPlace | null }
+  | { readonly type: 'kill-session'; readonly kill: SessionKill }
   /** Stop accepting; end each session at its next quiet moment; exit 0 when none is left or the limit is over. */
   | { readonly type: 'drain' }
 
@@ -24,6 +29,45 @@ export type FromWorker =
   /** A backend refused or lost connections: the monitor looks at once. */
   | { readonly type: 'suspicion'; readonly server: ServerId; readonly reason: string }
   | { readonly type: 'processlist'; readonly request: number; readonly rows: readonly ProcessRow[] }
+  /** Answered by `session-found` with the same request number. */
+  | { readonly type: 'find-session'; readonly request: number; readonly wanted: SessionWanted }
+  | { readonly type: 'session-found'; readonly request: number; readonly place: SessionPlace | null }
+  | { readonly type: 'kill-session'; readonly kill: SessionKill }
+
+/** A session by one of its ids, as KILL names it. */
+export interface SessionWanted {
+  /** Of the greeting (see `SESSION_IDS`), or that of its connection to `server`. */
+  readonly id: number
+  readonly server: ServerId
+}
+
+/** Where a session is, and as what the servers know it. */
+export interface SessionPlace {
+  readonly sessionId: number
+  readonly user: string
+  /** Its connections: the one that runs its statement first, then that to the primary. */
+  readonly connections: readonly { readonly server: ServerId; readonly threadId: number; readonly running: boolean }[]
+}
+
+/** What a KILL that a server has allowed means for the session itself. */
+export interface SessionKill {
+  readonly sessionId: number
+  /** KILL QUERY: the session stays. */
+  readonly statementOnly: boolean
+  /** The server that has executed the KILL, or empty. */
+  readonly doneOn: ServerId
+}
+
+/**
+ * Connection ids that clients are given: 2^30 to 2^31 - 1, far from those that servers give to their connections, so that
+ * one is never taken for the other. The number of the worker is in the lower bits.
+ */
+export const SESSION_IDS = { first: 2 ** 30, workersMax: 64 } as const
+
+/** The number of the worker (modulo `workersMax`) that has given an id to a session. */
+export function workerOfSession(id: number): number {
+  return id % SESSION_IDS.workersMax
+}
 
 /** One client session, as stats_mysql_processlist shows it. */
 export interface ProcessRow {

@@ -49,13 +49,14 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
         job.backends.releaseAll()
         return null
       }
-      if (found !== null && (await makeReady(found, job))) return job.wanted() ? found : null
+      if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, job.command) : null
     } catch (error) {
       lastFailure = (error as Error).message
       const isReader = job.context.view.readerOf(hostgroup) < 0 && candidate !== null
       if (dealWith(error, job.command, candidate?.entry.id ?? '', isReader)) continue
     }
     if (!job.wanted()) return null
+    unlessKilled(null, job.command)
     const now = monotonicMs()
     if (now >= deadline) throw connectTimeout(hostgroup, now - job.command.startedAt, lastFailure)
     await changedOrAfter(job.context.view, Math.min(LOOK_AGAIN_MS, deadline - now))
@@ -63,6 +64,12 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
     if (candidate === null && backend === null) job.command.excluded = null
     if (!job.wanted()) return null
   }
+}
+
+/** @throws ProxyError 1317 when a KILL QUERY has come meanwhile */
+function unlessKilled<T>(value: T, command: CommandInHand): T {
+  if (command.killed) throw new ProxyError('killed', 1317, '70100', 'Query execution was interrupted')
+  return value
 }
 
 /** Brings state and statement over. False when the connection went away meanwhile. */

@@ -1,5 +1,6 @@
 import { Answer, Command } from '../../protocol/index.js'
 import type { QueryClass } from '../shared/counters.js'
+import type { ServerId } from '../shared/snapshot.js'
 import { Effect, Hint, StatementKind, StatementKindName } from '../sql/index.js'
 
 /** What is done with a command, before anything is known of its text. */
@@ -14,6 +15,8 @@ export const Handling = {
   routed: 3,
   /** Answered here. */
   local: 4,
+  /** COM_PROCESS_KILL. */
+  kill: 5,
 } as const
 
 export interface CommandRule {
@@ -45,7 +48,7 @@ export const COMMAND_RULES: ReadonlyMap<number, CommandRule> = new Map([
   [Command.FIELD_LIST, rule(Handling.routed, explainWrite, Answer.fieldList)],
   [Command.STATISTICS, rule(Handling.routed, admin, Answer.single)],
   [Command.PROCESS_INFO, rule(Handling.routed, admin)],
-  [Command.PROCESS_KILL, rule(Handling.routed, kill)],
+  [Command.PROCESS_KILL, rule(Handling.kill, kill)],
   [Command.DEBUG, rule(Handling.routed, admin)],
   [Command.REFRESH, rule(Handling.routed, admin)],
   [Command.PING, rule(Handling.local, unknown)],
@@ -98,6 +101,13 @@ export class CommandInHand {
   effects = 0
   hint: number = Hint.none
   hintHostgroup = -1
+  /** KILL with a number: where that is in `buffer`; -1 otherwise. */
+  argumentStart = -1
+  argumentEnd = -1
+  /** The server that the command has to go to; empty: where routing says. */
+  onServer: ServerId = ''
+  /** A KILL QUERY has come before the command went to a server. */
+  killed = false
   /** MariaDB's SET STATEMENT ... FOR: variables that its answer reports are none of the session's. */
   perStatement = false
   /** Only a prefix of the command is held; the rest is streamed. */
@@ -123,6 +133,10 @@ export class CommandInHand {
     this.effects = 0
     this.hint = Hint.none
     this.hintHostgroup = -1
+    this.argumentStart = -1
+    this.argumentEnd = -1
+    this.onServer = ''
+    this.killed = false
     this.perStatement = false
     this.streamed = false
     this.repeatable = false
@@ -142,6 +156,14 @@ export class CommandInHand {
     return this.start === 0 && this.end === this.buffer.length
       ? this.buffer
       : this.buffer.subarray(this.start, this.end)
+  }
+
+  /** Stands for another packet, which has to go to this server. */
+  redirect(packet: Buffer, server: ServerId): void {
+    this.buffer = packet
+    this.start = 0
+    this.end = packet.length
+    this.onServer = server
   }
 
   exclude(server: string): void {

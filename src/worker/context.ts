@@ -2,6 +2,7 @@ import type { SecureContext } from 'node:tls'
 import type { LRUCache } from 'lru-cache'
 import type { RsaKeyPair } from '../../protocol/index.js'
 import type { GlobalCounters } from '../shared/counters.js'
+import type { SessionKill, SessionPlace, SessionWanted } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { UserEntry } from '../shared/snapshot.js'
 import type { Classifier, ClassifyOptions } from '../sql/index.js'
@@ -24,6 +25,13 @@ export interface WorkerContext {
   serverTls(): SecureContext | null
   /** Schemas that an account was let into a moment ago, as `account\nschema`: no connection is opened just to ask again. */
   readonly knownSchemas: LRUCache<string, true>
+  /**
+   * Finds a session on any worker by one of its ids; null: there is none, or the control plane, through which workers
+   * ask each other, is gone.
+   */
+  findSession(wanted: SessionWanted): Promise<SessionPlace | null>
+  /** Tells a session, wherever it is, that a server has allowed to kill it. */
+  killSession(kill: SessionKill): void
   /** A client went away or was sent away before it was logged in. */
   clientAborted(host: string, reason: string): void
 }

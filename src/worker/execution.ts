@@ -2,6 +2,7 @@ import { Command, type OkPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { countQuery } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
+import type { ServerId } from '../shared/snapshot.js'
 import { Effect, StatementKind } from '../sql/index.js'
 import { acquire } from './acquire.js'
 import type { Backend } from './backend.js'
@@ -55,6 +56,8 @@ export class Execution implements RelayListener, BackendHolder {
   statement: PreparedStatement | null = null
   /** The connection that the command in hand runs on. */
   running: Backend | null = null
+  /** Number of the error that answered the last command; 0: none did. */
+  lastErrno = 0
 
   readonly #context: WorkerContext
   readonly #text: SessionText
@@ -188,6 +191,7 @@ export class Execution implements RelayListener, BackendHolder {
   /** Where the command in hand would go, and why. */
   #route(now: number): Decision {
     const { command, facts } = this
+    if (command.onServer !== '' && this.#routeTo(command.onServer)) return decision
     routeInput.kind = command.kind
     routeInput.effects = command.effects
     routeInput.hint = command.hint
@@ -209,6 +213,16 @@ export class Execution implements RelayListener, BackendHolder {
     route(routeInput, decision)
     command.reason = decision.reason
     return decision
+  }
+
+  /** @returns false when that server is not there any more */
+  #routeTo(server: ServerId): boolean {
+    decision.backend = null
+    decision.candidate = findOnline(this.#context.view, server)
+    decision.hostgroup = decision.candidate?.entry.hostgroup ?? -1
+    decision.reason = Reason.killed
+    this.command.reason = decision.reason
+    return decision.candidate !== null
   }
 
   #isPrepared(backend: Backend): boolean {
@@ -295,6 +309,7 @@ export class Execution implements RelayListener, BackendHolder {
   answered(backend: Backend): void {
     const { command, facts } = this
     const failed = backend.follower.errno !== 0
+    this.lastErrno = backend.follower.errno
     if (backend.state === 'busy') backend.move('idle')
     learnFromAnswer(command, backend, this.#notes, facts, this.#context.view, this.#candidateOf)
     if (!failed && (command.effects & TOLD_BY_TEXT) !== 0) this.#learnAssignments(backend)

@@ -60,6 +60,12 @@ export function runWorker(): void {
         return worker?.applyHealth(message.health)
       case 'get-processlist':
         return send({ type: 'processlist', request: message.request, rows: worker?.processList() ?? [] })
+      case 'find-session':
+        return worker?.answerSession(message.request, message.wanted)
+      case 'session-found':
+        return worker?.sessionFound(message.request, message.place)
+      case 'kill-session':
+        return worker?.killHere(message.kill)
       case 'drain':
         return void drain()
     }

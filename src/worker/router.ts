@@ -93,6 +93,7 @@ export const Reason = {
   read: 'it only reads',
   lastStatement: 'it asks about the statement before',
   session: 'it concerns the session',
+  killed: 'the session to be killed is there',
   noServer: 'the hostgroup has no server online',
 } as const
 

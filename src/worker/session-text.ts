@@ -56,6 +56,8 @@ export class SessionText {
     command.effects = found.effects
     command.hint = found.hint
     command.hintHostgroup = found.hostgroup
+    command.argumentStart = found.argumentStart
+    command.argumentEnd = found.argumentEnd
     command.perStatement = found.perStatement
     command.repeatable = !command.streamed && isRepeatable(found)
   }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { Answer, Capability, Command, Frame, Framer, ProtocolError, ServerErrors } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { InvariantError, ProxyError } from '../shared/errors.js'
+import type { SessionKill, SessionPlace } from '../shared/ipc.js'
 import { StatementKind } from '../sql/index.js'
 import { errPacket, okPacket } from './answers.js'
 import type { Backend } from './backend.js'
@@ -10,6 +11,7 @@ import { ClientSocket } from './client-socket.js'
 import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling } from './command.js'
 import type { WorkerContext } from './context.js'
 import { Execution, type ExecutionListener } from './execution.js'
+import { killedId, killsStatementOnly, withKilledId } from './kill.js'
 import { killRunning } from './killer.js'
 import { SessionFacts } from './session-facts.js'
 import type { LoggedIn } from './session-login.js'
@@ -47,6 +49,8 @@ export class Session implements ExecutionListener {
   readonly #framer: Framer
   #phase: SessionPhase = 'admitting'
   #clientPaused = false
+  /** The KILL of a session of ours that is being executed. */
+  #killing: SessionKill | null = null
 
   constructor(
     id: number,
@@ -199,6 +203,7 @@ export class Session implements ExecutionListener {
     switch (rule.handling) {
       case Handling.text:
         this.#text.understand(command)
+        if (command.kind === StatementKind.kill || command.kind === StatementKind.killQuery) return void this.#kill()
         return this.#execute()
       case Handling.prepare:
         this.#text.understand(command)
@@ -206,6 +211,8 @@ export class Session implements ExecutionListener {
         return this.#prepare()
       case Handling.statement:
         return this.#statementCommand(buffer, start)
+      case Handling.kill:
+        return void this.#kill()
       case Handling.routed:
         return this.#execute()
       default:
@@ -216,6 +223,58 @@ export class Session implements ExecutionListener {
   #execute(): void {
     this.#move('waiting')
     this.execution.start()
+  }
+
+  /** A KILL of a session of ours goes to a server that knows it, by the id that it has there. */
+  async #kill(): Promise<void> {
+    const { command } = this.execution
+    const id = killedId(command)
+    if (id < 0) return this.#execute()
+    this.#move('waiting')
+    try {
+      const server = this.#context.view.online(this.execution.facts.user.defaultHostgroup)[0]?.entry.id ?? ''
+      const place = await this.#context.findSession({ id, server })
+      if (this.#phase === 'closed') return
+      if (place !== null) {
+        const statementOnly = killsStatementOnly(command)
+        if (place.connections.length === 0) return this.#killWithoutServer(place, statementOnly)
+        const { server, threadId } = place.connections[0]
+        this.#killing = { sessionId: place.sessionId, statementOnly, doneOn: server }
+        command.redirect(withKilledId(command, threadId), server)
+      }
+      this.execution.start()
+    } catch (error) {
+      this.#blame(error)
+    }
+  }
+
+  /** A session without a connection to any server runs nothing, and nobody else can judge who may end it. */
+  #killWithoutServer({ sessionId, user }: SessionPlace, statementOnly: boolean): void {
+    if (user !== this.user) {
+      const error = new ProxyError('kill-denied', 1095, 'HY000', `You are not owner of thread ${sessionId}`)
+      return this.failed(error, 1)
+    }
+    const ownEnd = sessionId === this.id && !statementOnly
+    if (sessionId === this.id) {
+      this.#answerError(this.#context.view.flavor === 'mysql' ? INTERRUPTED : CONNECTION_KILLED)
+    } else this.#answerOk()
+    if (ownEnd) return this.close('killed')
+    this.#context.killSession({ sessionId, statementOnly, doneOn: '' })
+    this.#next()
+  }
+
+  /** The server has answered a KILL: where it has allowed it, the session that is meant has to hear of it. */
+  #passKillOn(): void {
+    const kill = this.#killing
+    this.#killing = null
+    const errno = this.execution.lastErrno
+    const hitItself = errno === INTERRUPTED.errno || errno === CONNECTION_KILLED.errno
+    if (kill !== null && (errno === 0 || hitItself)) this.#context.killSession(kill)
+  }
+
+  /** Ends the statement that runs, and nothing else. */
+  killStatement(running: Backend): void {
+    killRunning(running, this.#login, this.#context, 'QUERY')
   }
 
   #prepare(): void {
@@ -341,6 +400,8 @@ export class Session implements ExecutionListener {
   }
 
   answered(): void {
+    if (this.#killing !== null) this.#passKillOn()
+    if (this.#phase === 'closed') return
     // A server that answers before it has the whole command will close the connection; so do we.
     if (this.#phase === 'uploading' || this.#phase === 'infile')
       return this.close('the server refused the rest of a command')
@@ -348,6 +409,7 @@ export class Session implements ExecutionListener {
   }
 
   failed(error: ProxyError, sequence: number): void {
+    this.#killing = null
     const uploading = this.#phase === 'uploading' || this.#phase === 'infile' || this.execution.command.streamed
     this.#context.countError(error.code)
     this.#client.write(errPacket(sequence, error, this.capabilities))
@@ -475,6 +537,10 @@ export class Session implements ExecutionListener {
 function asksForCursor({ code, kind, buffer, start }: CommandInHand): boolean {
   return code === Command.STMT_EXECUTE && kind !== StatementKind.call && (buffer[start + 9] & CURSOR_TYPES) !== 0
 }
+
+/** What a session is told that kills itself, by MySQL and by MariaDB. */
+const INTERRUPTED = new ProxyError('killed', 1317, '70100', 'Query execution was interrupted')
+const CONNECTION_KILLED = new ProxyError('killed', 1927, '70100', 'Connection was killed')
 
 /** CURSOR_TYPE_READ_ONLY, _FOR_UPDATE and _SCROLLABLE. */
 const CURSOR_TYPES = 0x07

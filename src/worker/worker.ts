@@ -3,12 +3,13 @@ import { LRUCache } from 'lru-cache'
 import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
-import type { FromWorker } from '../shared/ipc.js'
+import { type FromWorker, SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from '../shared/snapshot.js'
 import { Classifier, type ClassifyOptions } from '../sql/index.js'
 import { errPacket } from './answers.js'
 import type { WorkerContext } from './context.js'
+import { findSession, performKill, placeOf } from './kill.js'
 import { Pool } from './pool.js'
 import { processRow } from './process-row.js'
 import { Session, type SessionOwner } from './session.js'
@@ -21,13 +22,8 @@ const KNOWN_SCHEMAS_MAX = 10_000
 const KNOWN_SCHEMAS_MS = 10_000
 /** How often idle sessions are looked through. */
 const SWEEP_MS = 1_000
-/** Connection ids are unique over all workers: the number of the worker is in their lower bits. */
-const WORKERS_MAX = 64
-/**
- * Ids that clients are given, 2^30 to 2^31 - 1: far from those that servers give to their connections, so that a client
- * that kills itself by the id of its greeting (as command-line clients do on Ctrl-C) does not hit a stranger.
- */
-const FIRST_ID = 2 ** 30
+/** A control plane that is there answers sooner. */
+const FIND_SESSION_MS = 2_000
 
 /** One process of the data plane: its listeners, its sessions and what they share. */
 export class Worker implements WorkerContext, SessionOwner {
@@ -54,6 +50,9 @@ export class Worker implements WorkerContext, SessionOwner {
   #sweeper: NodeJS.Timeout | null = null
   /** Connections accepted and not yet ended, logged in or not. */
   #connections = 0
+  /** Questions to other workers that wait for their answers, by request. */
+  readonly #searches = new Map<number, (place: SessionPlace | null) => void>()
+  #lastSearch = 0
   #nextConnection = 1
   #draining = false
 
@@ -164,6 +163,42 @@ export class Worker implements WorkerContext, SessionOwner {
     return this.#tls.server(this.view.snapshot.tls)
   }
 
+  findSession(wanted: SessionWanted): Promise<SessionPlace | null> {
+    const own = findSession(this.#sessions, wanted)
+    if (own !== null) return Promise.resolve(placeOf(own))
+    const request = ++this.#lastSearch
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.sessionFound(request, null), FIND_SESSION_MS)
+      this.#searches.set(request, (place) => {
+        clearTimeout(timer)
+        resolve(place)
+      })
+      this.#send({ type: 'find-session', request, wanted })
+    })
+  }
+
+  /** Answers what another worker has asked. */
+  answerSession(request: number, wanted: SessionWanted): void {
+    const session = findSession(this.#sessions, wanted)
+    this.#send({ type: 'session-found', request, place: session === null ? null : placeOf(session) })
+  }
+
+  /** The answer to what this worker has asked. */
+  sessionFound(request: number, place: SessionPlace | null): void {
+    this.#searches.get(request)?.(place)
+    this.#searches.delete(request)
+  }
+
+  killSession(kill: SessionKill): void {
+    if (this.#sessions.has(kill.sessionId)) this.killHere(kill)
+    else this.#send({ type: 'kill-session', kill })
+  }
+
+  killHere(kill: SessionKill): void {
+    const session = this.#sessions.get(kill.sessionId)
+    if (session !== undefined) performKill(session, kill)
+  }
+
   clientAborted(host: string, reason: string): void {
     this.counters.clientConnectionsAborted++
     this.log.debug({ client: host, reason }, 'a client left before it was logged in')
@@ -193,7 +228,7 @@ export class Worker implements WorkerContext, SessionOwner {
     this.#connections++
     this.counters.clientConnectionsCreated++
     socket.once('close', () => this.#connections--)
-    const id = FIRST_ID + ((this.#nextConnection++ * WORKERS_MAX + (this.number % WORKERS_MAX)) % FIRST_ID)
+    const id = this.#nextSessionId()
     logIn(socket, id, this, (result) => {
       const share =
         result.user.maxConnections === 0 ? Number.POSITIVE_INFINITY : this.#share(result.user.maxConnections)
@@ -203,6 +238,11 @@ export class Worker implements WorkerContext, SessionOwner {
       session.draining = this.#draining
       admit(session, this, result.sequence, this.sessionsOf(session.user) > share ? result.user.maxConnections : null)
     })
+  }
+
+  #nextSessionId(): number {
+    const { first, workersMax } = SESSION_IDS
+    return first + ((this.#nextConnection++ * workersMax + (this.number % workersMax)) % first)
   }
 
   #refuse(socket: Socket): void {
