@@ -1,14 +1,17 @@
 import { Buffer } from 'node:buffer'
-import {
-  AuthPlugin,
-  nativeResponse,
-  nativeResponseFromStage1,
-  type Password,
-  passwordBytes,
-  sha2Response,
-} from './auth.js'
+import { AuthPlugin, type Password } from './auth.js'
+import { parsecResponse } from './auth-parsec.js'
 import { encryptPassword } from './auth-rsa.js'
-import { Capability, SCRAMBLE_SIZE } from './constants.js'
+import {
+  type Credentials,
+  firstAnswer,
+  fullAnswer,
+  openingPlugin,
+  pluginError,
+  publicKeyRequest,
+  scrambleOf,
+} from './client-auth.js'
+import { Capability } from './constants.js'
 import { ProtocolError, ServerErrors } from './errors.js'
 import {
   decodeGreeting,
@@ -59,17 +62,19 @@ export interface ClientLoginOptions {
   readonly maxPacketSize?: number
 }
 
-type State = 'new' | 'upgrading' | 'answered' | 'keyRequested' | 'relaying' | 'done' | 'failed'
+type State = 'new' | 'upgrading' | 'answered' | 'keyRequested' | 'saltRequested' | 'relaying' | 'done' | 'failed'
 
 /**
- * answered: the server's verdict, its switch to another plugin or its further question is awaited; relaying: the owner's
- * `relayed`, though a server may also go on or end the login by itself.
+ * answered: the server's verdict, its switch to another plugin or its further question is awaited; keyRequested: its
+ * public key; saltRequested: the salt of parsec; relaying: the owner's `relayed`, though the server may also go on or end
+ * the login by itself.
  */
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   new: ['upgrading', 'answered', 'failed'],
   upgrading: ['answered', 'failed'],
-  answered: ['answered', 'keyRequested', 'relaying', 'done', 'failed'],
+  answered: ['answered', 'keyRequested', 'saltRequested', 'relaying', 'done', 'failed'],
   keyRequested: ['answered', 'failed'],
+  saltRequested: ['answered', 'failed'],
   relaying: ['relaying', 'answered', 'done', 'failed'],
   done: [],
   failed: [],
@@ -80,15 +85,6 @@ const MORE_DATA = 0x01
 const AUTH_SWITCH = 0xfe
 const FAST_AUTH_SUCCESS = 0x03
 const PERFORM_FULL_AUTHENTICATION = 0x04
-/** How the public key is asked for differs between the two plugins. */
-const KEY_REQUEST: Readonly<Record<string, number>> = { [AuthPlugin.CACHING_SHA2]: 0x02, [AuthPlugin.SHA256]: 0x01 }
-/** Plugins that a greeting can name; those of MariaDB need a longer scramble than it has. */
-const OPENING_PLUGINS: readonly string[] = [
-  AuthPlugin.NATIVE,
-  AuthPlugin.CACHING_SHA2,
-  AuthPlugin.SHA256,
-  AuthPlugin.CLEAR,
-]
 /** What a client in relay mode names: no account has it, so that the server asks for the account's own plugin. */
 const RELAY_PLUGIN = ''
 /** A server has no reason to switch more often: once from the greeting's plugin to the account's. */
@@ -155,6 +151,7 @@ export class ClientLogin {
     }
     if (this.#state === 'new') return this.#takeGreeting(Buffer.from(payload))
     if (this.#state === 'keyRequested') return this.#takePublicKey(payload)
+    if (this.#state === 'saltRequested') return this.#takeSalt(payload)
     return this.#takeVerdict(payload)
   }
 
@@ -200,7 +197,8 @@ export class ClientLogin {
   }
 
   #respond(): ClientLoginAction[] {
-    this.#plugin = this.#openingPlugin(this.#plugin)
+    const relay = this.#options.relay === true
+    this.#plugin = relay ? RELAY_PLUGIN : openingPlugin(this.#plugin, this.#credentials)
     this.#move('answered')
     const { username, database, attributes, zstdLevel } = this.#options
     const response = {
@@ -209,63 +207,19 @@ export class ClientLogin {
       database,
       attributes,
       zstdLevel,
-      authResponse: this.#options.relay === true ? Buffer.alloc(0) : this.#firstAnswer(),
+      authResponse: relay ? Buffer.alloc(0) : firstAnswer(this.#plugin, this.#credentials, this.#scramble),
       authPlugin: this.#plugin,
     }
     return [this.#send(encodeHandshakeResponse(response))]
   }
 
-  /** The greeting's plugin where it can be answered; else any other will do, since the server will switch. */
-  #openingPlugin(greeted: string): string {
-    if (this.#options.relay === true) return RELAY_PLUGIN
-    const usable = OPENING_PLUGINS.includes(greeted) && (greeted !== AuthPlugin.CLEAR || this.#secure)
-    return usable && !this.#onlyNative ? greeted : AuthPlugin.NATIVE
-  }
-
-  /** What a plugin sends first. */
-  #firstAnswer(): Buffer {
-    const { password, nativeStage1 } = this.#options
-    if (this.#onlyNative && this.#plugin !== AuthPlugin.NATIVE) {
-      throw pluginError(this.#plugin, 'only mysql_native_password can be answered without the password')
-    }
-    switch (this.#plugin) {
-      case AuthPlugin.NATIVE:
-        if (nativeStage1 !== undefined) return nativeResponseFromStage1(nativeStage1, this.#scramble)
-        return nativeResponse(password, this.#scramble)
-      case AuthPlugin.CACHING_SHA2:
-        return sha2Response(password, this.#scramble)
-      case AuthPlugin.SHA256:
-        return this.#firstSha256Answer()
-      case AuthPlugin.CLEAR:
-        if (this.#secure) return this.#clearPassword()
-        throw pluginError(this.#plugin, 'the password would be sent in clear')
-      default:
-        throw new ProtocolError(
-          'unknown-auth-plugin',
-          `Authentication plugin '${this.#plugin}' cannot be loaded: it is not known here`,
-          ServerErrors.CR_AUTH_PLUGIN_CANNOT_LOAD,
-        )
-    }
-  }
-
-  #firstSha256Answer(): Buffer {
-    if (this.#options.password.length === 0) return Buffer.of(0)
-    if (this.#secure) return this.#clearPassword()
-    const { serverPublicKey } = this.#options
-    return serverPublicKey === undefined ? this.#keyRequest() : this.#encrypted(serverPublicKey)
-  }
-
   #takeVerdict(payload: Buffer): ClientLoginAction[] {
-    switch (payload[0]) {
-      case OK:
-        return this.#done(payload)
-      case AUTH_SWITCH:
-        return this.#switchPlugin(payload)
-      case MORE_DATA:
-        return this.#takeMoreData(payload)
-      default:
-        throw new ProtocolError('malformed', 'not an answer to a login', ServerErrors.CR_SERVER_HANDSHAKE_ERR)
-    }
+    if (payload[0] === OK) return this.#done(payload)
+    if (payload[0] === AUTH_SWITCH) return this.#switchPlugin(payload)
+    // MariaDB marks a plugin's packet as AuthMoreData only where its first byte could be taken for something else.
+    if (this.#options.relay === true) return this.#relay({ type: 'relay', kind: 'more', payload: Buffer.from(payload) })
+    if (payload[0] === MORE_DATA) return this.#takeMoreData(payload)
+    throw new ProtocolError('malformed', 'not an answer to a login', ServerErrors.CR_SERVER_HANDSHAKE_ERR)
   }
 
   #switchPlugin(payload: Buffer): ClientLoginAction[] {
@@ -280,19 +234,14 @@ export class ClientLogin {
     if (this.#options.relay === true) {
       return this.#relay({ type: 'relay', kind: 'switch', plugin: this.#plugin, data: Buffer.from(data) })
     }
-    // Copied: the scramble outlives the chunk. Its closing zero does not belong to it.
-    this.#scramble = Buffer.from(data.length > SCRAMBLE_SIZE ? data.subarray(0, SCRAMBLE_SIZE) : data)
-    if (needsScramble(this.#plugin) && this.#scramble.length !== SCRAMBLE_SIZE) {
-      throw new ProtocolError('malformed', 'an auth switch without scramble', ServerErrors.CR_SERVER_HANDSHAKE_ERR)
-    }
-    const answer = this.#firstAnswer()
-    this.#move('answered')
+    this.#scramble = scrambleOf(this.#plugin, data)
+    const answer = firstAnswer(this.#plugin, this.#credentials, this.#scramble)
+    this.#move(this.#plugin === AuthPlugin.PARSEC ? 'saltRequested' : 'answered')
     return [this.#send(answer)]
   }
 
   /** caching_sha2_password tells how its fast path went; sha256_password sends the key that was asked for. */
   #takeMoreData(payload: Buffer): ClientLoginAction[] {
-    if (this.#options.relay === true) return this.#relay({ type: 'relay', kind: 'more', payload: Buffer.from(payload) })
     if (this.#plugin === AuthPlugin.SHA256 && !this.#secure) return this.#takePublicKey(payload)
     if (this.#plugin === AuthPlugin.CACHING_SHA2 && payload.length === 2) {
       if (payload[1] === FAST_AUTH_SUCCESS) return []
@@ -307,34 +256,25 @@ export class ClientLogin {
   }
 
   #sendPassword(): ClientLoginAction[] {
-    if (this.#secure) return [this.#send(this.#clearPassword())]
-    const { serverPublicKey } = this.#options
-    if (serverPublicKey !== undefined) return [this.#send(this.#encrypted(serverPublicKey))]
-    const request = this.#keyRequest()
+    const answer = fullAnswer(this.#credentials, this.#scramble)
+    if (answer !== undefined) return [this.#send(answer)]
+    const request = publicKeyRequest(this.#plugin, this.#credentials)
     this.#move('keyRequested')
     return [this.#send(request)]
   }
 
   #takePublicKey(payload: Buffer): ClientLoginAction[] {
     if (payload[0] !== MORE_DATA || payload.length < 2) throw pluginError(this.#plugin, 'no public key came')
-    const answer = this.#encrypted(payload.subarray(1))
+    const answer = encryptPassword(this.#options.password, this.#scramble, payload.subarray(1))
     this.#move('answered')
     return [this.#send(answer)]
   }
 
-  #keyRequest(): Buffer {
-    if (this.#options.allowRsaPublicKeyRetrieval !== true) {
-      throw pluginError(this.#plugin, 'Authentication requires secure connection.')
-    }
-    return Buffer.of(KEY_REQUEST[this.#plugin])
-  }
-
-  #encrypted(publicKey: Buffer): Buffer {
-    return encryptPassword(this.#options.password, this.#scramble, publicKey)
-  }
-
-  #clearPassword(): Buffer {
-    return Buffer.concat([passwordBytes(this.#options.password), Buffer.of(0)])
+  #takeSalt(payload: Buffer): ClientLoginAction[] {
+    const salt = payload[0] === MORE_DATA ? payload.subarray(1) : payload
+    const answer = parsecResponse(this.#options.password, this.#scramble, salt)
+    this.#move('answered')
+    return [this.#send(answer)]
   }
 
   #done(payload: Buffer): ClientLoginAction[] {
@@ -367,24 +307,11 @@ export class ClientLogin {
     this.#state = checkedMove(NEXT, this.#state, to)
   }
 
-  get #onlyNative(): boolean {
-    return this.#options.nativeStage1 !== undefined && this.#options.password.length === 0
+  get #credentials(): Credentials {
+    return { ...this.#options, secure: this.#secure }
   }
 
   get #secure(): boolean {
     return this.#tls || this.#options.secureTransport === true
   }
-}
-
-function isKnown(plugin: string): boolean {
-  return Object.values<string>(AuthPlugin).includes(plugin)
-}
-
-function needsScramble(plugin: string): boolean {
-  return isKnown(plugin) && plugin !== AuthPlugin.CLEAR
-}
-
-function pluginError(plugin: string, problem: string): ProtocolError {
-  const message = `Authentication plugin '${plugin}' reported error: ${problem}`
-  return new ProtocolError('auth-plugin', message, ServerErrors.CR_AUTH_PLUGIN_ERR)
 }
