@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
 import { UsageError } from './shared/errors.js'
-import type { Flavor, ServerEntry, Snapshot } from './shared/snapshot.js'
+import { type Flavor, NO_SERVER_TLS, type ServerEntry, type Snapshot } from './shared/snapshot.js'
 import { Classifier, EMPTY_CATALOGUE, explainEffects, StatementKindName } from './sql/index.js'
 import { newDecision, route } from './worker/router.js'
 import { SessionFacts } from './worker/session-facts.js'
@@ -124,7 +124,9 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
     weight: 1,
     maxConnections: 1000,
     maxReplicationLag: 0,
-    useSsl: false,
+    tls: NO_SERVER_TLS,
+    proxyProtocol: 'off',
+    compression: 'off',
     comment: '',
   })
   return {
@@ -138,6 +140,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
     readOnlyFunctions: [],
     limits: {
       maxConnections: 1,
+      maxConnectionsPerAddress: 0,
       connectTimeoutServerMaxMs: 1,
       connectTimeoutServerMs: 1,
       handshakeTimeoutMs: 1,
@@ -147,6 +150,8 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       shutdownTimeoutMs: 1,
     },
     tls: null,
+    proxyProtocolNetworks: [],
+    compressionAlgorithms: ['uncompressed'],
     workers: 1,
   }
 }

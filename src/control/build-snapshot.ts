@@ -27,6 +27,8 @@ export function buildSnapshot(
     readOnlyFunctions: learned.readOnlyFunctions,
     limits: config.limits,
     tls,
+    proxyProtocolNetworks: config.proxyProtocolNetworks,
+    compressionAlgorithms: config.compressionAlgorithms,
     workers: config.workers,
   }
 }

@@ -198,5 +198,6 @@ async function checkUser(config: Config, server: ServerConfig, user: Config['use
 }
 
 function target(server: ServerConfig) {
-  return { host: server.host, port: server.port, useSsl: server.useSsl, connectTimeoutMs: TIMEOUT_MS }
+  const { id, host, port, tls, proxyProtocol } = server
+  return { id, host, port, tls, proxyProtocol, connectTimeoutMs: TIMEOUT_MS }
 }

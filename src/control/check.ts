@@ -22,7 +22,7 @@ const EXIT_PROBLEMS = 1
  */
 export async function runCheck({ configPath, json, write }: CheckOptions): Promise<number> {
   const config = loadConfig(configPath, process.env)
-  if (config.tls !== null) configuredTls(config, config.tls)
+  configuredTls(config)
   const print = write ?? ((text: string) => process.stdout.write(text))
   const findings: Finding[] = [ok(configPath, 'the configuration is valid')]
   for (const text of config.warnings) findings.push(warning(configPath, text))

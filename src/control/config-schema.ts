@@ -1,6 +1,23 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
-import type { Limits, ListenAddress, ReplicationHostgroup, ServerStatus, UserEntry } from '../shared/snapshot.js'
+import { networkProblem } from '../shared/networks.js'
+import {
+  CLIENT_COMPRESSIONS,
+  CLIENT_TLS_MODES,
+  type ClientCompressionAlgorithm,
+  type ClientTlsMode,
+  type Limits,
+  type ListenAddress,
+  PROXY_PROTOCOLS,
+  type ProxyProtocol,
+  type ReplicationHostgroup,
+  SERVER_COMPRESSIONS,
+  type ServerCompression,
+  type ServerStatus,
+  type ServerTls,
+  SSL_MODES,
+  type UserEntry,
+} from '../shared/snapshot.js'
 import { parseListenAddress, unixPath } from './addresses.js'
 import { nearest } from './nearest.js'
 
@@ -53,8 +70,15 @@ const hostName = leaf('a host name, an IP address or unix:/path', (value) => {
   return value === '' || /[\s/@]/.test(value) ? undefined : value
 })
 const STATUSES: readonly ServerStatus[] = ['ONLINE', 'OFFLINE_SOFT', 'OFFLINE_HARD']
-const status = leaf(STATUSES.join(', ').replace(/, ([^,]*)$/, ' or $1'), (value) =>
-  STATUSES.find((one) => one === value.toUpperCase()),
+/** One of some words, whatever their case. */
+function oneOf<T extends string>(words: readonly T[]) {
+  return leaf(words.join(', ').replace(/, ([^,]*)$/, ' or $1'), (value) =>
+    words.find((word) => word.toLowerCase() === value.toLowerCase()),
+  )
+}
+const status = oneOf(STATUSES)
+const network = leaf('an IP address, a range such as 10.0.0.0/8, localhost or *', (value) =>
+  networkProblem(value) === null ? value : undefined,
 )
 const workers = leaf(`auto or a whole number from 1 to ${WORKERS_MAX}`, (value) => {
   if (value === 'auto') return Math.min(availableParallelism(), WORKERS_MAX)
@@ -118,6 +142,12 @@ const server = map({
   max_replication_lag: orElse(whole(0, 126_144_000), 0),
   status: orElse(status, 'ONLINE' as const),
   use_ssl: orElse(flag, false),
+  ssl_mode: orElse(oneOf(SSL_MODES), null),
+  ssl_ca: orElse(nonEmptyText, null),
+  ssl_cert: orElse(nonEmptyText, null),
+  ssl_key: orElse(nonEmptyText, null),
+  proxy_protocol: orElse(oneOf(PROXY_PROTOCOLS), 'off' as const),
+  compression: orElse(oneOf(SERVER_COMPRESSIONS), 'off' as const),
   comment: orElse(text, ''),
 })
 
@@ -127,6 +157,7 @@ const user = map({
   default_hostgroup: orElse(hostgroup, 0),
   default_schema: orElse(nonEmptyText, null),
   max_connections: orElse(whole(0, CONNECTIONS_MAX), 0),
+  use_ssl: orElse(flag, false),
 })
 
 /**
@@ -151,6 +182,7 @@ const monitor = map({
 
 const limits = map({
   max_connections: orElse(whole(1, CONNECTIONS_MAX), 10_000),
+  max_connections_per_address: orElse(whole(0, CONNECTIONS_MAX), 0),
   connect_timeout_client: orElse(whole(1, 60 * MINUTE_MS), 10_000),
   connect_timeout_server: orElse(whole(1, 60 * MINUTE_MS), 1000),
   connect_timeout_server_max: orElse(whole(1, 60 * MINUTE_MS), 10_000),
@@ -179,7 +211,25 @@ export const CONFIG_SCHEMA = map({
   replication_hostgroups: orElse(listOf(map({ writer: hostgroup, reader: hostgroup })), []),
   users: orElse(listOf(user), []),
   datadir: orElse(nonEmptyText, null),
-  tls: orElse(map({ cert: nonEmptyText, key: nonEmptyText }), null),
+  tls: orElse(
+    map({
+      mode: orElse(oneOf(CLIENT_TLS_MODES), 'preferred' as const),
+      cert: orElse(nonEmptyText, null),
+      key: orElse(nonEmptyText, null),
+      ca: orElse(nonEmptyText, null),
+    }),
+    null,
+  ),
+  backend_tls: orElse(
+    map({
+      ssl_ca: orElse(nonEmptyText, null),
+      ssl_cert: orElse(nonEmptyText, null),
+      ssl_key: orElse(nonEmptyText, null),
+    }),
+    null,
+  ),
+  proxy_protocol_networks: orElse(oneOrMany(network), []),
+  protocol_compression_algorithms: orElse(oneOrMany(oneOf(CLIENT_COMPRESSIONS)), [...CLIENT_COMPRESSIONS]),
   limits: orElse(limits, null),
 })
 
@@ -201,8 +251,19 @@ export interface ServerConfig {
   /** Seconds; 0: no limit. */
   readonly maxReplicationLag: number
   readonly status: ServerStatus
-  readonly useSsl: boolean
+  readonly tls: ServerTls
+  /** Where the PEM texts in `tls` come from, as absolute paths. */
+  readonly tlsFiles: TlsFiles
+  readonly proxyProtocol: ProxyProtocol
+  readonly compression: ServerCompression
   readonly comment: string
+}
+
+/** Paths of PEM files, absolute. */
+export interface TlsFiles {
+  readonly ca: string | null
+  readonly cert: string | null
+  readonly key: string | null
 }
 
 /** Times in milliseconds. */
@@ -247,8 +308,10 @@ export interface Config {
   readonly users: readonly UserEntry[]
   /** Holds the generated certificate and the run file. */
   readonly datadir: string
-  /** Paths of PEM files; null: a certificate is generated. */
-  readonly tls: { readonly cert: string; readonly key: string } | null
+  /** Towards clients. Without `cert` and `key` a certificate is generated. */
+  readonly tls: TlsFiles & { readonly mode: ClientTlsMode }
+  readonly proxyProtocolNetworks: readonly string[]
+  readonly compressionAlgorithms: readonly ClientCompressionAlgorithm[]
   readonly limits: Limits
   /** What an operator should know though it is no error; one line each. */
   readonly warnings: readonly string[]

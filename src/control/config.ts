@@ -14,6 +14,7 @@ import {
   type MonitorConfig,
   type ServerConfig,
 } from './config-schema.js'
+import { readClientTls, serverTlsReader } from './config-tls.js'
 
 const FILE_BYTES_MAX = 16 << 20
 const READABLE_BY_OTHERS = 0o004
@@ -27,11 +28,11 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
   const parsed = CONFIG_SCHEMA.safeParse(document.value ?? {})
   if (!parsed.success) failWithFirst(document, parsed.error.issues)
   const file = parsed.data
-  const servers = readServers(file, document)
+  const directory = dirname(resolve(path))
+  const servers = readServers(file, document, directory)
   checkHostgroups(file, document)
   checkUsers(file, document)
   checkAddresses(file, document)
-  const directory = dirname(resolve(path))
   return {
     path,
     listen: file.listen,
@@ -47,9 +48,12 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
       defaultHostgroup: user.default_hostgroup,
       defaultSchema: user.default_schema,
       maxConnections: user.max_connections,
+      useSsl: user.use_ssl,
     })),
     datadir: file.datadir === null ? defaultDatadir(env) : resolve(directory, file.datadir),
-    tls: file.tls === null ? null : { cert: resolve(directory, file.tls.cert), key: resolve(directory, file.tls.key) },
+    tls: readClientTls(file, document, directory),
+    proxyProtocolNetworks: file.proxy_protocol_networks,
+    compressionAlgorithms: file.protocol_compression_algorithms,
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
     warnings: warningsOf(path, file, document),
   }
@@ -97,8 +101,9 @@ function failWithFirst(document: ConfigDocument, issues: readonly Issue[]): neve
   document.fail(path, unknownKey ? message : `${message}, got ${document.describe(path)}`)
 }
 
-function readServers(file: ConfigFile, document: ConfigDocument): ServerConfig[] {
+function readServers(file: ConfigFile, document: ConfigDocument, directory: string): ServerConfig[] {
   const seen = new Map<string, number>()
+  const readTls = serverTlsReader(file, document, directory)
   return file.servers.map((row, index) => {
     const path = unixPath(row.host)
     const host = path ?? row.host.replace(/^\[(.*)\]$/, '$1')
@@ -119,7 +124,9 @@ function readServers(file: ConfigFile, document: ConfigDocument): ServerConfig[]
       maxConnections: row.max_connections,
       maxReplicationLag: row.max_replication_lag,
       status: row.status,
-      useSsl: row.use_ssl,
+      ...readTls(id, index),
+      proxyProtocol: row.proxy_protocol,
+      compression: row.compression,
       comment: row.comment,
     }
   })
@@ -192,6 +199,7 @@ function readMonitor(section: NonNullable<ConfigFile['monitor']>): MonitorConfig
 function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
   return {
     maxConnections: section.max_connections,
+    maxConnectionsPerAddress: section.max_connections_per_address,
     connectTimeoutServerMaxMs: section.connect_timeout_server_max,
     connectTimeoutServerMs: section.connect_timeout_server,
     handshakeTimeoutMs: section.connect_timeout_client,

@@ -2,12 +2,14 @@ import { monotonicMs } from '../shared/clock.js'
 import type { WorkerCounters } from '../shared/counters.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
-import type { HealthReport, ServerId, Snapshot, TlsMaterial } from '../shared/snapshot.js'
+import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import { buildSnapshot } from './build-snapshot.js'
 import type { Config } from './config-schema.js'
 import { Monitor } from './monitor.js'
 import { identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
 import { Supervisor } from './supervisor.js'
+import { ClientTls } from './ticket-keys.js'
+import type { LoadedTls } from './tls.js'
 import { initialTopology, observe, reconfigure } from './topology.js'
 import type { Instant, TopologyEvent, TopologyRules, TopologyState, TopologyStep } from './topology-types.js'
 import { isWriter, membersOf } from './topology-writer.js'
@@ -15,6 +17,8 @@ import type { ControlView, WorkerView } from './view.js'
 
 /** How long the start waits for a first word of every server. */
 const FIRST_ROUND_MS = 2000
+/** Whoever gets hold of the keys of session tickets can read no more than this. */
+const TICKET_KEYS_MS = 12 * 3_600_000
 
 /** What a worker process runs. */
 export interface WorkerEntry {
@@ -26,7 +30,8 @@ export interface WorkerEntry {
 export class ControlPlane implements ControlView {
   readonly startedAt = Date.now()
   private current: Config
-  private readonly tls: TlsMaterial
+  private readonly tls: ClientTls
+  private readonly ticketTimer: NodeJS.Timeout
   private readonly log: Logger
   private readonly supervisor: Supervisor
   private readonly monitor: Monitor
@@ -35,9 +40,9 @@ export class ControlPlane implements ControlView {
   private publishScheduled = false
   private phase: 'starting' | 'serving' | 'draining' = 'starting'
 
-  constructor(config: Config, tls: TlsMaterial, entry: WorkerEntry, log: Logger) {
+  constructor(config: Config, tls: LoadedTls, entry: WorkerEntry, log: Logger) {
     this.current = config
-    this.tls = tls
+    this.tls = new ClientTls(tls)
     this.log = log
     this.topology = initialTopology(rulesOf(config))
     this.monitor = new Monitor(config.servers, config.monitor, log, {
@@ -54,7 +59,9 @@ export class ControlPlane implements ControlView {
       onSuspicion: (server) => this.monitor.suspect(server),
       onWorkersChanged: (pids) => this.noteProcesses(pids),
     })
-    this.published = buildSnapshot(config, this.topology.entries, this.monitor.learned(), tls, 1)
+    this.published = buildSnapshot(config, this.topology.entries, this.monitor.learned(), this.tls.material, 1)
+    this.ticketTimer = setInterval(() => this.rotateTicketKeys(), TICKET_KEYS_MS)
+    this.ticketTimer.unref()
   }
 
   /** Looks at the servers, then starts the workers; resolves when all of them listen. */
@@ -73,13 +80,14 @@ export class ControlPlane implements ControlView {
   }
 
   /** Takes what can change while it runs; the rest is named in the log and waits for the next start. */
-  reload(config: Config): void {
-    const fixed = { listen: 0, workers: 0, admin: 0, metrics: 0, datadir: 0, tls: 0 } as const
+  reload(config: Config, tls: LoadedTls): void {
+    const fixed = { listen: 0, workers: 0, admin: 0, metrics: 0, datadir: 0 } as const
     const changed = (key: keyof Config): boolean => JSON.stringify(config[key]) !== JSON.stringify(this.current[key])
     const waiting = (Object.keys(fixed) as (keyof typeof fixed)[]).filter(changed)
     if (waiting.length > 0) this.log.warn(`${waiting.join(', ')} changed in ${config.path}: this needs a restart`)
     const kept = Object.fromEntries(Object.keys(fixed).map((key) => [key, this.current[key as keyof typeof fixed]]))
     this.current = { ...config, ...kept }
+    if (this.tls.replace(tls)) this.log.info('new clients get the TLS settings and certificate read now')
     this.monitor.reconfigure(config.servers, config.monitor)
     this.step(reconfigure(this.topology, rulesOf(config), now()))
     this.schedulePublish()
@@ -137,7 +145,13 @@ export class ControlPlane implements ControlView {
     return online ? { ready: true, reason: '' } : { ready: false, reason: 'no server is ONLINE' }
   }
 
+  private rotateTicketKeys(): void {
+    this.tls.rotate()
+    this.schedulePublish()
+  }
+
   private async end(): Promise<void> {
+    clearInterval(this.ticketTimer)
     await this.monitor.stop()
     removeRunFile(this.runFile())
   }
@@ -163,7 +177,8 @@ export class ControlPlane implements ControlView {
 
   private publish(): void {
     const version = this.published.version + 1
-    this.published = buildSnapshot(this.current, this.topology.entries, this.monitor.learned(), this.tls, version)
+    const learned = this.monitor.learned()
+    this.published = buildSnapshot(this.current, this.topology.entries, learned, this.tls.material, version)
     if (this.phase === 'starting') return
     this.supervisor.publish(this.published).catch((error: Error) => this.log.error(error.message))
   }

@@ -65,22 +65,25 @@ function watchSignals(configPath: string, plane: ControlPlane, log: Logger) {
     log.info(`${signal}: no new clients; statements and transactions may finish within ${limitS} s`)
     void plane.drain().then(() => finish(0))
   }
-  const reload = (): void => {
+  const reload = async (): Promise<void> => {
     try {
       const config = loadConfig(configPath, process.env)
+      // The datadir of the running proxy, whatever the file says by now: it needs a restart.
+      const tls = await loadTls({ ...config, datadir: plane.config.datadir }, log)
       for (const warning of config.warnings) log.warn(warning)
-      plane.reload(config)
+      plane.reload(config, tls)
     } catch (error) {
       log.error(`configuration not changed: ${(error as Error).message}`)
     }
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  process.on('SIGHUP', reload)
+  const onHangup = (): void => void reload()
+  process.on('SIGHUP', onHangup)
   const release = (): void => {
     process.off('SIGTERM', stop)
     process.off('SIGINT', stop)
-    process.off('SIGHUP', reload)
+    process.off('SIGHUP', onHangup)
   }
   return { requested, release, wasAsked: () => asked }
 }

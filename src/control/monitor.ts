@@ -75,7 +75,7 @@ export class Monitor {
     this.watched.clear()
     for (const server of watchable(servers)) {
       const known = before.get(server.id)
-      if (sameConfig && known !== undefined && known.server.useSsl === server.useSsl) {
+      if (sameConfig && known !== undefined && isReachedAlike(known.server, server)) {
         this.watched.set(server.id, known)
         before.delete(server.id)
       } else {
@@ -320,6 +320,11 @@ export class Monitor {
 }
 
 const PRIMARY_LAG: LagVerdict = { lagMs: 0, lagReason: '', memory: null }
+
+/** Whether a connection to the one is as good as one to the other. */
+function isReachedAlike(a: ServerConfig, b: ServerConfig): boolean {
+  return a.proxyProtocol === b.proxyProtocol && JSON.stringify(a.tls) === JSON.stringify(b.tls)
+}
 
 /** One row per server; OFFLINE_HARD is as good as removed. */
 function watchable(servers: readonly ServerConfig[]): ServerConfig[] {

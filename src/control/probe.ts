@@ -1,13 +1,18 @@
 import { connect as connectSocket, type Socket } from 'node:net'
 import mysql, { type Connection, type ConnectionOptions, type QueryError } from 'mysql2'
-import { decodeGreeting, type Greeting, isErrPacket } from '../../protocol/index.js'
+import { decodeGreeting, encodeProxyHeader, type Greeting, isErrPacket } from '../../protocol/index.js'
+import { tlsWanted } from '../shared/server-tls.js'
+import type { ProxyProtocol, ServerId, ServerTls } from '../shared/snapshot.js'
 import type { Row } from './monitor-queries.js'
+import { hostToVerify, isTlsNotOffered, sslOptions, tlsErrorText } from './probe-tls.js'
 
 export interface ProbeTarget {
+  readonly id: ServerId
   readonly host: string
   /** 0: `host` is the path of a unix socket. */
   readonly port: number
-  readonly useSsl: boolean
+  readonly tls: ServerTls
+  readonly proxyProtocol: ProxyProtocol
   readonly user: string
   readonly password: string
   readonly database?: string | undefined
@@ -60,18 +65,22 @@ export class ProbeConnection {
     return new Promise((resolve, reject) => {
       const tap = new GreetingTap(target)
       const connection = mysql.createConnection(connectionOptions(target, tap))
-      const fail = (error: ProbeError): void => {
+      const fail = (error: ProbeError | null): void => {
         clearDeadline()
         // Errors that come after the first one have nobody to tell.
         connection.on('error', () => {})
         connection.destroy()
         tap.destroy()
-        reject(error)
+        if (error !== null) reject(error)
       }
       const clearDeadline = deadline(target.connectTimeoutMs, () => {
         fail(new ProbeError('unreachable', 0, `no login within ${target.connectTimeoutMs} ms`))
       })
-      connection.once('error', (error: Error) => fail(connectError(error)))
+      connection.once('error', (error: Error) => {
+        if (!isTlsNotOffered(error) || target.tls.mode !== 'preferred') return fail(connectError(target, error))
+        fail(null)
+        ProbeConnection.open({ ...target, tls: { ...target.tls, mode: 'disabled' } }).then(resolve, reject)
+      })
       connection.once('connect', () => {
         clearDeadline()
         connection.removeAllListeners('error')
@@ -143,12 +152,14 @@ class GreetingTap {
   }
 
   open(): Socket {
-    const { host, port } = this.target
+    const { host, port, proxyProtocol } = this.target
     const socket = port === 0 ? connectSocket({ path: host }) : connectSocket({ host, port, noDelay: true })
     const listener = (chunk: Buffer): void => {
       if (this.take(chunk)) socket.off('data', listener)
     }
     socket.on('data', listener)
+    // Sluice itself connects: there is no client to speak of.
+    if (proxyProtocol !== 'off') socket.write(encodeProxyHeader(proxyProtocol === 'v1' ? 1 : 2, null))
     this.socket = socket
     return socket
   }
@@ -177,7 +188,7 @@ class GreetingTap {
 function connectionOptions(target: ProbeTarget, tap: GreetingTap): ConnectionOptions {
   return {
     stream: () => tap.open(),
-    host: target.host,
+    host: hostToVerify(target),
     user: target.user,
     password: target.password,
     ...(target.database === undefined ? {} : { database: target.database }),
@@ -186,11 +197,13 @@ function connectionOptions(target: ProbeTarget, tap: GreetingTap): ConnectionOpt
     multipleStatements: true,
     supportBigNumbers: true,
     connectAttributes: { program_name: 'sluice-monitor' },
-    ...(target.useSsl ? { ssl: { rejectUnauthorized: false } } : {}),
+    ...(tlsWanted(target.tls, target.port) === 'off' ? {} : { ssl: sslOptions(target.tls) }),
   }
 }
 
-function connectError(error: Error): ProbeError {
+function connectError(target: ProbeTarget, error: Error): ProbeError {
+  const tlsText = tlsErrorText(target, error)
+  if (tlsText !== null) return new ProbeError('unreachable', 0, tlsText)
   const { errno, sqlState, code } = error as QueryError
   const fromServer = typeof errno === 'number' && errno >= 1000 && (sqlState !== undefined || code?.startsWith('ER_'))
   if (fromServer && !OUT_OF_SERVICE.includes(errno)) return new ProbeError('refused', errno, error.message)

@@ -134,9 +134,7 @@ export class ServerMonitor {
 
   private async connect(): Promise<void> {
     const connection = await ProbeConnection.open({
-      host: this.server.host,
-      port: this.server.port,
-      useSsl: this.server.useSsl,
+      ...this.server,
       user: this.config.user,
       password: this.config.password,
       connectTimeoutMs: this.config.connectTimeoutMs,

@@ -1,4 +1,3 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +5,7 @@ import { UsageError } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 import type { TlsMaterial } from '../shared/snapshot.js'
 import type { Config } from './config-schema.js'
+import { PemError, parseCertificate, parseKey, readAuthorities, readPair } from './pem.js'
 
 /** Names as MySQL gives its own (manual, "Creating SSL and RSA Certificates and Keys using MySQL"). */
 const CERT_FILE = 'server-cert.pem'
@@ -17,39 +17,39 @@ const RENEW_BEFORE_MS = 30 * DAY_MS
 /** Clocks of clients may be behind ours. */
 const BACKDATED_MS = DAY_MS
 
+/** TLS towards clients as the files have it; null: they are not offered any. */
+export type LoadedTls = Omit<TlsMaterial, 'ticketKeys'> | null
+
 /**
  * Certificate and key for clients: the configured ones, checked, or those of the datadir, generated on the first start.
  * Throws a UsageError that names file, key and path when they cannot be used.
  */
-export async function loadTls(config: Config, log: Logger): Promise<TlsMaterial> {
-  return config.tls === null ? generatedTls(config, log) : configuredTls(config, config.tls)
+export async function loadTls(config: Config, log: Logger): Promise<LoadedTls> {
+  const { mode } = config.tls
+  if (mode === 'off') return null
+  const { pair, ca } = configuredTls(config)
+  return { mode, ...(pair ?? (await generatedPair(config, log))), ca }
 }
 
-/** The configured pair after checking that it belongs together and is valid today; throws a UsageError. */
-export function configuredTls(config: Config, paths: NonNullable<Config['tls']>): TlsMaterial {
-  const fail = (key: string, path: string, message: string): never => {
-    throw new UsageError(`${config.path}: tls.${key}: ${path}: ${message}`)
-  }
-  const read = (key: string, path: string): string => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (error) {
-      return fail(key, path, `cannot be read (${(error as NodeJS.ErrnoException).code})`)
+/** The configured files after checking that they can be used today, null for what is not configured; throws a UsageError. */
+export function configuredTls({ path, tls }: Config): { pair: CertificatePair | null; ca: string | null } {
+  try {
+    return {
+      pair: tls.cert === null || tls.key === null ? null : readPair(tls.cert, tls.key),
+      ca: tls.ca === null ? null : readAuthorities(tls.ca),
     }
+  } catch (error) {
+    if (error instanceof PemError) throw new UsageError(`${path}: tls.${error.part}: ${error.message}`)
+    throw error
   }
-  const cert = read('cert', paths.cert)
-  const key = read('key', paths.key)
-  const certificate = parseCertificate(cert) ?? fail('cert', paths.cert, 'expected a certificate in PEM format')
-  const privateKey =
-    parseKey(key) ?? fail('key', paths.key, 'expected a private key in PEM format, without a passphrase')
-  if (!certificate.checkPrivateKey(privateKey)) fail('key', paths.key, `is not the key of ${paths.cert}`)
-  if (Date.parse(certificate.validTo) <= Date.now()) fail('cert', paths.cert, `expired on ${certificate.validTo}`)
-  if (Date.parse(certificate.validFrom) > Date.now())
-    fail('cert', paths.cert, `is valid from ${certificate.validFrom} only`)
-  return { cert, key }
 }
 
-async function generatedTls(config: Config, log: Logger): Promise<TlsMaterial> {
+interface CertificatePair {
+  readonly cert: string
+  readonly key: string
+}
+
+async function generatedPair(config: Config, log: Logger): Promise<CertificatePair> {
   const certPath = join(config.datadir, CERT_FILE)
   const keyPath = join(config.datadir, KEY_FILE)
   try {
@@ -69,7 +69,7 @@ async function generatedTls(config: Config, log: Logger): Promise<TlsMaterial> {
 }
 
 /** null when there is none that serves. */
-function readGenerated(certPath: string, keyPath: string): TlsMaterial | null {
+function readGenerated(certPath: string, keyPath: string): CertificatePair | null {
   if (!existsSync(certPath) || !existsSync(keyPath)) return null
   const cert = readFileSync(certPath, 'utf8')
   const key = readFileSync(keyPath, 'utf8')
@@ -80,7 +80,7 @@ function readGenerated(certPath: string, keyPath: string): TlsMaterial | null {
 }
 
 /** P-256: a handshake costs a tenth of one with RSA, and every TLS library since 2010 has it. */
-async function generateMaterial(): Promise<TlsMaterial> {
+async function generateMaterial(): Promise<CertificatePair> {
   // Needed once in the life of an installation, and it takes longer to load than the rest of the start.
   const { generate } = await import('selfsigned')
   const name = hostname() || 'localhost'
@@ -116,20 +116,4 @@ function writeSecret(path: string, content: string): void {
   writeFileSync(temporary, content, { mode: 0o600 })
   chmodSync(temporary, 0o600)
   renameSync(temporary, path)
-}
-
-function parseCertificate(pem: string): X509Certificate | null {
-  try {
-    return new X509Certificate(pem)
-  } catch {
-    return null
-  }
-}
-
-function parseKey(pem: string): KeyObject | null {
-  try {
-    return createPrivateKey(pem)
-  } catch {
-    return null
-  }
 }

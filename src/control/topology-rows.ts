@@ -31,7 +31,9 @@ export function deriveEntries(state: TopologyState): ServerEntry[] {
       weight: row.weight,
       maxConnections: row.maxConnections,
       maxReplicationLag: row.maxReplicationLag,
-      useSsl: row.useSsl,
+      tls: row.tls,
+      proxyProtocol: row.proxyProtocol,
+      compression: row.compression,
       comment: row.comment,
     }
   })

@@ -28,9 +28,39 @@ export interface ServerEntry {
   readonly maxConnections: number
   /** Seconds; 0: no limit. */
   readonly maxReplicationLag: number
-  readonly useSsl: boolean
+  readonly tls: ServerTls
+  readonly proxyProtocol: ProxyProtocol
+  readonly compression: ServerCompression
   readonly comment: string
 }
+
+/** MySQL's own names and meanings (manual, "Command Options for Encrypted Connections", --ssl-mode), in lower case. */
+export const SSL_MODES = ['disabled', 'preferred', 'required', 'verify_ca', 'verify_identity'] as const
+export type SslMode = (typeof SSL_MODES)[number]
+
+/** How connections to a server are encrypted. PEM texts; never logged. */
+export interface ServerTls {
+  readonly mode: SslMode
+  /** Who may have signed the server's certificate; never null where the mode verifies it. */
+  readonly ca: string | null
+  /** Certificate and key that the server gets to see; both or neither. */
+  readonly cert: string | null
+  readonly key: string | null
+}
+
+export const NO_SERVER_TLS: ServerTls = { mode: 'disabled', ca: null, cert: null, key: null }
+
+/** Which header of the PROXY protocol begins a connection to a server. */
+export const PROXY_PROTOCOLS = ['off', 'v1', 'v2'] as const
+export type ProxyProtocol = (typeof PROXY_PROTOCOLS)[number]
+
+/** How connections to a server are compressed, where it offers that. */
+export const SERVER_COMPRESSIONS = ['off', 'zlib', 'zstd'] as const
+export type ServerCompression = (typeof SERVER_COMPRESSIONS)[number]
+
+/** What clients may use, by MySQL's names (`protocol_compression_algorithms`). */
+export const CLIENT_COMPRESSIONS = ['zlib', 'zstd', 'uncompressed'] as const
+export type ClientCompressionAlgorithm = (typeof CLIENT_COMPRESSIONS)[number]
 
 /** What the monitor learned about a server, whatever its hostgroup. */
 export interface ServerFacts {
@@ -48,12 +78,19 @@ export interface ReplicationHostgroup {
 
 export interface UserEntry {
   readonly name: string
-  /** In clear in this issue; never logged. */
+  /** In clear; never logged. Empty where `passwordHash` is there. */
   readonly password: string
+  /** `*...` of mysql_native_password or `$A$005$...` of caching_sha2_password; null: `password` counts. */
+  readonly passwordHash: string | null
+  /** As whom the servers are logged in to; null: with the client's own name and password. */
+  readonly backendUser: string | null
+  readonly backendPassword: string | null
   readonly defaultHostgroup: number
   readonly defaultSchema: string | null
   /** Client connections over all workers; 0: no limit of its own. */
   readonly maxConnections: number
+  /** May log in over TLS only. */
+  readonly useSsl: boolean
 }
 
 /** What Sluice says in its own greeting, learned from the backends so that drivers see the server they expect. */
@@ -70,10 +107,22 @@ export interface GreetingFacts {
   readonly sqlMode?: string
 }
 
+/** How accounts that are not configured are let in: the servers' own accounts are the list. */
+export interface PassThrough {
+  /** Their writer hostgroup. */
+  readonly defaultHostgroup: number
+  /** Milliseconds after which a password that was right is asked for again at the next login. */
+  readonly recheckMs: number
+}
+
 /** Times in milliseconds, sizes in bytes; 0 switches a limit off unless it says otherwise. */
 export interface Limits {
   /** Client connections over all workers (1040). At least 1. */
   readonly maxConnections: number
+  /** Client connections from one address over all workers (1040); 0: no limit. */
+  readonly maxConnectionsPerAddress: number
+  /** Failed logins in a row after which an address has to wait (1129); 0: never. */
+  readonly maxFailedLogins: number
   /** How long a statement may wait for a backend connection before 9001. At least 1. */
   readonly connectTimeoutServerMaxMs: number
   /** One attempt to connect and log in to a backend. At least 1. */
@@ -98,10 +147,19 @@ export interface ListenAddress {
   readonly path?: string
 }
 
+export const CLIENT_TLS_MODES = ['off', 'preferred', 'required', 'verify_ca'] as const
+export type ClientTlsMode = (typeof CLIENT_TLS_MODES)[number]
+
+/** TLS towards clients. Never logged. */
 export interface TlsMaterial {
-  /** PEM. Never logged. */
+  readonly mode: Exclude<ClientTlsMode, 'off'>
+  /** PEM. */
   readonly key: string
   readonly cert: string
+  /** PEM: who may have signed the certificates of clients; null unless the mode is verify_ca. */
+  readonly ca: string | null
+  /** Base64 of the 48 random bytes that session tickets are encrypted with, alike in all workers. */
+  readonly ticketKeys: string
 }
 
 export interface Snapshot {
@@ -112,11 +170,20 @@ export interface Snapshot {
   readonly facts: readonly ServerFacts[]
   readonly replicationHostgroups: readonly ReplicationHostgroup[]
   readonly users: readonly UserEntry[]
+  /** null: only configured users may log in. */
+  readonly passThrough: PassThrough | null
+  /** Hashes (`*...`) of the servers' mysql_native_password accounts by name, as far as the monitor may read them; never logged. */
+  readonly nativeHashes: Readonly<Record<string, readonly string[]>>
   readonly greeting: GreetingFacts
   /** `schema.name`, lower case: stored functions that the catalogue says read at most. */
   readonly readOnlyFunctions: readonly string[]
   readonly limits: Limits
+  /** null: clients are not offered TLS. */
   readonly tls: TlsMaterial | null
+  /** Addresses, CIDR ranges, `localhost` (unix sockets) or `*`, from which a PROXY protocol header is believed. */
+  readonly proxyProtocolNetworks: readonly string[]
+  /** At least one. */
+  readonly compressionAlgorithms: readonly ClientCompressionAlgorithm[]
   /** Number of workers among which per-server and global limits are divided. At least 1. */
   readonly workers: number
 }

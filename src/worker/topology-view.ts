@@ -112,7 +112,9 @@ export class TopologyView {
       hostgroup: entry.hostgroup,
       host: entry.host,
       port: entry.port,
-      useSsl: entry.useSsl,
+      tls: entry.tls,
+      proxyProtocol: entry.proxyProtocol,
+      compression: entry.compression,
       flavor: facts?.flavor ?? this.#snapshot.greeting.flavor,
     }
     return {

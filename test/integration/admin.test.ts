@@ -31,7 +31,7 @@ async function start(of: ControlView, options: { statementDeadlineMs?: number } 
 beforeAll(async () => {
   const made = await generate([{ name: 'commonName', value: 'sluice' }], { keySize: 2048, algorithm: 'sha256' })
   tls = { key: made.private, cert: made.cert }
-  view = fixtureView({ tls })
+  view = fixtureView({ tls: { ...tls, mode: 'preferred', ca: null, ticketKeys: '' } })
   port = await start(view)
 })
 

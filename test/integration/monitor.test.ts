@@ -7,7 +7,7 @@ import type { TopologyState } from '../../src/control/topology-types.js'
 import { isWriter } from '../../src/control/topology-writer.js'
 import type { Cluster, Engine, SandboxServer } from '../../src/sandbox/index.js'
 import { monotonicMs } from '../../src/shared/clock.js'
-import type { HealthReport, ServerHealth } from '../../src/shared/snapshot.js'
+import { type HealthReport, NO_SERVER_TLS, type ServerHealth } from '../../src/shared/snapshot.js'
 import { ownCluster } from '../helpers/cluster.js'
 
 const ENGINES: readonly Engine[] = ['mysql', 'mariadb']
@@ -48,7 +48,8 @@ class Watch {
         hostgroup: index === 0 ? PAIR.writer : PAIR.reader,
       }
       const limits = { weight: 1, maxConnections: 100, maxReplicationLag: MAX_LAG_S }
-      return { ...address, ...limits, status: 'ONLINE', useSsl: false, comment: '' }
+      const tls = { tls: NO_SERVER_TLS, tlsFiles: { ca: null, cert: null, key: null } }
+      return { ...address, ...limits, ...tls, status: 'ONLINE', proxyProtocol: 'off', comment: '' }
     })
     const rules = { servers, replicationHostgroups: [PAIR], maxFailures: CONFIG.pingMaxFailures }
     this.topology = initialTopology(rules)

@@ -61,7 +61,8 @@ describe('a configuration', () => {
       servers: [{ id: 'db1:3306', hostgroup: 0, weight: 1, maxConnections: 1000, status: 'ONLINE' }],
       users: [],
       datadir: '/home/somebody/.local/state/sluice',
-      tls: null,
+      tls: { mode: 'preferred', cert: null, key: null, ca: null },
+      proxyProtocolNetworks: [],
       limits: { maxConnections: 10_000, waitTimeoutMs: 28_800_000, maxAllowedPacket: 64 << 20 },
     })
     expect(config.workers).toBeGreaterThanOrEqual(1)
@@ -79,7 +80,12 @@ describe('a configuration', () => {
     expect(config.metrics).toEqual({ listen: { host: '127.0.0.1', port: 6070 } })
     expect(config.monitor.pingIntervalMs).toBe(700)
     expect(config.servers.map(({ id }) => id)).toEqual(['127.0.0.1:3307', '127.0.0.1:3308', '/run/mysqld.sock'])
-    expect(config.servers[2]).toMatchObject({ host: '/run/mysqld.sock', port: 0, useSsl: true, status: 'OFFLINE_SOFT' })
+    expect(config.servers[2]).toMatchObject({
+      host: '/run/mysqld.sock',
+      port: 0,
+      tls: { mode: 'required' },
+      status: 'OFFLINE_SOFT',
+    })
     expect(config.replicationHostgroups).toEqual([{ writer: 0, reader: 1 }])
     expect(config.limits).toMatchObject({ maxConnections: 50, shutdownTimeoutMs: 0, handshakeTimeoutMs: 10_000 })
     expect(config.warnings).toEqual([])
@@ -218,7 +224,7 @@ describe('a mistake is told in one line with file, line, key and what was expect
       `${SMALLEST}\nlimits: { max_conections: 5 }`,
       'sluice.yaml:2: limits.max_conections: unknown key; did you mean "max_connections"?',
     ],
-    [`${SMALLEST}\ntls: { cert: a.pem }`, 'sluice.yaml:2: tls.key: expected a text that is not empty, got nothing'],
+    [`${SMALLEST}\ntls: { cert: a.pem }`, 'sluice.yaml:2: tls.key: expected the key of tls.cert, got nothing'],
   ])('%j', (text, message) => {
     if (typeof message === 'string') expect(problem(text)).toBe(message)
     else expect(problem(text)).toMatch(message)

@@ -38,7 +38,8 @@ function config(changes: Partial<Config>): Config {
     listen: [],
     admin: null,
     metrics: null,
-    tls: null,
+    tls: { mode: 'preferred', cert: null, key: null, ca: null },
+    proxyProtocolNetworks: [],
     ...changes,
   } as Config
 }
@@ -162,15 +163,16 @@ describe('before anything is started', () => {
 describe('the certificate for clients', () => {
   it('is generated once, for this machine, ten years long, readable by its owner only', async () => {
     const here = config({ datadir: join(folder, 'tls') })
-    const first = await loadTls(here, log)
+    const load = async () => (await loadTls(here, log))!
+    const first = await load()
     const certificate = new X509Certificate(first.cert)
     expect(certificate.checkHost('localhost')).toBe('localhost')
     expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1')
     expect(Date.parse(certificate.validTo) - Date.now()).toBeGreaterThan(9.9 * 365 * 86_400_000)
     expect(statSync(join(here.datadir, 'server-key.pem')).mode & 0o777).toBe(0o600)
-    expect(await loadTls(here, log)).toEqual(first)
+    expect(await load()).toEqual(first)
     writeFileSync(join(here.datadir, 'server-cert.pem'), 'damaged')
-    expect((await loadTls(here, log)).cert).not.toBe(first.cert)
+    expect((await load()).cert).not.toBe(first.cert)
   })
 
   it('that is configured must belong to its key and be valid today', async () => {
@@ -183,7 +185,7 @@ describe('the certificate for clients', () => {
         notAfterDate,
       })
     const day = (offset: number) => new Date(Date.now() + offset * 86_400_000)
-    const load = () => loadTls(config({ tls: paths }), log)
+    const load = () => loadTls(config({ tls: { ...paths, mode: 'preferred', ca: null } }), log)
     const good = await make(day(-1), day(1))
     const old = await make(day(-3), day(-1))
 
@@ -197,6 +199,6 @@ describe('the certificate for clients', () => {
     await expect(load()).rejects.toThrow('expired on')
     writeFileSync(paths.cert, good.cert)
     writeFileSync(paths.key, good.private)
-    expect(await load()).toEqual({ cert: good.cert, key: good.private })
+    expect(await load()).toEqual({ mode: 'preferred', cert: good.cert, key: good.private, ca: null })
   })
 })

@@ -57,6 +57,7 @@ function snapshot(version: number, port: number): Snapshot {
     readOnlyFunctions: [],
     limits: {} as Limits,
     tls: null,
+    proxyProtocolNetworks: [],
     workers: 2,
   }
 }

@@ -1,7 +1,7 @@
 import type { ServerConfig } from '../../../src/control/config-schema.js'
 import { initialTopology, observe, reconfigure } from '../../../src/control/topology.js'
 import type { Observation, TopologyEffect, TopologyRules, TopologyState } from '../../../src/control/topology-types.js'
-import type { ReplicationHostgroup } from '../../../src/shared/snapshot.js'
+import { NO_SERVER_TLS, type ReplicationHostgroup } from '../../../src/shared/snapshot.js'
 
 export const WRITER = 0
 export const READER = 1
@@ -17,7 +17,9 @@ export function row(id: string, hostgroup: number, extra: Partial<ServerConfig> 
     maxConnections: 100,
     maxReplicationLag: 0,
     status: 'ONLINE',
-    useSsl: false,
+    tls: NO_SERVER_TLS,
+    tlsFiles: { ca: null, cert: null, key: null },
+    proxyProtocol: 'off',
     comment: '',
     ...extra,
   }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
-import type { ServerEntry, Snapshot, UserEntry } from '../../../src/shared/snapshot.js'
+import { NO_SERVER_TLS, type ServerEntry, type Snapshot, type UserEntry } from '../../../src/shared/snapshot.js'
 import { Backend, type BackendTarget } from '../../../src/worker/backend.js'
 
 export const USER: UserEntry = {
@@ -9,6 +9,7 @@ export const USER: UserEntry = {
   defaultHostgroup: 0,
   defaultSchema: null,
   maxConnections: 0,
+  useSsl: false,
 }
 
 /** A server called `name:3306`. */
@@ -23,7 +24,8 @@ export function serverEntry(name: string, hostgroup: number, more: Partial<Serve
     weight: 1,
     maxConnections: 100,
     maxReplicationLag: 0,
-    useSsl: false,
+    tls: NO_SERVER_TLS,
+    proxyProtocol: 'off',
     comment: '',
     ...more,
   }
@@ -42,6 +44,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
     readOnlyFunctions: [],
     limits: {
       maxConnections: 10,
+      maxConnectionsPerAddress: 0,
       connectTimeoutServerMaxMs: 1000,
       connectTimeoutServerMs: 100,
       handshakeTimeoutMs: 1000,
@@ -51,6 +54,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       shutdownTimeoutMs: 1000,
     },
     tls: null,
+    proxyProtocolNetworks: [],
     workers: 1,
     ...more,
   }
@@ -109,7 +113,8 @@ export function fakeBackend(
     hostgroup,
     host: name,
     port: 3306,
-    useSsl: false,
+    tls: NO_SERVER_TLS,
+    proxyProtocol: 'off',
     flavor: 'mysql',
   }
   const backend = new Backend(socket as unknown as Socket, target, { capabilities, mariadbCapabilities: 0, threadId })

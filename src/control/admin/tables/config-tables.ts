@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { nativeHash } from '../../../../protocol/index.js'
-import type { ReplicationHostgroup, UserEntry } from '../../../shared/snapshot.js'
+import type { ReplicationHostgroup, ServerCompression, ServerTls, UserEntry } from '../../../shared/snapshot.js'
 import type { ControlView } from '../../view.js'
 import type { Rows, TableSource } from './source.js'
 import { variables } from './variables.js'
@@ -11,6 +11,7 @@ const SERVER_COLUMNS = [
   'port',
   'status',
   'weight',
+  'compression',
   'max_connections',
   'max_replication_lag',
   'use_ssl',
@@ -29,7 +30,8 @@ interface ServerRow {
   readonly weight: number
   readonly maxConnections: number
   readonly maxReplicationLag: number
-  readonly useSsl: boolean
+  readonly tls: ServerTls
+  readonly compression: ServerCompression
   readonly comment: string
 }
 
@@ -40,9 +42,10 @@ function serverRows(servers: readonly ServerRow[]): Rows {
     server.port,
     server.status,
     server.weight,
+    server.compression === 'off' ? 0 : 1,
     server.maxConnections,
     server.maxReplicationLag,
-    server.useSsl ? 1 : 0,
+    server.tls.mode === 'disabled' ? 0 : 1,
     server.comment,
   ])
 }

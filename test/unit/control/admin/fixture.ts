@@ -2,7 +2,13 @@ import type { Config } from '../../../../src/control/config-schema.js'
 import type { ControlView, WorkerView } from '../../../../src/control/view.js'
 import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
 import type { ProcessRow } from '../../../../src/shared/ipc.js'
-import type { HealthReport, ServerEntry, Snapshot, TlsMaterial } from '../../../../src/shared/snapshot.js'
+import {
+  type HealthReport,
+  NO_SERVER_TLS,
+  type ServerEntry,
+  type Snapshot,
+  type TlsMaterial,
+} from '../../../../src/shared/snapshot.js'
 
 const server = (hostgroup: number, port: number, more: Partial<ServerEntry> = {}): ServerEntry => ({
   id: `127.0.0.1:${port}`,
@@ -14,13 +20,15 @@ const server = (hostgroup: number, port: number, more: Partial<ServerEntry> = {}
   weight: 1,
   maxConnections: 1000,
   maxReplicationLag: 0,
-  useSsl: false,
+  tls: NO_SERVER_TLS,
+  proxyProtocol: 'off',
   comment: '',
   ...more,
 })
 
 const LIMITS = {
   maxConnections: 10_000,
+  maxConnectionsPerAddress: 0,
   connectTimeoutServerMaxMs: 10_000,
   connectTimeoutServerMs: 1000,
   handshakeTimeoutMs: 10_000,
@@ -110,8 +118,8 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     server(1, 3309, { status: 'SHUNNED', statusReason: 'no answer' }),
   ]
   const users = [
-    { name: 'app', password: 'app', defaultHostgroup: 0, defaultSchema: null, maxConnections: 50 },
-    { name: 'open', password: '', defaultHostgroup: 0, defaultSchema: 'shop', maxConnections: 0 },
+    { name: 'app', password: 'app', defaultHostgroup: 0, defaultSchema: null, maxConnections: 50, useSsl: false },
+    { name: 'open', password: '', defaultHostgroup: 0, defaultSchema: 'shop', maxConnections: 0, useSsl: true },
   ]
   const listen = [{ host: '127.0.0.1', port: 6033 }]
   const replicationHostgroups = [{ writer: 0, reader: 1 }]
@@ -139,11 +147,16 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
       replicationLagGraceMs: 10_000,
       routinesIntervalMs: 10_000,
     },
-    servers: servers.map(({ statusReason: _, ...row }) => ({ ...row, status: 'ONLINE' as const })),
+    servers: servers.map(({ statusReason: _, ...row }) => ({
+      ...row,
+      tlsFiles: { ca: null, cert: null, key: null },
+      status: 'ONLINE' as const,
+    })),
     replicationHostgroups,
     users,
     datadir: '/var/lib/sluice',
-    tls: null,
+    tls: { mode: 'preferred', cert: null, key: null, ca: null },
+    proxyProtocolNetworks: [],
     limits: LIMITS,
     warnings: [],
   }
@@ -158,6 +171,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     readOnlyFunctions: [],
     limits: LIMITS,
     tls: options.tls ?? null,
+    proxyProtocolNetworks: [],
     workers: 2,
   }
   const workers: WorkerView[] = [
