@@ -1,0 +1,115 @@
+CREATE TABLE all_types (
+  id INT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  c_tiny TINYINT, c_tiny_u TINYINT UNSIGNED, c_bool BOOL,
+  c_small SMALLINT, c_small_u SMALLINT UNSIGNED,
+  c_medium MEDIUMINT, c_medium_u MEDIUMINT UNSIGNED,
+  c_int INT, c_int_u INT UNSIGNED, c_zerofill INT(6) ZEROFILL,
+  c_big BIGINT, c_big_u BIGINT UNSIGNED,
+  c_decimal DECIMAL(12,4), c_decimal_long DECIMAL(65,30),
+  c_float FLOAT, c_double DOUBLE,
+  c_bit BIT(10), c_bit1 BIT(1),
+  c_date DATE, c_time TIME, c_time_fsp TIME(3),
+  c_datetime DATETIME, c_datetime_fsp DATETIME(6),
+  c_timestamp TIMESTAMP NULL, c_timestamp_fsp TIMESTAMP(3) NULL, c_year YEAR,
+  c_char CHAR(10), c_varchar VARCHAR(50),
+  c_binary BINARY(8), c_varbinary VARBINARY(16),
+  c_tinyblob TINYBLOB, c_blob BLOB, c_mediumtext MEDIUMTEXT, c_text TEXT,
+  c_latin1 VARCHAR(20) CHARACTER SET latin1, c_sjis VARCHAR(20) CHARACTER SET sjis,
+  c_enum ENUM('small','medium','large'), c_set SET('a','b','c'),
+  c_json JSON, c_point POINT,
+  KEY by_int (c_int), UNIQUE KEY by_varchar (c_varchar)
+) DEFAULT CHARSET utf8mb4
+;;
+INSERT INTO all_types VALUES
+  (1, -128, 255, TRUE, -32768, 65535, -8388608, 16777215, -2147483648, 4294967295, 42,
+   -9223372036854775808, 18446744073709551615, 12345678.9012, 12345678901234567890.123456789012345678901234567890,
+   1.5, -2.25e100, b'1010101010', b'1',
+   '2024-02-29', '-838:59:59', '12:34:56.789', '1000-01-01 00:00:00', '9999-12-31 23:59:59.999999',
+   '2024-05-06 07:08:09', '2038-01-19 03:14:07.999', 2155,
+   'char', 'Grüße, 世界 😀', 'bin\0\0', X'00FF0A0D5C27',
+   X'FF00', REPEAT('b', 300), REPEAT('ü', 200), 'line1\nline2\ttab\\ \' "',
+   'caf\u00e9', 'sjis', 'medium', 'a,c', '{"k": [1, 2.5, null, "ä"]}', ST_GeomFromText('POINT(1 -2.5)')),
+  (2, 127, 0, FALSE, 32767, 0, 8388607, 0, 2147483647, 0, 123456,
+   9223372036854775807, 0, -0.0001, -0.000000000000000000000000000001,
+   -3.5, 0, b'0', b'0',
+   '0001-01-01', '838:59:59', '-00:00:00.001', '2024-12-31 23:59:59', '2024-01-01 00:00:00.000001',
+   '1970-01-02 00:00:01', '2024-01-01 00:00:00.001', 1901,
+   '', '', '', '', '', '', '', '',
+   '', '', 'small', '', '[]', ST_GeomFromText('POINT(0 0)')),
+  (3, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+   NULL, NULL, NULL, NULL)
+;;
+UPDATE all_types SET c_latin1 = _utf8mb4 X'636166C3A9', c_sjis = _sjis X'83658358' WHERE id = 1
+;;
+CREATE TABLE items (
+  id INT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  name VARCHAR(40) NOT NULL DEFAULT 'none',
+  amount DECIMAL(10,2) DEFAULT NULL,
+  UNIQUE KEY by_name (name)
+) DEFAULT CHARSET utf8mb4
+;;
+INSERT INTO items (name, amount) VALUES ('one', 1.10), ('two', 2.20), ('three', 3.30), ('four', NULL)
+;;
+CREATE TABLE child (
+  id INT NOT NULL PRIMARY KEY, item_id INT,
+  CONSTRAINT child_item FOREIGN KEY (item_id) REFERENCES items (id)
+)
+;;
+CREATE TABLE big (id INT NOT NULL PRIMARY KEY, body LONGBLOB)
+;;
+CREATE TABLE numbers (n INT NOT NULL PRIMARY KEY, label VARCHAR(20))
+;;
+INSERT INTO numbers
+  SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d, CONCAT('number ', a.d + 10 * b.d + 100 * c.d + 1000 * e.d)
+  FROM (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6
+        UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) a,
+       (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6
+        UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) b,
+       (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5 UNION SELECT 6
+        UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) c,
+       (SELECT 0 d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4) e
+;;
+CREATE TABLE work (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, v VARCHAR(100)) DEFAULT CHARSET utf8mb4
+;;
+CREATE TABLE loaded (id INT NOT NULL PRIMARY KEY, name VARCHAR(40), note VARCHAR(40)) DEFAULT CHARSET utf8mb4
+;;
+CREATE VIEW items_view AS SELECT id AS item, UPPER(name) AS loud, amount FROM items
+;;
+CREATE TABLE audit (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, what VARCHAR(60))
+;;
+CREATE TRIGGER items_audit AFTER UPDATE ON items FOR EACH ROW
+  INSERT INTO audit (what) VALUES (CONCAT(OLD.name, ' -> ', NEW.name))
+;;
+CREATE FUNCTION twice(n INT) RETURNS INT DETERMINISTIC NO SQL RETURN 2 * n
+;;
+CREATE PROCEDURE several_sets() READS SQL DATA
+BEGIN
+  SELECT id, name FROM items WHERE id <= 2 ORDER BY id;
+  SELECT 'second' AS label, 2 AS n;
+  SELECT id FROM items WHERE id < 0;
+END
+;;
+CREATE PROCEDURE with_out(IN a INT, OUT doubled INT, INOUT words VARCHAR(40))
+BEGIN
+  SET doubled = 2 * a;
+  SET words = CONCAT(words, '!');
+  SELECT a AS given;
+END
+;;
+CREATE PROCEDURE that_writes(IN label VARCHAR(40))
+BEGIN
+  INSERT INTO work (v) VALUES (label);
+  INSERT INTO work (v) VALUES (CONCAT(label, ' again'));
+END
+;;
+CREATE PROCEDURE that_fails()
+BEGIN
+  SELECT 'before' AS step;
+  SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'stopped by itself', MYSQL_ERRNO = 30001;
+END
+;;
+CREATE PROCEDURE that_warns()
+BEGIN
+  SIGNAL SQLSTATE '01000' SET MESSAGE_TEXT = 'take care', MYSQL_ERRNO = 1642;
+END

@@ -1,0 +1,72 @@
+import { beforeAll, describe, it } from 'vitest'
+import { ENGINE_NAMES, type Engine } from '../../../src/sandbox/index.js'
+import { CLIENTS, type Client } from './clients.js'
+import { compare, formatDifference, type Run } from './compare.js'
+import { runClient } from './run-client.js'
+import { type AccountKind, LOGINS, makeSetting, type Setting } from './setting.js'
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** For each account one line with counts, and the known differences with their reasons. */
+    report?: string
+  }
+}
+
+/** Differences printed for one client, engine and account. */
+const SHOWN_MAX = 40
+const CLIENT_TIMEOUT_MS = 900_000
+
+/** A test for every client: what its script prints through Sluice is what it prints directly, for each kind of account. */
+export function describeMatrix(engine: Engine, clients: readonly Client[] = CLIENTS, accounts = wantedAccounts()) {
+  describe(ENGINE_NAMES[engine], () => {
+    let setting: Setting
+
+    beforeAll(async () => {
+      setting = await makeSetting(engine)
+    })
+
+    for (const client of clients) {
+      it(`${client.name} cannot tell Sluice from the server`, { timeout: CLIENT_TIMEOUT_MS }, async ({ task }) => {
+        const launch = await client.prepare()
+        const database = `matrix_${client.name.replaceAll('-', '_')}`
+        const run = (target: 'direct' | 'through', kind: AccountKind) =>
+          runClient(launch, setting, setting[target], LOGINS[kind], database)
+        const direct = await run('direct', 'configured')
+        const results: Result[] = []
+        for (const account of accounts) {
+          const through = await run('through', account)
+          results.push(judge({ client: client.name, engine: ENGINE_NAMES[engine], account }, direct, through))
+        }
+        task.meta.report = results.map(({ report }) => report).join('\n')
+        const failures = results.flatMap(({ failure }) => (failure === '' ? [] : [failure]))
+        if (failures.length > 0) throw new Error(failures.join('\n'))
+      })
+    }
+  })
+}
+
+/** Both kinds, or those that CLIENT_ACCOUNTS names. */
+function wantedAccounts(): readonly AccountKind[] {
+  const kinds = Object.keys(LOGINS) as AccountKind[]
+  const wanted = process.env['CLIENT_ACCOUNTS']?.split(',')
+  return wanted === undefined ? kinds : kinds.filter((kind) => wanted.includes(kind))
+}
+
+interface Result {
+  report: string
+  failure: string
+}
+
+function judge(run: Run, direct: string, through: string): Result {
+  const { equal, differences } = compare(run, direct, through)
+  const known = differences.filter((difference) => difference.known !== undefined)
+  const unknown = differences.filter((difference) => difference.known === undefined)
+  const counts = `${equal} equal, ${known.length} known, ${unknown.length} different`
+  const head = `${run.client} on ${run.engine}, ${run.account} account: ${counts}`
+  const reasons = known.map((difference) => `  known ${difference.name}: ${difference.known?.reason}`)
+  if (equal === 0) return { report: head, failure: `${head}: its script printed nothing that could be compared` }
+  const shown = unknown.slice(0, SHOWN_MAX).map(formatDifference)
+  const more = unknown.length > SHOWN_MAX ? [`  (${unknown.length - SHOWN_MAX} more)`] : []
+  const failure = unknown.length === 0 ? '' : [head, ...shown, ...more].join('\n')
+  return { report: [head, ...reasons].join('\n'), failure }
+}

@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Launch } from './clients.js'
+import { LOGINS, type Login, type Setting, type Target } from './setting.js'
+
+const CASES = readFileSync(fileURLToPath(new URL('../cases.tsv', import.meta.url)), 'utf8')
+const SCRIPT_TIMEOUT_MS = 180_000
+const OUTPUT_CHARS_MAX = 20_000_000
+const ERROR_LINES = 8
+
+/** Runs a client's script in a fresh database; returns what it printed, without what differs from run to run. */
+export async function runClient(
+  launch: Launch,
+  setting: Setting,
+  target: Target,
+  login: Login,
+  database: string,
+): Promise<string> {
+  await setting.resetDatabase(database)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-client-'))
+  const cases = join(folder, 'cases.tsv')
+  writeFileSync(cases, CASES.replaceAll('{db}', database))
+  const env = {
+    ...machineEnvironment(folder),
+    ...launch.env,
+    ...prefixed({
+      host: '127.0.0.1',
+      port: String(target.port),
+      socket: target.socket,
+      user: login.account.user,
+      password: login.account.password,
+      other_user: login.other.user,
+      other_password: login.other.password,
+      db: database,
+      ca: setting.ca,
+      engine: setting.cluster.engine,
+      cases,
+      files: setting.files,
+      work: folder,
+    }),
+  }
+  try {
+    return normalise(await execute(launch.command, env), target, folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Nothing of the user's own settings: no option files, no locale, no proxies. */
+function machineEnvironment(home: string): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '', HOME: home, TMPDIR: home, LC_ALL: 'C.UTF-8', TZ: 'UTC' }
+}
+
+function prefixed(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`MATRIX_${name.toUpperCase()}`, value]))
+}
+
+/** Ports, sockets, account names and ids of connections are other ones in every run. */
+function normalise(output: string, target: Target, folder: string): string {
+  const { configured, passthrough } = LOGINS
+  const users = `(${configured.account.user}|${passthrough.account.user})`
+  const others = `(${configured.other.user}|${passthrough.other.user})`
+  return output
+    .replaceAll(target.socket, '<socket>')
+    .replaceAll(folder, '<folder>')
+    .replace(new RegExp(`\\b${target.port}\\b`, 'g'), '<port>')
+    .replace(new RegExp(`\\b${users}\\b`, 'g'), '<user>')
+    .replace(new RegExp(`\\b${others}\\b`, 'g'), '<other>')
+    .replace(/\b(thread(?: id)?:?|[Cc]onnection(?: id)?:?|query) \d+\b/g, '$1 <id>')
+}
+
+function execute(command: readonly string[], env: Record<string, string>): Promise<string> {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), SCRIPT_TIMEOUT_MS)
+  let output = ''
+  let errors = ''
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    output += chunk
+    if (output.length > OUTPUT_CHARS_MAX) process.kill(-child.pid!, 'SIGKILL')
+  })
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    errors = (errors + chunk).slice(-100_000)
+  })
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code, signal) => {
+      clearTimeout(timer)
+      const said = errors.trim().split('\n').slice(-ERROR_LINES).join(' / ')
+      resolve(`${output}\nexit: ${signal ?? code} ${said}\n`)
+    })
+  })
+}
