@@ -14,6 +14,7 @@ import {
 import { Capability } from './constants.js'
 import { ProtocolError, ServerErrors } from './errors.js'
 import {
+  decodeAuthSwitch,
   decodeGreeting,
   encodeHandshakeResponse,
   encodeSslRequest,
@@ -22,7 +23,6 @@ import {
 } from './handshake.js'
 import { type ClientLoginAction, checkedMove, outOfOrder } from './login.js'
 import { decodeErr, decodeOk, isErrPacket } from './packets.js'
-import { PacketReader } from './reader.js'
 import { frame } from './writer.js'
 
 export interface ClientLoginOptions {
@@ -226,13 +226,14 @@ export class ClientLogin {
     if (++this.#switches > SWITCHES_MAX) {
       throw new ProtocolError('malformed', 'the server keeps switching plugins', ServerErrors.CR_SERVER_HANDSHAKE_ERR)
     }
-    const reader = new PacketReader(payload)
-    reader.skip(1)
-    if (reader.remaining === 0) throw pluginError('mysql_old_password', 'passwords from before 4.1 are not supported')
-    this.#plugin = reader.nulBytesOrRest().toString('latin1')
-    const data = reader.rest()
+    const request = decodeAuthSwitch(payload)
+    if (request === undefined) {
+      throw pluginError('mysql_old_password', 'passwords from before 4.1 are not supported')
+    }
+    const { plugin, data } = request
+    this.#plugin = plugin
     if (this.#options.relay === true) {
-      return this.#relay({ type: 'relay', kind: 'switch', plugin: this.#plugin, data: Buffer.from(data) })
+      return this.#relay({ type: 'relay', kind: 'switch', plugin, data: Buffer.from(data) })
     }
     this.#scramble = scrambleOf(this.#plugin, data)
     const answer = firstAnswer(this.#plugin, this.#credentials, this.#scramble)

@@ -234,7 +234,7 @@ export function encodeChangeUser(change: ChangeUser, capabilities: number): Buff
 /**
  * Decodes the payload of COM_CHANGE_USER as far as it goes: everything behind the schema may be missing. Buffers in the
  * result are views. Names are in the collation that the packet itself brings (`parse_com_change_user_packet` in MySQL's
- * `sql/auth/sql_authentication.cc`). Throws ProtocolError, with the errno 1047 as the server does.
+ * `sql/auth/sql_authentication.cc`). Throws ProtocolError, worded as the servers do (1047, though they know the command).
  * @param capabilities what the session negotiated, as the result has it; the packet does not repeat it
  * @param collation of the session, for a packet that leaves its own out
  */
@@ -248,7 +248,7 @@ export function decodeChangeUser(
     return { ...decodeChange(new PacketReader(payload), capabilities, collation), mariadbCapabilities }
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error
-    throw new ProtocolError(error.code, `bad change of user: ${error.message}`, ServerErrors.UNKNOWN_COM_ERROR)
+    throw new ProtocolError(error.code, 'Unknown command', ServerErrors.UNKNOWN_COM_ERROR)
   }
 }
 
@@ -268,6 +268,14 @@ function decodeChange(reader: PacketReader, capabilities: number, sessionCollati
 /** Payload that asks the client for another plugin ("Protocol::AuthSwitchRequest"). */
 export function encodeAuthSwitch(plugin: string, data: Buffer): Buffer {
   return new PayloadWriter(64).u8(AUTH_SWITCH).nulString(plugin).bytes(data).take()
+}
+
+/** Plugin and data of such a payload, the data as a view; undefined for the one byte that means passwords before 4.1. */
+export function decodeAuthSwitch(payload: Buffer): { plugin: string; data: Buffer } | undefined {
+  const reader = new PacketReader(payload)
+  if (reader.u8() !== AUTH_SWITCH) throw new ProtocolError('malformed', 'not an auth switch request')
+  if (reader.remaining === 0) return undefined
+  return { plugin: reader.nulBytesOrRest().toString('latin1'), data: reader.rest() }
 }
 
 /** The user's name in Unicode. */

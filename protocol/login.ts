@@ -97,8 +97,9 @@ export interface ClientLoginResult {
 
 /**
  * A question of the server in relay mode, copied: pass it on and call `relayed` with the answer. `switch` is an auth
- * switch request with all that follows the plugin's name; `more` a whole AuthMoreData payload, first byte included.
- * caching_sha2_password's "fast authentication succeeded" is such a payload too, after which the server wants no answer.
+ * switch request with all that follows the plugin's name; `more` a further packet of the plugin, its whole payload:
+ * AuthMoreData, whose first byte is 0x01, or without that byte as MariaDB sends it where nothing can be confused.
+ * caching_sha2_password's "fast authentication succeeded" is such a packet too, after which the server wants no answer.
  */
 export type ClientRelayAction =
   | { readonly type: 'relay'; readonly kind: 'switch'; readonly plugin: string; readonly data: Buffer }

@@ -5,6 +5,7 @@ import { decryptPassword, type RsaKeyPair } from './auth-rsa.js'
 import { Capability } from './constants.js'
 import { ProtocolError, ServerErrors } from './errors.js'
 import {
+  decodeAuthSwitch,
   decodeChangeUser,
   decodeHandshakeResponse,
   encodeAuthSwitch,
@@ -90,6 +91,7 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 const VERDICT_AWAITED: readonly State[] = ['verifying', 'relaying', 'relayed']
 
 const MORE_DATA = 0x01
+const AUTH_SWITCH = 0xfe
 const REQUEST_PUBLIC_KEY = 0x02
 const FAST_AUTH_SUCCESS = 0x03
 const PERFORM_FULL_AUTHENTICATION = 0x04
@@ -174,13 +176,16 @@ export class ServerLogin {
 
   /** Sends what came back for a relayed packet: AuthMoreData or another auth switch request, its payload. */
   relayed(payload: Buffer): ServerLoginAction[] {
+    if (this.#state !== 'relaying' && this.#state !== 'relayed') throw new Error('no exchange is being relayed')
     this.#move('relaying')
+    if (payload[0] === AUTH_SWITCH) this.#plugin = decodeAuthSwitch(payload)?.plugin ?? this.#plugin
     return [this.#send(payload)]
   }
 
-  /** The owner's answer to `verify`, and the end of a relayed exchange. */
+  /** The owner's answer to `verify`, and the end of a relayed exchange; an error also that of an account's lookup. */
   verified(result: 'ok' | ErrPacket): ServerLoginAction[] {
-    if (!VERDICT_AWAITED.includes(this.#state)) throw new Error('no password is being verified')
+    const awaited = VERDICT_AWAITED.includes(this.#state) || (this.#state === 'lookup' && result !== 'ok')
+    if (!awaited) throw new Error('no password is being verified')
     return result === 'ok' ? this.#done() : this.#fail(result, 'access-denied')
   }
 
@@ -245,7 +250,8 @@ export class ServerLogin {
 
   /** Takes the client's own plugin where it serves, else asks for another. */
   #beginAuthentication(secret: JudgedSecret, response: HandshakeResponse): ServerLoginAction[] {
-    const clientPlugin = (this.#namesPlugin && response.authPlugin) || AuthPlugin.NATIVE
+    // An empty name is one that nothing has, with which a client asks to be switched.
+    const clientPlugin = (this.#namesPlugin ? response.authPlugin : undefined) ?? AuthPlugin.NATIVE
     const plugin = pluginFor(secret, clientPlugin, this.#greeting.authPlugin, this.#secure)
     // A client whose plugin is not the greeting's may have sent nothing because it waits for a scramble of its own.
     const waits = response.authResponse.length === 0 && clientPlugin !== this.#greeting.authPlugin && this.#namesPlugin
@@ -294,10 +300,9 @@ export class ServerLogin {
     }
   }
 
-  /** Hands a packet on to whom does the exchange; an empty first one is the answer of someone without a password. */
+  /** Hands a packet on to whom does the exchange. */
   #relay(payload: Buffer): ServerLoginAction[] {
     this.#move('relayed')
-    if (payload.length > 0) this.#usingPassword = true
     return [{ type: 'relay', payload: Buffer.from(payload) }]
   }
 

@@ -5,6 +5,8 @@ import {
   type ClientLoginAction,
   type ClientLoginOptions,
   encodeOk,
+  Frame,
+  Framer,
   frame,
   ServerLogin,
   type ServerLoginAction,
@@ -26,11 +28,15 @@ export interface PairResult {
 /** Judges passwords for `external` accounts. */
 export type Judge = (password: Buffer) => 'ok' | { errno: number; sqlState: string; message: string }
 
-/** A server's and a client's login machine joined in memory, without a network. */
+/**
+ * A server's and a client's login machine joined in memory, without a network. What one sends reaches the other byte by
+ * byte, in memory that is overwritten afterwards.
+ */
 export class ConnectionPair {
   readonly server: ServerLogin
   readonly client: ClientLogin
   readonly #judge: Judge
+  readonly #framers = { C: new Framer(), S: new Framer() }
   readonly #wire: PairResult['wire'] = []
   readonly #queue: { from: 'C' | 'S'; packet: Buffer }[] = []
   #tls = 0
@@ -64,10 +70,9 @@ export class ConnectionPair {
     this.#do('C', this.client.start())
     this.#do('S', this.server.start())
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      const payload = next.packet.subarray(4)
-      this.#wire.push({ from: next.from, payload, tls: this.#tls === 2 })
-      if (next.from === 'S') this.#do('C', this.client.packet(payload, next.packet[3]))
-      else this.#do('S', this.server.packet(payload, next.packet[3]))
+      this.#wire.push({ from: next.from, payload: next.packet.subarray(4), tls: this.#tls === 2 })
+      const [to, machine] = next.from === 'S' ? (['C', this.client] as const) : (['S', this.server] as const)
+      byteByByte(this.#framers[to], next.packet, (payload, sequence) => this.#do(to, machine.packet(payload, sequence)))
     }
     if (this.#server === undefined || this.#client === undefined) throw new Error('the login came to no end')
     return { server: this.#server, client: this.#client, wire: this.#wire }
@@ -77,9 +82,15 @@ export class ConnectionPair {
     for (const action of actions) {
       if (action.type === 'send') this.#queue.push({ from: side, packet: action.packet })
       else if (action.type === 'startTls') this.#upgrade()
-      else if (action.type === 'verify') this.#do('S', this.server.verified(this.#judge(action.password)))
+      else if (action.type === 'verify') this.#verify(action.password)
       else if (action.type === 'done' || action.type === 'fail') this.#end(side, action)
     }
+  }
+
+  #verify(password: Buffer): void {
+    const verdict = this.#judge(password)
+    password.fill(0)
+    this.#do('S', this.server.verified(verdict))
   }
 
   /** Both sides have said so: the connection is encrypted from here on. */
@@ -100,7 +111,17 @@ export class ConnectionPair {
   }
 }
 
-const OK = encodeOk(
+export function byteByByte(framer: Framer, packet: Buffer, take: (payload: Buffer, sequence: number) => void): void {
+  for (const byte of packet) {
+    framer.push(Buffer.of(byte))
+    if (framer.next() !== Frame.packet) continue
+    const { buffer, start, end } = framer
+    take(buffer.subarray(start, end), framer.sequence)
+    buffer.fill(0, start, end)
+  }
+}
+
+export const OK = encodeOk(
   { affectedRows: 0, lastInsertId: 0, statusFlags: 2, warnings: 0, info: Buffer.alloc(0), sessionState: [] },
   ALL,
 )
