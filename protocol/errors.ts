@@ -23,6 +23,7 @@ export const ServerErrors = {
   HOST_NOT_PRIVILEGED: { errno: 1130, sqlState: 'HY000' },
   NET_PACKET_TOO_LARGE: { errno: 1153, sqlState: '08S01' },
   NET_PACKETS_OUT_OF_ORDER: { errno: 1156, sqlState: '08S01' },
+  NET_UNCOMPRESS_ERROR: { errno: 1157, sqlState: '08S01' },
   NET_READ_ERROR: { errno: 1158, sqlState: '08S01' },
   NET_READ_INTERRUPTED: { errno: 1159, sqlState: '08S01' },
   NET_ERROR_ON_WRITE: { errno: 1160, sqlState: '08S01' },

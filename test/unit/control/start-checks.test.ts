@@ -40,6 +40,7 @@ function config(changes: Partial<Config>): Config {
     metrics: null,
     tls: { mode: 'preferred', cert: null, key: null, ca: null },
     proxyProtocolNetworks: [],
+    compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     ...changes,
   } as Config
 }

@@ -20,6 +20,7 @@ export function row(id: string, hostgroup: number, extra: Partial<ServerConfig> 
     tls: NO_SERVER_TLS,
     tlsFiles: { ca: null, cert: null, key: null },
     proxyProtocol: 'off',
+    compression: 'off',
     comment: '',
     ...extra,
   }
