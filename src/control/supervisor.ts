@@ -5,6 +5,7 @@ import { UsageError } from '../shared/errors.js'
 import type { FromWorker, ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
+import { AddressBook } from './address-counts.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import { SessionFinder } from './session-finder.js'
 import type { WorkerView } from './view.js'
@@ -62,6 +63,7 @@ export class Supervisor {
   private readonly publishes = new Set<PendingPublish>()
   private readonly processlists = new Map<number, PendingProcesslist>()
   private readonly sessions = new SessionFinder(() => this.live())
+  private readonly addresses = new AddressBook(() => this.live())
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
   private health: HealthReport | null = null
@@ -217,6 +219,7 @@ export class Supervisor {
     switch (message.type) {
       case 'listening':
         if (handle.state === 'starting') handle.moveTo('serving')
+        this.addresses.workerCame(handle)
         this.noteStarted()
         return
       case 'listen-failed':
@@ -243,6 +246,9 @@ export class Supervisor {
         return
       case 'kill-session':
         this.sessions.kill(message.kill)
+        return
+      case 'address-counts':
+        this.addresses.took(handle, message.counts)
     }
   }
 
@@ -278,6 +284,7 @@ export class Supervisor {
       if (pending.waitsFor.has(handle)) this.takeProcesslist(handle, request, [])
     }
     this.sessions.workerGone(handle)
+    this.addresses.workerGone(handle)
     this.options.onWorkersChanged(this.pids())
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
     if (this.started !== null) this.failStart(handle, how)

@@ -1,7 +1,7 @@
 import type { Worker } from 'node:cluster'
 import type { WorkerCounters } from '../shared/counters.js'
 import { InvariantError } from '../shared/errors.js'
-import type { FromWorker, SessionKill, SessionPlace, SessionWanted, ToWorker } from '../shared/ipc.js'
+import type { AddressCounts, FromWorker, SessionKill, SessionPlace, SessionWanted, ToWorker } from '../shared/ipc.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
 import type { WorkerState, WorkerView } from './view.js'
 
@@ -79,6 +79,10 @@ export class WorkerHandle {
       this.healthWaiting = null
       if (waiting !== null) this.sendHealth(waiting)
     })
+  }
+
+  tellAddresses(counts: AddressCounts): void {
+    this.send({ type: 'address-counts', counts })
   }
 
   askProcesslist(request: number): void {

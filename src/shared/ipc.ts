@@ -14,6 +14,8 @@ export type ToWorker =
   /** Answers this worker's own `find-session`. */
   | { readonly type: 'session-found'; readonly request: number; readonly place: SessionPlace | null }
   | { readonly type: 'kill-session'; readonly kill: SessionKill }
+  /** Client connections of the other workers by address, where they have changed; only with a limit per address. */
+  | { readonly type: 'address-counts'; readonly counts: AddressCounts }
   /** Stop accepting; end each session at its next quiet moment; exit 0 when none is left or the limit is over. */
   | { readonly type: 'drain' }
 
@@ -33,6 +35,11 @@ export type FromWorker =
   | { readonly type: 'find-session'; readonly request: number; readonly wanted: SessionWanted }
   | { readonly type: 'session-found'; readonly request: number; readonly place: SessionPlace | null }
   | { readonly type: 'kill-session'; readonly kill: SessionKill }
+  /** This worker's own client connections by address, where they have changed. */
+  | { readonly type: 'address-counts'; readonly counts: AddressCounts }
+
+/** Connections by client address; 0: there is none any more. */
+export type AddressCounts = Readonly<Record<string, number>>
 
 /** A session by one of its ids, as KILL names it. */
 export interface SessionWanted {

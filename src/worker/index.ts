@@ -66,6 +66,8 @@ export function runWorker(): void {
         return worker?.sessionFound(message.request, message.place)
       case 'kill-session':
         return worker?.killHere(message.kill)
+      case 'address-counts':
+        return worker?.addresses.learn(message.counts)
       case 'drain':
         return void drain()
     }
@@ -74,6 +76,7 @@ export function runWorker(): void {
   cluster.worker?.on('disconnect', () => {
     // Node ends a worker whose parent is gone, unless it is marked as leaving of its own accord.
     if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
+    worker?.addresses.forgetOthers()
     if (!draining && worker !== null) log.warn('the control plane is gone; serving on with what it said last')
   })
   process.on('SIGTERM', () => void drain())
