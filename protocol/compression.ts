@@ -20,6 +20,7 @@ export interface Compressor {
   /**
    * Throws when the result has another length than `size`, or the bytes are damaged. Takes no memory for more than
    * `size` bytes, whatever the bytes themselves claim.
+   * @param size at least 1
    */
   decompress(bytes: Uint8Array, size: number): Uint8Array
 }
