@@ -219,3 +219,73 @@ function nullBitmap(values: readonly BinaryValue[], offset: number): Buffer {
   }
   return bitmap
 }
+
+/** Flags of COM_STMT_BULK_EXECUTE (MariaDB documentation, "COM_STMT_BULK_EXECUTE"). */
+export const BulkFlag = {
+  /** One result row for each row of parameters, of its insert id and affected rows; needs BULK_UNIT_RESULTS. */
+  SEND_UNIT_RESULTS: 64,
+  /** The parameters' types come with this packet; without it they are those of the execution before. */
+  SEND_TYPES: 128,
+} as const
+
+/** What stands before each value of COM_STMT_BULK_EXECUTE. */
+export const BulkIndicator = { NONE: 0, NULL: 1, DEFAULT: 2, IGNORE: 3 } as const
+
+/** One value of a row: what an indicator stands for, or a value. */
+export type BulkCell = { readonly indicator: number } | { readonly value: Exclude<BinaryValue, null> }
+
+export interface StmtBulkExecute {
+  readonly statementId: number
+  /** Mask of `BulkFlag`. */
+  readonly flags: number
+  readonly types: readonly BinaryType[]
+  readonly rows: readonly (readonly BulkCell[])[]
+}
+
+/** The payload of MariaDB's COM_STMT_BULK_EXECUTE, with types where the flags say so. */
+export function encodeStmtBulkExecute({ statementId, flags, types, rows }: StmtBulkExecute): Buffer {
+  const writer = new PayloadWriter().u8(Command.STMT_BULK_EXECUTE).u32(statementId).u16(flags)
+  if ((flags & BulkFlag.SEND_TYPES) !== 0) {
+    for (const { type, unsigned } of types) writer.u16(type | (unsigned ? UNSIGNED_FLAG : 0))
+  }
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) {
+      if ('indicator' in cell) writer.u8(cell.indicator)
+      else encodeBinaryValue(writer.u8(BulkIndicator.NONE), types[i], cell.value)
+    }
+  }
+  return writer.take()
+}
+
+/**
+ * Decodes it; byte values are views.
+ * @param parameterCount at least 1
+ * @param types of the execution before; needed where the packet brings none
+ * @throws ProtocolError when malformed
+ */
+export function decodeStmtBulkExecute(
+  payload: Buffer,
+  parameterCount: number,
+  types?: readonly BinaryType[],
+): StmtBulkExecute {
+  if (parameterCount < 1) throw new RangeError('a bulk execution has parameters')
+  const reader = new PacketReader(payload)
+  expectCommand(reader, Command.STMT_BULK_EXECUTE)
+  const statementId = reader.u32()
+  const flags = reader.u16()
+  const bound = (flags & BulkFlag.SEND_TYPES) !== 0
+  const known = bound ? readTypes(reader, parameterCount, false) : rememberedTypes(types, parameterCount)
+  const rows: BulkCell[][] = []
+  while (reader.remaining > 0) {
+    rows.push(
+      known.map((type): BulkCell => {
+        const indicator = reader.u8()
+        if (indicator !== BulkIndicator.NONE) return { indicator }
+        const value = decodeBinaryValue(reader, type)
+        if (value === null) throw new ProtocolError('malformed', 'a NULL without its indicator')
+        return { value }
+      }),
+    )
+  }
+  return { statementId, flags, types: known.map(({ type, unsigned }) => ({ type, unsigned })), rows }
+}

@@ -26,7 +26,7 @@ export const Answer = {
   prepare: 1,
   /** Column definitions without a count: COM_FIELD_LIST. */
   fieldList: 2,
-  /** Rows without metadata: COM_STMT_FETCH. */
+  /** Rows without metadata: COM_STMT_FETCH; and the events of COM_BINLOG_DUMP, which have the same ends. */
   rows: 3,
   /** One packet of any content: COM_STATISTICS. */
   single: 4,
@@ -77,6 +77,8 @@ const PREPARE_OK_SIZE_MIN = 12
 /** Longest edge packet that is accepted; a server's OK with all its session state stays far below. */
 const EDGE_LIMIT = 1 << 22
 const ERROR_PROGRESS = 0xffff
+const FNV_BASIS = 0x811c9dc5 | 0
+const FNV_PRIME = 0x01000193
 const EMPTY = Buffer.alloc(0)
 const NO_GROUPS: number[] = []
 /** Not an event: go on with the chunk. */
@@ -113,6 +115,8 @@ export class ResponseFollower {
   statementId = 0
   parameterCount = 0
   columnCount = 0
+  /** With CACHE_METADATA: a digest of the column definitions that were sent last; 0 when there were none. */
+  metadataDigest = 0
 
   #state: number = State.end
   #deprecateEof = false
@@ -120,6 +124,9 @@ export class ResponseFollower {
   /** The column count is followed by a byte that tells whether definitions come. */
   #metadataFlag = false
   #optionalMetadata = false
+  #cachesMetadata = false
+  /** The current packet is a definition whose digest is wanted. */
+  #digesting = false
   /** Packets of definitions still to come. */
   #definitions = 0
   /** Groups of definitions (parameters, columns) still to come after the OK of COM_STMT_PREPARE. */
@@ -151,7 +158,8 @@ export class ResponseFollower {
     this.#mayOpenCursor = answer === Answer.cursor
     this.#deprecateEof = (capabilities & CLIENT_DEPRECATE_EOF) !== 0
     this.#optionalMetadata = (capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA) !== 0
-    this.#metadataFlag = this.#optionalMetadata || (mariadbCapabilities & MARIADB_CACHE_METADATA) !== 0
+    this.#cachesMetadata = (mariadbCapabilities & MARIADB_CACHE_METADATA) !== 0
+    this.#metadataFlag = this.#optionalMetadata || this.#cachesMetadata
     this.carry = null
     this.statusFlags = 0
     this.hasStatus = false
@@ -164,6 +172,8 @@ export class ResponseFollower {
     this.statementId = 0
     this.parameterCount = 0
     this.columnCount = 0
+    this.metadataDigest = 0
+    this.#digesting = false
     this.#definitions = 0
     this.#skip = 0
     this.#continues = false
@@ -203,6 +213,7 @@ export class ResponseFollower {
     for (;;) {
       if (this.#skip > 0) {
         const available = end - position
+        if (this.#digesting) this.#digest(chunk, position, position + Math.min(this.#skip, available))
         if (this.#skip > available) {
           this.#skip -= available
           return this.#stop(end, end, ResponseEvent.more)
@@ -261,6 +272,7 @@ export class ResponseFollower {
   /** Whether a packet says something; if not, it is counted as the definition or row that it is. */
   #isEdge(first: number, length: number): boolean {
     if (this.#continues) return false
+    this.#digesting = false
     switch (this.#state) {
       case State.rows:
         if (first === 0xff) return true
@@ -269,6 +281,7 @@ export class ResponseFollower {
         return false
       case State.definitions:
       case State.columns:
+        this.#digesting = this.#cachesMetadata
         if (--this.#definitions === 0) this.#definitionsDone()
         return false
       case State.single:
@@ -281,6 +294,13 @@ export class ResponseFollower {
       default:
         throw new ProtocolError('unexpected-packet', 'the server sent a packet that belongs to no command')
     }
+  }
+
+  /** FNV-1a over the payloads of definitions, whatever pieces they come in. */
+  #digest(bytes: Buffer, start: number, end: number): void {
+    let digest = this.metadataDigest
+    for (let at = start; at < end; at++) digest = Math.imul(digest ^ bytes[at], FNV_PRIME)
+    this.metadataDigest = digest
   }
 
   /** A payload of length 0: the end of one of exactly n times 16 MiB - 1 bytes, or an empty single answer. */
@@ -307,6 +327,7 @@ export class ResponseFollower {
       this.#state = State.end
       return
     }
+    this.metadataDigest = FNV_BASIS
     this.#definitions = count
     this.#state = State.definitions
   }
@@ -336,8 +357,8 @@ export class ResponseFollower {
   #takeError(bytes: Buffer, start: number, end: number): number {
     if (end - start < 3) throw new ProtocolError('truncated', 'the server sent an ERR packet without a number')
     const errno = bytes[start + 1] | (bytes[start + 2] << 8)
-    // MariaDB's progress reports look like errors of this number and are followed by the real answer.
-    if (errno === ERROR_PROGRESS && this.#state === State.first) return ResponseEvent.more
+    // MariaDB's progress reports look like errors of this number; the real answer, or more of it, follows.
+    if (errno === ERROR_PROGRESS) return ResponseEvent.more
     this.errno = errno
     this.#state = State.end
     return ResponseEvent.error
@@ -350,8 +371,10 @@ export class ResponseFollower {
     const flagAt = start + lenencSize(bytes[start])
     const metadataFollows = !this.#metadataFlag || flagAt >= end || bytes[flagAt] !== 0
     this.#definitions = this.columnCount
-    if (metadataFollows) this.#state = State.columns
-    else this.#definitionsDone()
+    if (metadataFollows) {
+      this.metadataDigest = FNV_BASIS
+      this.#state = State.columns
+    } else this.#definitionsDone()
     return ResponseEvent.more
   }
 
@@ -463,6 +486,7 @@ export class ResponseFollower {
       this.sequence = this.#held[3]
       this.#skip = length - 1
       this.#continues = length === MAX_PAYLOAD
+      if (this.#digesting) this.#digest(this.#held, HEADER, HEADER + 1)
       return this.#releaseHeld(heldBefore, position)
     }
     const next = Math.min(end, position + HEADER + length - this.#heldLength)

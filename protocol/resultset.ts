@@ -120,13 +120,19 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 export class ResultSetDecoder {
   readonly #capabilities: number
   readonly #mariadbCapabilities: number
+  readonly #mayOpenCursor: boolean
   #state: State = 'first'
   #columnsLeft = 0
   #columns: ColumnDefinition[] = []
 
-  constructor(capabilities: number, mariadbCapabilities = 0) {
+  /**
+   * @param mayOpenCursor the command is a COM_STMT_EXECUTE that asks for a cursor, and no CALL: where the server opens
+   * one, the answer ends with the metadata. A procedure with a cursor of its own says CURSOR_EXISTS too, and its rows follow.
+   */
+  constructor(capabilities: number, mariadbCapabilities = 0, mayOpenCursor = false) {
     this.#capabilities = capabilities
     this.#mariadbCapabilities = mariadbCapabilities
+    this.#mayOpenCursor = mayOpenCursor
   }
 
   get ended(): boolean {
@@ -141,6 +147,7 @@ export class ResultSetDecoder {
   /** Takes one payload; null where it tells nothing by itself. Throws ProtocolError for what no answer contains. */
   payload(payload: Buffer): ResultSetEvent | null {
     if (payload.length === 0) throw new ProtocolError('malformed', 'an empty packet in an answer')
+    if (isProgressReport(payload)) return null
     switch (this.#state) {
       case 'first':
         return this.#takeFirst(payload)
@@ -156,7 +163,6 @@ export class ResultSetDecoder {
   }
 
   #takeFirst(payload: Buffer): ResultSetEvent | null {
-    if (isProgressReport(payload)) return null
     if (isErrPacket(payload)) return this.#takeErr(payload)
     if (payload[0] === 0x00) return this.#takeOk(decodeOk(payload, this.#capabilities))
     if (payload[0] === LOCAL_INFILE) return { type: 'localInfile', filename: payload.subarray(1) }
@@ -183,7 +189,7 @@ export class ResultSetDecoder {
   /** With a cursor the answer ends here: rows have to be fetched. */
   #takeColumnsEof(payload: Buffer): ResultSetEvent | null {
     const eof = decodeEof(payload)
-    if ((eof.statusFlags & ServerStatus.CURSOR_EXISTS) !== 0) return this.#takeOk(okOfEof(eof))
+    if (this.#mayOpenCursor && (eof.statusFlags & ServerStatus.CURSOR_EXISTS) !== 0) return this.#takeOk(okOfEof(eof))
     this.#move('rows')
     return null
   }

@@ -109,6 +109,8 @@ async function configured(path: string, flavor: Flavor): Promise<Snapshot> {
     servers,
     replicationHostgroups: config.replicationHostgroups,
     users: config.users,
+    passThrough: null,
+    nativeHashes: {},
   }
 }
 
@@ -136,17 +138,22 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
     facts: [],
     replicationHostgroups: [{ writer: 0, reader: 1 }],
     users: [],
+    passThrough: null,
+    nativeHashes: {},
     greeting: { flavor, serverVersion: '', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
     limits: {
       maxConnections: 1,
       maxConnectionsPerAddress: 0,
+      maxFailedLogins: 0,
       connectTimeoutServerMaxMs: 1,
       connectTimeoutServerMs: 1,
       handshakeTimeoutMs: 1,
       waitTimeoutMs: 0,
       maxAllowedPacket: 1 << 30,
       maxBufferedCommand: 1 << 20,
+      maxStmtsCache: 1,
+      maxStmtsPerConnection: 1,
       shutdownTimeoutMs: 1,
     },
     tls: null,

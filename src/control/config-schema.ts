@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
+import { parseNativeHash, parseSha2Hash } from '../../protocol/index.js'
 import { networkProblem } from '../shared/networks.js'
 import {
   CLIENT_COMPRESSIONS,
@@ -8,6 +9,7 @@ import {
   type ClientTlsMode,
   type Limits,
   type ListenAddress,
+  type PassThrough,
   PROXY_PROTOCOLS,
   type ProxyProtocol,
   type ReplicationHostgroup,
@@ -133,6 +135,11 @@ const DEFAULT_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 603
 const DEFAULT_ADMIN_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6032 }]
 const DEFAULT_ADMIN_USERS: Readonly<Record<string, string>> = { admin: 'admin', stats: 'stats' }
 
+const passwordHash = leaf(
+  'a hash as mysql.user has it: *... of mysql_native_password or $A$... of caching_sha2_password',
+  (value) => (parseNativeHash(value) !== undefined || parseSha2Hash(value) !== undefined ? value : undefined),
+)
+
 const server = map({
   host: hostName,
   port: orElse(whole(1, 65_535), 3306),
@@ -153,7 +160,10 @@ const server = map({
 
 const user = map({
   name: userName,
-  password: text,
+  password: orElse(text, null),
+  password_hash: orElse(passwordHash, null),
+  backend_user: orElse(userName, null),
+  backend_password: orElse(text, null),
   default_hostgroup: orElse(hostgroup, 0),
   default_schema: orElse(nonEmptyText, null),
   max_connections: orElse(whole(0, CONNECTIONS_MAX), 0),
@@ -178,17 +188,21 @@ const monitor = map({
   replication_lag_timeout: orElse(whole(50, MINUTE_MS), 700),
   replication_lag_grace: orElse(whole(0, 60 * MINUTE_MS), 10_000),
   routines_interval: orElse(whole(1000, DAY_MS), 10_000),
+  accounts_interval: orElse(whole(1000, DAY_MS), 10_000),
 })
 
 const limits = map({
   max_connections: orElse(whole(1, CONNECTIONS_MAX), 10_000),
   max_connections_per_address: orElse(whole(0, CONNECTIONS_MAX), 0),
+  max_failed_logins: orElse(whole(0, CONNECTIONS_MAX), 50),
   connect_timeout_client: orElse(whole(1, 60 * MINUTE_MS), 10_000),
   connect_timeout_server: orElse(whole(1, 60 * MINUTE_MS), 1000),
   connect_timeout_server_max: orElse(whole(1, 60 * MINUTE_MS), 10_000),
   wait_timeout: orElse(whole(0, 20 * DAY_MS), 28_800_000),
   max_allowed_packet: orElse(whole(1024, 1 << 30), 64 << 20),
   max_buffered_command: orElse(whole(1024, 1 << 30), 1 << 20),
+  max_stmts_cache: orElse(whole(1, 1 << 20), 10_000),
+  max_stmts_per_connection: orElse(whole(1, 16_382), 500),
   shutdown_timeout: orElse(whole(0, 60 * MINUTE_MS), 20_000),
 })
 
@@ -210,6 +224,14 @@ export const CONFIG_SCHEMA = map({
   servers: listOf(server, 1),
   replication_hostgroups: orElse(listOf(map({ writer: hostgroup, reader: hostgroup })), []),
   users: orElse(listOf(user), []),
+  pass_through: orElse(
+    map({
+      enabled: orElse(flag, true),
+      default_hostgroup: orElse(hostgroup, null),
+      recheck_interval: orElse(whole(0, 60 * MINUTE_MS), 10_000),
+    }),
+    null,
+  ),
   datadir: orElse(nonEmptyText, null),
   tls: orElse(
     map({
@@ -284,6 +306,7 @@ export interface MonitorConfig {
   /** How long a lag is estimated from the last known one while the server cannot tell it. */
   readonly replicationLagGraceMs: number
   readonly routinesIntervalMs: number
+  readonly accountsIntervalMs: number
 }
 
 export interface AdminConfig {
@@ -306,6 +329,8 @@ export interface Config {
   readonly servers: readonly ServerConfig[]
   readonly replicationHostgroups: readonly ReplicationHostgroup[]
   readonly users: readonly UserEntry[]
+  /** null: only configured users may log in. */
+  readonly passThrough: PassThrough | null
   /** Holds the generated certificate and the run file. */
   readonly datadir: string
   /** Towards clients. Without `cert` and `key` a certificate is generated. */

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { UsageError } from '../shared/errors.js'
-import type { Limits, ListenAddress } from '../shared/snapshot.js'
+import type { Limits, ListenAddress, PassThrough } from '../shared/snapshot.js'
 import { formatListenAddress, serverId, unixPath } from './addresses.js'
 import { type ConfigDocument, type ConfigPath, readConfigDocument } from './config-file.js'
 import {
@@ -42,9 +42,13 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
     monitor: readMonitor(file.monitor ?? DEFAULT_MONITOR),
     servers,
     replicationHostgroups: file.replication_hostgroups,
+    passThrough: readPassThrough(file),
     users: file.users.map((user) => ({
       name: user.name,
-      password: user.password,
+      password: user.password ?? '',
+      passwordHash: user.password_hash,
+      backendUser: user.backend_user,
+      backendPassword: user.backend_password,
       defaultHostgroup: user.default_hostgroup,
       defaultSchema: user.default_schema,
       maxConnections: user.max_connections,
@@ -162,6 +166,24 @@ function checkUsers(file: ConfigFile, document: ConfigDocument): void {
       document.fail(['users', index, 'name'], `user ${JSON.stringify(name)} is already in users[${twin}]`)
     seen.set(name, index)
   })
+  for (const [index, user] of file.users.entries()) checkPasswords(user, ['users', index], document)
+}
+
+type UserSection = ConfigFile['users'][number]
+
+function checkPasswords(user: UserSection, path: ConfigPath, document: ConfigDocument): void {
+  const given = Number(user.password !== null) + Number(user.password_hash !== null)
+  if (given !== 1) document.fail(path, 'expected either password or password_hash')
+  if (user.backend_user !== null && user.backend_password === null)
+    document.fail([...path, 'backend_user'], 'expected backend_password next to it')
+}
+
+/** Without a word about it, accounts of the servers are let in, and belong to the first pair of hostgroups. */
+function readPassThrough(file: ConfigFile): PassThrough | null {
+  const section = file.pass_through ?? { enabled: true, default_hostgroup: null, recheck_interval: 10_000 }
+  if (!section.enabled) return null
+  const first = file.replication_hostgroups[0]?.writer ?? file.servers[0].hostgroup
+  return { defaultHostgroup: section.default_hostgroup ?? first, recheckMs: section.recheck_interval }
 }
 
 function checkAddresses(file: ConfigFile, document: ConfigDocument): void {
@@ -193,6 +215,7 @@ function readMonitor(section: NonNullable<ConfigFile['monitor']>): MonitorConfig
     replicationLagTimeoutMs: section.replication_lag_timeout,
     replicationLagGraceMs: section.replication_lag_grace,
     routinesIntervalMs: section.routines_interval,
+    accountsIntervalMs: section.accounts_interval,
   }
 }
 
@@ -200,12 +223,15 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
   return {
     maxConnections: section.max_connections,
     maxConnectionsPerAddress: section.max_connections_per_address,
+    maxFailedLogins: section.max_failed_logins,
     connectTimeoutServerMaxMs: section.connect_timeout_server_max,
     connectTimeoutServerMs: section.connect_timeout_server,
     handshakeTimeoutMs: section.connect_timeout_client,
     waitTimeoutMs: section.wait_timeout,
     maxAllowedPacket: section.max_allowed_packet,
     maxBufferedCommand: section.max_buffered_command,
+    maxStmtsCache: section.max_stmts_cache,
+    maxStmtsPerConnection: section.max_stmts_per_connection,
     shutdownTimeoutMs: section.shutdown_timeout,
   }
 }

@@ -10,7 +10,15 @@ import {
 
 const SERVER_TOTALS = ['connOk', 'connErr', 'bytesSent', 'bytesReceived'] as const
 const SERVER_GAUGES = ['connUsed', 'connFree'] as const
-const GLOBAL_GAUGES: readonly (keyof GlobalCounters)[] = ['clientConnectionsConnected']
+const GLOBAL_GAUGES: readonly (keyof GlobalCounters)[] = [
+  'clientConnectionsConnected',
+  'stmtClientActiveTotal',
+  'stmtClientActiveUnique',
+  'stmtServerActiveTotal',
+  'stmtServerActiveUnique',
+  'stmtCached',
+  'stmtTextBytes',
+]
 
 export function noCounters(): WorkerCounters {
   return { global: newGlobalCounters(), servers: [], proxyErrors: {}, residentBytes: 0, cpuUs: 0 }

@@ -1,6 +1,12 @@
-import { LATENCY_BOUNDS_US, QUERY_CLASSES, type ServerCounters, type WorkerCounters } from '../shared/counters.js'
+import {
+  LATENCY_BOUNDS_US,
+  QUERY_CLASSES,
+  type ServerCounters,
+  statementBytes,
+  type WorkerCounters,
+} from '../shared/counters.js'
 import type { HealthReport, ServerStatus, Snapshot } from '../shared/snapshot.js'
-import { SLUICE_VERSION } from './version.js'
+import { SLUICE_VERSION } from '../shared/version.js'
 import type { ControlView, WorkerView } from './view.js'
 
 export type Labels = Readonly<Record<string, string | number>>
@@ -172,6 +178,49 @@ export const METRICS: readonly MetricDefinition[] = [
     'counter',
     'Statements ended on a server because their client had gone.',
     ({ counters }) => counters.global.queriesKilled,
+  ),
+  labelled(
+    'sluice_stmt_commands_total',
+    'counter',
+    'Commands of prepared statements, by command: from clients (frontend), and to servers (backend).',
+    ({ counters: { global } }) => [
+      [{ side: 'frontend', command: 'prepare' }, global.comFrontendStmtPrepare],
+      [{ side: 'frontend', command: 'execute' }, global.comFrontendStmtExecute],
+      [{ side: 'frontend', command: 'close' }, global.comFrontendStmtClose],
+      [{ side: 'backend', command: 'prepare' }, global.comBackendStmtPrepare],
+      [{ side: 'backend', command: 'execute' }, global.comBackendStmtExecute],
+      [{ side: 'backend', command: 'close' }, global.comBackendStmtClose],
+    ],
+  ),
+  labelled(
+    'sluice_stmts',
+    'gauge',
+    'Prepared statements that are open now: by clients (frontend), and on servers (backend).',
+    ({ counters: { global } }) => [
+      [{ side: 'frontend' }, global.stmtClientActiveTotal],
+      [{ side: 'backend' }, global.stmtServerActiveTotal],
+    ],
+  ),
+  labelled(
+    'sluice_stmts_unique',
+    'gauge',
+    'Different texts among the prepared statements that are open now, counted by each worker.',
+    ({ counters: { global } }) => [
+      [{ side: 'frontend' }, global.stmtClientActiveUnique],
+      [{ side: 'backend' }, global.stmtServerActiveUnique],
+    ],
+  ),
+  single(
+    'sluice_stmts_cached',
+    'gauge',
+    'Texts of prepared statements that workers keep for sessions to share.',
+    ({ counters }) => counters.global.stmtCached,
+  ),
+  labelled(
+    'sluice_stmts_bytes',
+    'gauge',
+    'Memory of prepared statements in the workers, as counted: texts, statements of clients, statements on servers.',
+    ({ counters }) => Object.entries(statementBytes(counters.global)).map(([part, bytes]) => [{ part }, bytes]),
   ),
   labelled(
     'sluice_reads_on_primary_total',

@@ -57,6 +57,22 @@ export interface GlobalCounters {
   invariantErrors: number
   /** Statements killed on a server because their client had gone. */
   queriesKilled: number
+  /** COM_STMT_* commands of clients, and those sent to servers (Sluice's own included). Executions include bulk ones. */
+  comFrontendStmtPrepare: number
+  comFrontendStmtExecute: number
+  comFrontendStmtClose: number
+  comBackendStmtPrepare: number
+  comBackendStmtExecute: number
+  comBackendStmtClose: number
+  /** Gauges: prepared statements that clients have open, and how many different ones (over the workers: an upper bound). */
+  stmtClientActiveTotal: number
+  stmtClientActiveUnique: number
+  /** Gauges: the same of those that are open on servers. */
+  stmtServerActiveTotal: number
+  stmtServerActiveUnique: number
+  /** Gauges: texts kept for sessions to share, and the bytes of all texts, those that only open statements use included. */
+  stmtCached: number
+  stmtTextBytes: number
 }
 
 export interface WorkerCounters {
@@ -109,6 +125,18 @@ export function newGlobalCounters(): GlobalCounters {
     protocolErrors: 0,
     invariantErrors: 0,
     queriesKilled: 0,
+    comFrontendStmtPrepare: 0,
+    comFrontendStmtExecute: 0,
+    comFrontendStmtClose: 0,
+    comBackendStmtPrepare: 0,
+    comBackendStmtExecute: 0,
+    comBackendStmtClose: 0,
+    stmtClientActiveTotal: 0,
+    stmtClientActiveUnique: 0,
+    stmtServerActiveTotal: 0,
+    stmtServerActiveUnique: 0,
+    stmtCached: 0,
+    stmtTextBytes: 0,
   }
 }
 
@@ -121,4 +149,17 @@ export function countQuery(into: LatencyCounters, latencyUs: number, failed: boo
   let bucket = 0
   while (bucket < LATENCY_BOUNDS_US.length && latencyUs > LATENCY_BOUNDS_US[bucket]) bucket++
   into.buckets[bucket]++
+}
+
+/** Bytes of one statement of a client, and of one on a server, beside the text that they share; measured on Node 20. */
+const CLIENT_STATEMENT_BYTES = 200
+const SERVER_STATEMENT_BYTES = 150
+
+/** Memory of prepared statements, as counted. */
+export function statementBytes(global: GlobalCounters): { texts: number; clients: number; servers: number } {
+  return {
+    texts: global.stmtTextBytes,
+    clients: global.stmtClientActiveTotal * CLIENT_STATEMENT_BYTES,
+    servers: global.stmtServerActiveTotal * SERVER_STATEMENT_BYTES,
+  }
 }

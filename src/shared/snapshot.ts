@@ -135,6 +135,10 @@ export interface Limits {
   readonly maxAllowedPacket: number
   /** Commands up to this size are held whole (and can be repeated); longer ones are streamed to the primary. */
   readonly maxBufferedCommand: number
+  /** Prepared texts that each worker keeps for its sessions to share (mysql-max_stmts_cache). At least 1. */
+  readonly maxStmtsCache: number
+  /** Prepared statements open on one server connection; the least recently used one makes room. At least 1. */
+  readonly maxStmtsPerConnection: number
   /** How long a draining worker lets statements and transactions finish. */
   readonly shutdownTimeoutMs: number
 }

@@ -1,4 +1,3 @@
-import { Command } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
 import type { Backend } from './backend.js'
@@ -7,15 +6,16 @@ import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
 import type { Decision } from './router.js'
 import { type SessionBackends, SyncError } from './session-backends.js'
-import { type PreparedStatement, prepareOn } from './statements.js'
 import type { TopologyView } from './topology-view.js'
 
 export interface AcquireJob {
   readonly context: WorkerContext
   readonly backends: SessionBackends
   readonly command: CommandInHand
-  /** The prepared statement that the command names, which its connection must have. */
-  readonly statement: PreparedStatement | null
+  /** Whether a connection has the prepared statement that the command names, if it names one. */
+  readonly hasStatement: (backend: Backend) => boolean
+  /** Prepares it there. Throws as `prepareOn` of server-statements.ts. */
+  readonly prepareOn: (backend: Backend) => Promise<void>
   readonly route: () => Decision
   /** False once the session is gone. */
   readonly wanted: () => boolean
@@ -75,11 +75,8 @@ function unlessKilled<T>(value: T, command: CommandInHand): T {
 /** Brings state and statement over. False when the connection went away meanwhile. */
 async function makeReady(backend: Backend, job: AcquireJob): Promise<boolean> {
   if (backend.state !== 'idle') return false
+  if (!job.hasStatement(backend)) await job.prepareOn(backend)
   if (!job.backends.isCurrent(backend)) await job.backends.sync(backend)
-  const { statement, command } = job
-  if (statement !== null && command.code !== Command.STMT_PREPARE && !statement.serverIds.has(backend)) {
-    await prepareOn(statement, backend)
-  }
   return (backend.state as string) === 'idle'
 }
 

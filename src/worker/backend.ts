@@ -2,8 +2,10 @@ import type { Socket } from 'node:net'
 import { Answer, ResponseFollower } from '../../protocol/index.js'
 import type { ServerCounters } from '../shared/counters.js'
 import { InvariantError } from '../shared/errors.js'
-import type { Flavor, ServerId } from '../shared/snapshot.js'
+import type { Flavor, ProxyProtocol, ServerCompression, ServerId, ServerTls } from '../shared/snapshot.js'
+import { BackendCompression } from './backend-compression.js'
 import { type BackendState, NEXT } from './backend-state.js'
+import type { Compression } from './compressors.js'
 import { AppliedState } from './session-state.js'
 
 /** Where a backend connection leads, and as what it is counted. */
@@ -13,7 +15,9 @@ export interface BackendTarget {
   readonly host: string
   /** 0: `host` is the path of a unix socket. */
   readonly port: number
-  readonly useSsl: boolean
+  readonly tls: ServerTls
+  readonly proxyProtocol: ProxyProtocol
+  readonly compression: ServerCompression
   readonly flavor: Flavor
 }
 
@@ -48,6 +52,17 @@ interface InFlight {
   answer: number
 }
 
+/** A prepared statement that is open on a connection's server. */
+export interface OpenStatement {
+  /** When it was used last, in uses of any statement of its connection. */
+  usedAt: number
+  /** Its index in the connection's list. */
+  slot: number
+  readonly mayBeClosed: boolean
+  /** Closes it on the server, to be prepared again when it is needed. */
+  close(): void
+}
+
 /**
  * A logged-in connection to one server. Commands in flight form a queue; `follower` describes the answer of the first of
  * them. The chunks that exchanges get to see are views of a read buffer that is used again: see `keepChunk`.
@@ -64,6 +79,9 @@ export class Backend {
   readonly threadId: number
   /** Session state that this connection is known to have. */
   readonly applied = new AppliedState()
+  /** Prepared statements that its server has, in no order. */
+  readonly statements: OpenStatement[] = []
+  statementUses = 0
   owner: BackendOwner | null = null
   bytesSent = 0
   bytesReceived = 0
@@ -72,6 +90,8 @@ export class Backend {
   readonly #socket: Socket
   #queue: InFlight[] = []
   #chunkKept = false
+  /** null: the connection is not compressed, as nearly all. */
+  #compression: BackendCompression | null = null
 
   constructor(
     socket: Socket,
@@ -84,7 +104,7 @@ export class Backend {
     this.mariadbCapabilities = negotiated.mariadbCapabilities
     this.threadId = negotiated.threadId
     socket.on('error', (error: Error) => this.#lost(error.message))
-    socket.on('close', () => this.#lost('the server closed the connection'))
+    socket.on('close', () => this.#closed())
   }
 
   get state(): BackendState {
@@ -113,16 +133,38 @@ export class Backend {
     this.owner?.backendMoved(this, from)
   }
 
+  /** To be called before anything is written: the login was the last thing that is not compressed. */
+  compress(compression: Compression): void {
+    this.#compression = new BackendCompression(compression, (bytes) => this.#take(bytes, bytes.length))
+  }
+
+  /** Its server has not offered the compression that it is configured with. */
+  get lacksCompression(): boolean {
+    return this.#compression === null && this.target.compression !== 'off'
+  }
+
   /** Puts a command in flight whose bytes `write` sends; answers are taken in the order of these calls. */
   begin(exchange: Exchange, answer: number = Answer.results): void {
     this.#queue.push({ exchange, answer })
+    if (this.#compression !== null) this.#compression.begin()
     if (this.#queue.length === 1) this.follower.begin(answer, this.capabilities, this.mariadbCapabilities)
   }
 
-  /** @returns false when the socket's buffer is full: wait for `onDrain` before writing more. */
+  /**
+   * Writes a command, or the first part of one. Bytes are counted before they are compressed.
+   * @returns false when the socket's buffer is full: wait for `onDrain` before writing more.
+   */
   write(bytes: Buffer): boolean {
     this.bytesSent += bytes.length
-    this.#socket.write(bytes)
+    this.#socket.write(this.#compression === null ? bytes : this.#compression.command(bytes))
+    return this.#socket.writableLength < this.#socket.writableHighWaterMark
+  }
+
+  /** Writes what follows of the command that was written last, or of the file that the server has asked for. */
+  writeMore(bytes: Buffer): boolean {
+    if (this.#compression === null) return this.write(bytes)
+    this.bytesSent += bytes.length
+    this.#socket.write(this.#compression.more(bytes))
     return this.#socket.writableLength < this.#socket.writableHighWaterMark
   }
 
@@ -141,10 +183,12 @@ export class Backend {
 
   pause(): void {
     this.#socket.pause()
+    this.#compression?.pause()
   }
 
   resume(): void {
     this.#socket.resume()
+    if (this.#compression !== null) this.#receiveCompressed(() => this.#compression!.resume())
   }
 
   /**
@@ -164,6 +208,22 @@ export class Backend {
 
   /** Bytes from the server: `chunk[0, length)`. */
   receive(chunk: Buffer, length: number): void {
+    if (this.#compression === null) return this.#take(chunk, length)
+    this.#receiveCompressed(() => {
+      if (!this.#compression!.received(chunk.subarray(0, length))) this.keepChunk()
+    })
+  }
+
+  /** Runs what may find that the server's frames are wrong. */
+  #receiveCompressed(run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      this.destroy(`the server broke the protocol: ${(error as Error).message}`)
+    }
+  }
+
+  #take(chunk: Buffer, length: number): void {
     this.bytesReceived += length
     let at = 0
     while (at < length && this.#state !== 'closed') {
@@ -189,6 +249,7 @@ export class Backend {
 
   #finishHead(head: InFlight): void {
     this.#queue.shift()
+    this.#compression?.answerEnded()
     const next = this.#queue[0]
     // The follower's facts are read in finished(): it is only then prepared for the next answer.
     head.exchange.finished(this)
@@ -206,13 +267,19 @@ export class Backend {
   quit(): void {
     if (this.#state === 'closing' || this.#state === 'closed') return
     this.move('closing')
-    this.#socket.end(QUIT)
+    this.#socket.end(this.#compression === null ? QUIT : this.#compression.command(QUIT))
   }
 
   /** Ends the connection at once; exchanges in flight are told. */
   destroy(reason: string): void {
     this.#lost(reason)
     this.#socket.destroy()
+  }
+
+  /** What has come before the end is an answer all the same, though its client may be slow. */
+  #closed(): void {
+    if (this.#compression !== null) this.#receiveCompressed(() => this.#compression!.resume())
+    this.#lost('the server closed the connection')
   }
 
   #lost(reason: string): void {

@@ -15,6 +15,7 @@ export const Handling = {
   routed: 3,
   /** Answered here. */
   local: 4,
+  changeUser: 6,
   /** COM_PROCESS_KILL. */
   kill: 5,
 } as const
@@ -39,6 +40,7 @@ export const COMMAND_RULES: ReadonlyMap<number, CommandRule> = new Map([
   [Command.QUERY, rule(Handling.text, unknown)],
   [Command.STMT_PREPARE, rule(Handling.prepare, unknown, Answer.prepare)],
   [Command.STMT_EXECUTE, rule(Handling.statement, unknown)],
+  [Command.STMT_BULK_EXECUTE, rule(Handling.statement, unknown)],
   [Command.STMT_FETCH, rule(Handling.statement, unknown, Answer.rows)],
   [Command.STMT_RESET, rule(Handling.statement, unknown)],
   [Command.STMT_SEND_LONG_DATA, rule(Handling.statement, unknown)],
@@ -51,6 +53,7 @@ export const COMMAND_RULES: ReadonlyMap<number, CommandRule> = new Map([
   [Command.PROCESS_KILL, rule(Handling.kill, kill)],
   [Command.DEBUG, rule(Handling.routed, admin)],
   [Command.REFRESH, rule(Handling.routed, admin)],
+  [Command.CHANGE_USER, rule(Handling.changeUser, unknown)],
   [Command.PING, rule(Handling.local, unknown)],
   [Command.QUIT, rule(Handling.local, unknown)],
   [Command.RESET_CONNECTION, rule(Handling.local, unknown)],
@@ -115,6 +118,8 @@ export class CommandInHand {
   /** May be sent again when a connection is lost before the client got a byte. */
   repeatable = false
   attempts = 0
+  /** The server had lost the prepared statement: it was prepared once more. */
+  preparedAgain = false
   /** Servers tried in vain, by id. */
   excluded: Set<string> | null = null
   /** Monotonic ms when the command was complete. */
@@ -141,6 +146,7 @@ export class CommandInHand {
     this.streamed = false
     this.repeatable = false
     this.attempts = 0
+    this.preparedAgain = false
     this.excluded = null
     this.startedAt = now
     this.reason = ''
@@ -191,6 +197,11 @@ export class CommandInHand {
     if (!this.executes) return false
     return this.class === 'write' || this.class === 'transaction' || (this.effects & WRITING_EFFECTS) !== 0
   }
+}
+
+/** COM_STMT_EXECUTE, or MariaDB's of many rows. */
+export function isExecute(code: number): boolean {
+  return code === Command.STMT_EXECUTE || code === Command.STMT_BULK_EXECUTE
 }
 
 const WRITING_EFFECTS = Effect.unknownFunction | Effect.sequence | Effect.implicitCommit

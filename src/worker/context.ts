@@ -1,13 +1,19 @@
-import type { SecureContext } from 'node:tls'
+import type { Socket } from 'node:net'
 import type { LRUCache } from 'lru-cache'
 import type { RsaKeyPair } from '../../protocol/index.js'
 import type { GlobalCounters } from '../shared/counters.js'
+import type { ProxyError } from '../shared/errors.js'
 import type { SessionKill, SessionPlace, SessionWanted } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { UserEntry } from '../shared/snapshot.js'
 import type { Classifier, ClassifyOptions } from '../sql/index.js'
+import type { ClientAddress } from './client-address.js'
+import type { LoginThrottle } from './login-throttle.js'
 import type { Pool } from './pool.js'
+import type { SharedStatements } from './shared-statement.js'
+import type { ServerTlsContext } from './tls-context.js'
 import type { TopologyView } from './topology-view.js'
+import type { Verifiers } from './verifiers.js'
 
 /** What all sessions of a worker share. */
 export interface WorkerContext {
@@ -18,11 +24,19 @@ export interface WorkerContext {
   /** Filled for each statement with what is true of its session. */
   readonly classifyOptions: ClassifyOptions
   readonly counters: GlobalCounters
+  readonly sharedStatements: SharedStatements
   /** Counts an error of Sluice's own by its code. */
   countError(code: string): void
   findUser(name: string): UserEntry | null
+  /** What is known of accounts that have logged in. */
+  readonly verifiers: Verifiers
+  readonly throttle: LoginThrottle
   readonly rsaKeyPair: () => RsaKeyPair | null
-  serverTls(): SecureContext | null
+  serverTls(): ServerTlsContext | null
+  /** Whether a PROXY protocol header from there is believed; undefined: a unix socket. */
+  trustsProxyHeader(remoteAddress: string | undefined): boolean
+  /** Counts a connection towards the limit of its client's address until it ends. @returns why it must not stay, or null */
+  enterAddress(socket: Socket, client: ClientAddress): ProxyError | null
   /** Schemas that an account was let into a moment ago, as `account\nschema`: no connection is opened just to ask again. */
   readonly knownSchemas: LRUCache<string, true>
   /**

@@ -1,25 +1,30 @@
-import { Command, type OkPacket } from '../../protocol/index.js'
+import { Answer, Command, type OkPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { countQuery } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { ServerId } from '../shared/snapshot.js'
 import { Effect, StatementKind } from '../sql/index.js'
 import { acquire } from './acquire.js'
+import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
-import type { BackendLogin } from './backend-connect.js'
+import { switchTrackingOn } from './backend-connect.js'
+import type { BackendLogin } from './backend-login.js'
 import type { ClientSocket } from './client-socket.js'
-import { CommandInHand } from './command.js'
+import { CommandInHand, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import { isPlainRollback, isShuttingDown, lostError } from './lost.js'
+import type { PacketWidener } from './packet-widener.js'
 import type { BackendHolder } from './pool.js'
 import { Relay, type RelayListener } from './relay.js'
 import { type Decision, newDecision, Reason, type RouteInput, route, usesOwnConnection } from './router.js'
+import { makeRoom, prepareOn } from './server-statements.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnAssignments, learnFromAnswer, learnFromOk } from './session-learn.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
-import { addressedTo, type PreparedStatement, Statements } from './statements.js'
+import { addressedTo } from './statement-packets.js'
+import { type PreparedStatement, Statements } from './statements.js'
 import { findOnline } from './topology-view.js'
 
 /** A read that lost its connection, or a server that could not be reached, is tried on another one so many times. */
@@ -64,6 +69,8 @@ export class Execution implements RelayListener, BackendHolder {
   readonly #relay: Relay
   readonly #listener: ExecutionListener
   readonly #notes = new AnswerNotes()
+  /** What the rest of a streamed command goes through. */
+  #widener: PacketWidener | null = null
   /** Most sessions prepare nothing. */
   #statements: Statements | null = null
   /** Goes up when the session ends or a command is given up, so that what was awaited for it is dropped. */
@@ -90,7 +97,7 @@ export class Execution implements RelayListener, BackendHolder {
 
   /** The session's prepared statements. */
   get statements(): Statements {
-    this.#statements ??= new Statements()
+    this.#statements ??= new Statements(this.#context)
     return this.#statements
   }
 
@@ -138,7 +145,8 @@ export class Execution implements RelayListener, BackendHolder {
       context: this.#context,
       backends: this.backends,
       command: this.command,
-      statement: null,
+      hasStatement: () => true,
+      prepareOn: this.#prepareOn,
       route: () => this.#route(monotonicMs()),
       wanted: () => turn === this.#turn,
     })
@@ -163,14 +171,26 @@ export class Execution implements RelayListener, BackendHolder {
     this.backends.releaseAll()
   }
 
+  /** Uses a connection that the client has logged in to itself, and no other. */
+  adopt({ backend, candidate }: RelayedConnection): void {
+    this.backends.adopt(candidate, backend)
+    this.facts.addPin(Pin.authentication, backend)
+  }
+
+  /** As `reset`, where the connection cannot be opened anew: the command in hand does it there. */
+  resetOnServer(): void {
+    const { pinned } = this.facts
+    this.#statements?.clear()
+    this.facts.reset()
+    this.state.reset(this.state.collation)
+    if (pinned === null) return
+    this.facts.addPin(Pin.authentication, pinned)
+    pinned.applied.reset(this.state.version)
+  }
+
   /** Closes a prepared statement everywhere; this command has no answer. */
   closeStatement(statement: PreparedStatement): void {
-    this.statements.remove(statement)
-    for (const [backend, serverId] of statement.serverIds) {
-      const packet = Buffer.from([5, 0, 0, 0, Command.STMT_CLOSE, 0, 0, 0, 0])
-      packet.writeUInt32LE(serverId, 5)
-      backend.write(packet)
-    }
+    this.statements.close(statement)
   }
 
   /**
@@ -179,7 +199,7 @@ export class Execution implements RelayListener, BackendHolder {
    */
   upload(bytes: Buffer): boolean {
     const backend = this.running ?? this.statement?.longDataOn ?? null
-    return backend === null || backend.state === 'closed' || backend.write(bytes)
+    return backend === null || backend.state === 'closed' || backend.writeMore(this.#widener?.push(bytes) ?? bytes)
   }
 
   onUploadDrain(callback: () => void): void {
@@ -202,8 +222,7 @@ export class Execution implements RelayListener, BackendHolder {
     routeInput.excluded = command.excluded
     routeInput.now = now
     routeInput.random = Math.random()
-    const sticky =
-      this.statement?.longDataOn ?? (command.code === Command.STMT_EXECUTE ? null : (this.statement?.cursorOn ?? null))
+    const sticky = this.#statementIsOn()
     if (sticky !== null && sticky.state !== 'closed') {
       decision.backend = sticky
       decision.candidate = null
@@ -225,12 +244,29 @@ export class Execution implements RelayListener, BackendHolder {
     return decision.candidate !== null
   }
 
+  /** The connection on which the statement in hand has something that is nowhere else. */
+  #statementIsOn(): Backend | null {
+    const { statement, command } = this
+    if (statement === null || command.code === Command.STMT_PREPARE) return null
+    return statement.boundTo ?? (isExecute(command.code) ? null : statement.cursorOn)
+  }
+
   #isPrepared(backend: Backend): boolean {
-    return this.backends.isCurrent(backend) && (this.statement === null || this.#hasStatement(backend))
+    return this.backends.isCurrent(backend) && this.#hasStatement(backend)
   }
 
   #hasStatement(backend: Backend): boolean {
-    return this.command.code === Command.STMT_PREPARE || this.statement!.serverIds.has(backend)
+    const { statement, command } = this
+    if (statement === null || command.code === Command.STMT_PREPARE) return true
+    return isExecute(command.code) ? statement.isReadyOn(backend) : statement.on(backend) !== null
+  }
+
+  readonly #prepareOn = (backend: Backend): Promise<void> => {
+    const { backends, statements } = this
+    const { counters, view } = this.#context
+    const { maxStmtsPerConnection } = view.snapshot.limits
+    const parseKey = statements.parseState(this.state).key
+    return prepareOn(this.statement!, backend, { backends, statements, counters, maxStmtsPerConnection, parseKey })
   }
 
   /** The slow way: connections have to be opened, state brought over, or a server waited for. */
@@ -241,7 +277,8 @@ export class Execution implements RelayListener, BackendHolder {
         context: this.#context,
         backends: this.backends,
         command: this.command,
-        statement: this.statement,
+        hasStatement: (backend) => this.#hasStatement(backend),
+        prepareOn: this.#prepareOn,
         route: () => this.#route(monotonicMs()),
         wanted: () => turn === this.#turn,
       })
@@ -269,14 +306,23 @@ export class Execution implements RelayListener, BackendHolder {
     this.#relay.begin()
     backend.begin(this.#relay, command.answer)
     backend.write(packet)
+    if (command.code === Command.RESET_CONNECTION) switchTrackingOn(backend)
     this.#listener.commandSent()
   }
 
   #packetFor(backend: Backend): Buffer {
     const { command, statement } = this
+    const { counters } = this.#context
     const packet = command.packet()
+    this.#widener = null
+    if (command.code === Command.STMT_PREPARE) counters.comBackendStmtPrepare++
     if (statement === null || command.code === Command.STMT_PREPARE) return packet
-    return addressedTo(packet, statement, backend, command.code === Command.STMT_EXECUTE)
+    if (isExecute(command.code)) counters.comBackendStmtExecute++
+    const there = statement.on(backend)!
+    there.touch()
+    const { bytes, widener } = addressedTo(packet, there, command.streamed)
+    this.#widener = widener
+    return bytes
   }
 
   // What the relay tells. ----------------------------------------------------------------------------------------------
@@ -286,15 +332,36 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   refused(errno: number, message: string, backend: Backend): boolean {
+    if (STATEMENT_GONE.has(errno) && this.#mayPrepareAgain()) {
+      this.statement!.on(backend)?.close()
+      return true
+    }
     if (!isShuttingDown(errno) || !this.#mayRepeat()) return false
     backend.destroy(message)
     return true
   }
 
+  /** The server does not have the statement any more, and has not executed anything. */
+  #mayPrepareAgain(): boolean {
+    const { command, statement } = this
+    if (statement === null || !isExecute(command.code) || command.preparedAgain || command.streamed) return false
+    return statement.longDataOn === null && statement.shared.complete
+  }
+
+  keptFromClient(backend: Backend): void {
+    if (backend.state === 'busy') backend.move('idle')
+    this.running = null
+    this.command.preparedAgain = true
+    this.#listener.repeating()
+    void this.#findAndSend()
+  }
+
   prepared(packet: Buffer, idAt: number, backend: Backend): void {
     const statement = this.statement!
-    statement.parameterCount = backend.follower.parameterCount
-    statement.serverIds.set(backend, backend.follower.statementId)
+    const { parameterCount, columnCount, statementId } = backend.follower
+    statement.parameterCount = parameterCount
+    statement.columnCount = columnCount
+    this.statements.prepared(statement, backend, statementId, 0)
     packet.writeUInt32LE(statement.id, idAt)
   }
 
@@ -328,19 +395,41 @@ export class Execution implements RelayListener, BackendHolder {
 
   #sqlInHand(): { buffer: Buffer; start: number; end: number } {
     const { command, statement } = this
-    if (statement !== null) return { buffer: statement.packet, start: PREPARED_TEXT_AT, end: statement.packet.length }
+    if (statement !== null) {
+      const { packet } = statement.shared
+      return { buffer: packet, start: PREPARED_TEXT_AT, end: packet.length }
+    }
     return { buffer: command.buffer, start: this.#text.textStart(command), end: command.end }
   }
 
   #learnStatement(backend: Backend, failed: boolean): void {
     const { command, statement } = this
     if (statement === null) return
-    // Without an id there is no statement, whatever the server has answered.
-    const prepared = !failed && backend.follower.statementId !== 0
-    if (command.code === Command.STMT_PREPARE && !prepared) this.statements.remove(statement)
-    if (command.code !== Command.STMT_EXECUTE) return
+    if (command.code === Command.STMT_PREPARE) return this.#learnPrepared(statement, backend, failed)
+    this.#learnMetadata(statement, backend)
+    if (command.code === Command.STMT_RESET) return statement.reset()
+    const { statusFlags } = backend.follower
+    if (command.code === Command.STMT_FETCH && (statusFlags & LAST_ROW_SENT) !== 0) statement.cursorOn = null
+    if (!isExecute(command.code)) return
     statement.longDataOn = null
-    statement.cursorOn = (backend.follower.statusFlags & CURSOR_EXISTS) !== 0 ? backend : null
+    const opened = command.answer === Answer.cursor && (statusFlags & (CURSOR_EXISTS | LAST_ROW_SENT)) === CURSOR_EXISTS
+    statement.cursorOn = opened ? backend : null
+  }
+
+  #learnPrepared(statement: PreparedStatement, backend: Backend, failed: boolean): void {
+    // Without an id there is no statement, whatever the server has answered.
+    if (failed || backend.follower.statementId === 0) return this.statements.close(statement)
+    this.#learnMetadata(statement, backend)
+    makeRoom(backend, this.#context.view.snapshot.limits.maxStmtsPerConnection)
+  }
+
+  /** With CACHE_METADATA: which column definitions the client has from now on, and this server knows that it has. */
+  #learnMetadata(statement: PreparedStatement, backend: Backend): void {
+    const { metadataDigest } = backend.follower
+    if (statement.columnCount === 0 || metadataDigest === 0) return
+    statement.metadata = metadataDigest
+    const there = statement.on(backend)
+    if (there !== null) there.metadata = metadataDigest
   }
 
   #count(backend: Backend, failed: boolean): void {
@@ -391,6 +480,8 @@ export class Execution implements RelayListener, BackendHolder {
     this.#statements?.forgetBackend(backend)
     if (this.facts.pinned === backend) this.facts.loseConnection(backend, reason)
     if (this.facts.last === backend) this.facts.last = null
+    if (this.backends.login.withoutPassword === true)
+      this.#listener.broken('the connection that the client logged in to is gone')
   }
 
   #mayRepeat(): boolean {
@@ -400,6 +491,9 @@ export class Execution implements RelayListener, BackendHolder {
 }
 
 const CURSOR_EXISTS = 0x0040
+const LAST_ROW_SENT = 0x0080
+/** ER_UNKNOWN_STMT_HANDLER and ER_NEED_REPREPARE. */
+const STATEMENT_GONE: ReadonlySet<number> = new Set([1243, 1615])
 /** Where the text begins in a COM_STMT_PREPARE packet. */
 const PREPARED_TEXT_AT = 5
 /** ProxySQL's default of mysql-long_query_time. */

@@ -8,6 +8,8 @@ export interface RelayListener {
   relayedOk(ok: OkPacket, backend: Backend): OkPacket
   /** An ERR before anything else of the answer was passed on. Returns true to keep it from the client (it will be dealt with). */
   refused(errno: number, message: string, backend: Backend): boolean
+  /** The answer whose ERR was kept from the client is over, and its connection lives. */
+  keptFromClient(backend: Backend): void
   /** The OK of COM_STMT_PREPARE, whose statement id may be changed in place. */
   prepared(packet: Buffer, idAt: number, backend: Backend): void
   /** The server asks the client for a file. */
@@ -58,8 +60,8 @@ export class Relay implements Exchange {
   }
 
   finished(backend: Backend): void {
-    if (this.#swallowed) return
-    this.#listener.answered(backend)
+    if (this.#swallowed) this.#listener.keptFromClient(backend)
+    else this.#listener.answered(backend)
   }
 
   lost(backend: Backend, reason: string): void {

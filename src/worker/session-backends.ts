@@ -1,13 +1,16 @@
 import { Answer, Command, type ErrPacket, encodeCommand, encodeQuery } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
+import { ProxyError } from '../shared/errors.js'
 import type { ServerId } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
-import type { BackendLogin } from './backend-connect.js'
+import type { BackendLogin } from './backend-login.js'
+import { tellUncompressed } from './compressors.js'
 import type { WorkerContext } from './context.js'
 import type { BackendHolder } from './pool.js'
 import { type SessionState, variableDifference } from './session-state.js'
 import { runSetup } from './setup-exchange.js'
 import type { Candidate } from './topology-view.js'
+import { TRACKING } from './tracking.js'
 
 /** A server would not take over the session's state; another one may. */
 export class SyncError extends Error {
@@ -20,10 +23,15 @@ export class SyncError extends Error {
   }
 }
 
+function passwordUnknown(username: string): ProxyError {
+  const message = `sluice: the password of '${username}' is known to its client alone, which has to connect again`
+  return new ProxyError('password-unknown', 1045, '28000', message)
+}
+
 /** The connections that a session has, one per server at most, and how they get the session's state. */
 export class SessionBackends {
   readonly #context: WorkerContext
-  readonly #login: BackendLogin
+  readonly login: BackendLogin
   readonly #holder: BackendHolder
   readonly #state: SessionState
   /** Made with the first connection: an idle session that never asked anything has none. */
@@ -31,7 +39,7 @@ export class SessionBackends {
 
   constructor(context: WorkerContext, login: BackendLogin, state: SessionState, holder: BackendHolder) {
     this.#context = context
-    this.#login = login
+    this.login = login
     this.#state = state
     this.#holder = holder
   }
@@ -67,23 +75,31 @@ export class SessionBackends {
 
   /** Opens a connection to a server; the schema and collation of the session are set with the login. */
   async open(candidate: Candidate, timeoutMs: number): Promise<Backend> {
-    const login = { ...this.#login, database: this.#state.schema, collation: this.#state.collation }
+    if (this.login.withoutPassword === true) throw passwordUnknown(this.login.username)
+    const login = { ...this.login, database: this.#state.schema, collation: this.#state.collation }
     const backend = await this.#context.pool.open(candidate, login, this.#holder, timeoutMs, monotonicMs())
+    if (backend.lacksCompression) tellUncompressed(backend.target, this.#context.log)
     this.#byServer ??= new Map()
     this.#byServer.set(candidate.entry.id, backend)
     return backend
   }
 
-  /** Whether a connection has all of the session's state. */
-  isCurrent(backend: Backend): boolean {
-    return backend.applied.version === this.#state.version
+  /** Takes over a connection that the client has logged in to itself. */
+  adopt(candidate: Candidate, backend: Backend): void {
+    this.#context.pool.adopt(candidate, backend, this.#holder)
+    this.#byServer = new Map([[candidate.entry.id, backend]])
   }
 
-  /** Sends the difference between what the connection has and what the session wants. */
-  async sync(backend: Backend): Promise<void> {
+  /** Whether a connection has all of the session's state. */
+  isCurrent(backend: Backend): boolean {
+    return backend.applied.version === this.#state.version && !backend.applied.untracked
+  }
+
+  /** Sends the difference between what the connection has and what the session wants, or what `wanted` says. */
+  async sync(backend: Backend, wanted: SessionState = this.#state): Promise<void> {
     const { applied } = backend
-    const wanted = this.#state
     backend.move('syncing')
+    if (applied.untracked) await this.#trackAgain(backend)
     if (wanted.schema !== applied.schema && wanted.schema !== '') {
       await this.#apply(backend, encodeCommand(Command.INIT_DB, Buffer.from(wanted.schema)))
     }
@@ -91,6 +107,12 @@ export class SessionBackends {
     if (difference !== null) await this.#apply(backend, encodeQuery(difference, backend.capabilities))
     applied.take(wanted)
     backend.move('idle')
+  }
+
+  /** An account whose password has expired may do nothing but change it. */
+  async #trackAgain(backend: Backend): Promise<void> {
+    const { error } = await runSetup(backend, encodeQuery(TRACKING[backend.target.flavor], backend.capabilities))
+    backend.applied.untracked = error !== null
   }
 
   async #apply(backend: Backend, packet: Buffer): Promise<void> {

@@ -39,7 +39,7 @@ export function isCarried(name: string): boolean {
 }
 
 /** What SET NAMES sets. */
-const CHARSET_VARIABLES = [
+export const CHARSET_VARIABLES = [
   'character_set_client',
   'character_set_connection',
   'character_set_results',
@@ -134,6 +134,17 @@ export class AppliedState {
   names: string | null = null
   readonly variables = new Map<string, string>()
   readonly userVariables = new Map<string, string>()
+
+  /** The server refused to tell of changes: it is asked again before the next command. */
+  untracked = false
+
+  /** COM_RESET_CONNECTION has been sent; the schema stays. */
+  reset(version: number): void {
+    this.version = version
+    this.names = null
+    this.variables.clear()
+    this.userVariables.clear()
+  }
 
   /** Takes over all of `wanted`, after its difference has been applied. */
   take(wanted: SessionState): void {

@@ -1,28 +1,33 @@
 import type { Socket } from 'node:net'
-import { Answer, Capability, Command, Frame, Framer, ProtocolError, ServerErrors } from '../../protocol/index.js'
+import { Answer, Command, Frame, Framer, ProtocolError, ServerErrors } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { InvariantError, ProxyError } from '../shared/errors.js'
 import type { SessionKill, SessionPlace } from '../shared/ipc.js'
 import { StatementKind } from '../sql/index.js'
 import { errPacket, okPacket } from './answers.js'
+import { type Authenticated, Authentication } from './authentication.js'
 import type { Backend } from './backend.js'
-import type { BackendLogin } from './backend-connect.js'
+import { type BackendLogin, backendLogin } from './backend-login.js'
+import type { ClientAddress } from './client-address.js'
 import { ClientSocket } from './client-socket.js'
-import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling } from './command.js'
+import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import { Execution, type ExecutionListener } from './execution.js'
 import { killedId, killsStatementOnly, withKilledId } from './kill.js'
 import { killRunning } from './killer.js'
+import { admit } from './session-admit.js'
 import { SessionFacts } from './session-facts.js'
-import type { LoggedIn } from './session-login.js'
+import { defaultPlugin, type LoggedIn } from './session-login.js'
 import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
 import { SessionState } from './session-state.js'
 import { SessionText } from './session-text.js'
-import { unknownStatement } from './statements.js'
+import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from './statements.js'
 
-/** Told when a session is over. */
+/** Told what becomes of a session. */
 export interface SessionOwner {
   sessionClosed(session: Session): void
+  /** It belongs to another user now. @returns that user's limit of connections when it is exceeded, else null */
+  userChanged(session: Session, before: string): number | null
 }
 
 /**
@@ -33,7 +38,8 @@ export class Session implements ExecutionListener {
   readonly id: number
   readonly host: string
   readonly port: number
-  readonly execution: Execution
+  /** Replaced with the user. */
+  execution: Execution
   /** Monotonic ms of the last change of phase: how long it has been idle, or busy. */
   since = monotonicMs()
   /** To be closed at the next quiet moment. */
@@ -44,52 +50,60 @@ export class Session implements ExecutionListener {
   readonly #client: ClientSocket
   /** Negotiated with the client: CLIENT_* flags. */
   readonly capabilities: number
-  readonly #login: BackendLogin
-  readonly #text: SessionText
+  readonly #place: ClientAddress
+  readonly #mariadbCapabilities: number
+  #login!: BackendLogin
+  #text!: SessionText
   readonly #framer: Framer
   #phase: SessionPhase = 'admitting'
   #clientPaused = false
   /** The KILL of a session of ours that is being executed. */
   #killing: SessionKill | null = null
+  /** COM_CHANGE_USER in progress. */
+  #change: Authentication | null = null
 
-  constructor(
-    id: number,
-    host: string,
-    { socket, login, user, rest }: LoggedIn,
-    context: WorkerContext,
-    owner: SessionOwner,
-  ) {
+  constructor(id: number, result: LoggedIn, context: WorkerContext, owner: SessionOwner) {
+    const { socket, place, login, compression, rest } = result
     this.id = id
-    this.host = host
-    this.port = socket.remotePort ?? 0
+    this.host = place.host
+    this.port = place.port
+    this.#place = place
     this.#context = context
     this.#owner = owner
-    this.#client = new ClientSocket(socket, login.tls)
+    this.#client = new ClientSocket(socket, login.tls, compression)
     this.capabilities = login.capabilities
+    this.#mariadbCapabilities = login.mariadbCapabilities
     this.#framer = new Framer(context.view.snapshot.limits.maxBufferedCommand)
+    this.execution = this.#enter(result)
+    this.#listen(socket, rest)
+  }
+
+  /** Begins anew, as the user that has logged in. */
+  #enter({ login, user, credentials, relayed }: Authenticated): Execution {
     const { response } = login
     const state = new SessionState(response.database ?? user.defaultSchema ?? '', response.collation)
-    this.#login = {
-      username: user.name,
-      password: user.password,
+    this.#login = backendLogin(credentials, user.name, {
+      capabilities: this.capabilities,
+      mariadbCapabilities: this.#mariadbCapabilities,
       database: state.schema,
       collation: state.collation,
-      capabilities: login.capabilities & TO_BACKENDS,
-      mariadbCapabilities: login.mariadbCapabilities,
       attributes: response.attributes,
-    }
-    this.#text = new SessionText(context, state, login.capabilities)
-    this.execution = new Execution(
-      context,
+      client: this.#place.endpoints,
+    })
+    this.#text = new SessionText(this.#context, state, this.capabilities)
+    const facts = new SessionFacts(user)
+    const execution = new Execution(
+      this.#context,
       this.#client,
-      login.capabilities,
+      this.capabilities,
       this.#login,
-      new SessionFacts(user),
+      facts,
       state,
       this.#text,
       this,
     )
-    this.#listen(socket, rest)
+    if (relayed !== null) execution.adopt(relayed)
+    return execution
   }
 
   get phase(): SessionPhase {
@@ -110,15 +124,16 @@ export class Session implements ExecutionListener {
   }
 
   #listen(socket: Socket, rest: Buffer): void {
-    socket.on('data', this.#onData)
     socket.on('error', this.#onGone)
     socket.on('close', this.#onGone)
-    if (rest.length > 0) this.#onData(rest)
+    const broken = (error: ProtocolError): void => this.#blame(error)
+    this.#client.listen({ received: this.#onData, broken }, rest)
   }
 
   /** Ends the login with its OK; what the client has sent ahead is taken now. */
   welcome(ok: Buffer): void {
     this.#client.write(ok)
+    this.#client.compress()
     this.#move('ready')
     this.#pump()
   }
@@ -160,6 +175,9 @@ export class Session implements ExecutionListener {
         case 'discarding':
           if (!this.#discardPiece()) return
           break
+        case 'changing':
+          if (!this.#takeChange()) return
+          break
         case 'closed':
           return
         default:
@@ -178,7 +196,8 @@ export class Session implements ExecutionListener {
       return false
     }
     const { buffer, start, end, sequence } = this.#framer
-    if (sequence !== 0)
+    this.#client.commandTaken(buffer, start)
+    if (sequence !== 0 && !this.#client.compressed)
       throw new ProtocolError('out-of-order', 'Got packets out of order', ServerErrors.NET_PACKETS_OUT_OF_ORDER)
     if (end === start) throw new ProtocolError('malformed', 'Malformed packet: a command of no bytes')
     const size = found === Frame.large ? this.#framer.announced : end - start
@@ -198,7 +217,8 @@ export class Session implements ExecutionListener {
     command.take(buffer, start, end, rule ?? UNKNOWN, this.since)
     command.streamed = streamed
     this.execution.statement = null
-    if (rule === undefined)
+    const isMariadbs = command.code === Command.STMT_BULK_EXECUTE
+    if (rule === undefined || (isMariadbs && this.#context.view.flavor !== 'mariadb'))
       return this.#answerError(new ProxyError('unknown-command', 1047, '08S01', 'Unknown command'))
     switch (rule.handling) {
       case Handling.text:
@@ -211,6 +231,8 @@ export class Session implements ExecutionListener {
         return this.#prepare()
       case Handling.statement:
         return this.#statementCommand(buffer, start)
+      case Handling.changeUser:
+        return this.#changeUser(buffer.subarray(start, end))
       case Handling.kill:
         return void this.#kill()
       case Handling.routed:
@@ -278,8 +300,9 @@ export class Session implements ExecutionListener {
   }
 
   #prepare(): void {
+    this.#context.counters.comFrontendStmtPrepare++
     try {
-      this.execution.statement = this.execution.statements.add(this.execution.command)
+      this.execution.statement = this.execution.statements.add(this.execution.command, this.execution.state)
     } catch (error) {
       if (!(error instanceof ProxyError)) throw error
       return this.#answerError(error)
@@ -290,19 +313,43 @@ export class Session implements ExecutionListener {
   /** Commands that name a prepared statement. */
   #statementCommand(buffer: Buffer, start: number): void {
     const { command, statements } = this.execution
-    const statement = statements.find(buffer, start)
+    const { counters, view } = this.#context
+    const statement = statements.find(buffer, start, view.flavor === 'mariadb')
     if (statement === null) return this.#unknownStatement(buffer, start)
     this.execution.statement = statement
-    command.kind = statement.kind
-    command.effects = statement.effects
-    command.hint = statement.hint
-    command.hintHostgroup = statement.hintHostgroup
-    command.perStatement = statement.perStatement
-    command.repeatable = command.code === Command.STMT_EXECUTE && statement.repeatable && !command.streamed
+    const { shared } = statement
+    command.kind = shared.kind
+    command.effects = shared.effects
+    command.hint = shared.hint
+    command.hintHostgroup = shared.hintHostgroup
+    command.perStatement = shared.perStatement
+    command.repeatable = isExecute(command.code) && shared.repeatable && !command.streamed
     if (asksForCursor(command)) command.answer = Answer.cursor
-    if (command.code === Command.STMT_CLOSE) return this.execution.closeStatement(statement)
-    if (command.code === Command.STMT_RESET && statement.serverIds.size === 0) return this.#answerOk()
+    if (isExecute(command.code)) counters.comFrontendStmtExecute++
+    if (command.code === Command.STMT_CLOSE) {
+      counters.comFrontendStmtClose++
+      return this.execution.closeStatement(statement)
+    }
+    if (this.#answersStatement(statement, buffer.readUInt32LE(start + 1))) return
     this.#execute()
+  }
+
+  /** Answers what can only be answered here: no server has the statement's cursor, or the parameters sent ahead. */
+  #answersStatement(statement: PreparedStatement, id: number): boolean {
+    const { code } = this.execution.command
+    const { cursorOn, longDataOn } = statement
+    const lost = (code === Command.STMT_FETCH ? cursorOn : longDataOn)?.state === 'closed'
+    if (code === Command.STMT_RESET && (lost || (cursorOn ?? statement.boundTo) === null)) {
+      statement.reset()
+      this.#answerOk()
+    } else if (lost) {
+      // More data for what is lost has no answer either.
+      if (code === Command.STMT_SEND_LONG_DATA) return true
+      statement.reset()
+      this.#answerError(statementDataLost(id))
+    } else if (code === Command.STMT_FETCH && cursorOn === null) this.#answerError(noCursor(id))
+    else return false
+    return true
   }
 
   #unknownStatement(buffer: Buffer, start: number): void {
@@ -315,8 +362,78 @@ export class Session implements ExecutionListener {
 
   #local(code: number): void {
     if (code === Command.QUIT) return this.close('quit')
+    if (code === Command.RESET_CONNECTION && this.#login.withoutPassword === true) {
+      this.execution.resetOnServer()
+      return this.#execute()
+    }
     if (code === Command.RESET_CONNECTION) this.execution.reset()
     this.#answerOk()
+  }
+
+  // COM_CHANGE_USER. ---------------------------------------------------------------------------------------------------
+
+  #changeUser(payload: Buffer): void {
+    this.#move('changing')
+    const { greeting } = this.#context.view.snapshot
+    const options = {
+      serverVersion: greeting.serverVersion,
+      connectionId: this.id,
+      capabilities: this.capabilities,
+      collation: greeting.collation,
+      status: 0,
+      tls: { available: false, required: false },
+      secureTransport: this.#place.local,
+      defaultPlugin: defaultPlugin(greeting.flavor),
+      changeUser: {
+        capabilities: this.capabilities,
+        mariadbCapabilities: this.#mariadbCapabilities,
+        tls: this.#client.encrypted,
+      },
+    }
+    this.#change = new Authentication(this.#context, () => this.#place, options, {
+      send: (packet) => this.#client.write(packet),
+      startTls: () => {},
+      authenticated: (result) => this.#userChanged(result),
+      refused: (packet, err, reason) => {
+        this.#context.counters.accessDenied++
+        this.#context.log.info({ client: this.host, reason }, `change of user refused: ${err.message}`)
+        this.#client.write(packet)
+        // A MariaDB server lets the session go on as who it was.
+        if (this.#context.view.flavor === 'mysql') return this.close(reason)
+        this.#change = null
+        this.#next()
+      },
+      crashed: (error) => this.#blame(error),
+    })
+    this.#change.changeUser(payload, 0)
+  }
+
+  /** @returns false when there is no whole packet, or none is awaited. */
+  #takeChange(): boolean {
+    if (this.#change === null || this.#change.waiting) {
+      if (this.#framer.unread > 0) this.#pauseClient()
+      return false
+    }
+    const found = this.#framer.next()
+    if (found === Frame.more) {
+      this.#resumeClient()
+      return false
+    }
+    if (found !== Frame.packet) throw new ProtocolError('malformed', 'a packet of the login is too large')
+    const { buffer, start, end, sequence } = this.#framer
+    this.#change.packet(buffer.subarray(start, end), sequence)
+    return true
+  }
+
+  /** All that the session had is gone, but what its client wrote and may want to read. */
+  #userChanged(result: Authenticated): void {
+    const before = this.execution
+    this.#change = null
+    before.end()
+    this.execution = this.#enter(result)
+    this.execution.facts.inheritWrites(before.facts)
+    this.#move('admitting')
+    admit(this, this.#context, result.sequence, this.#owner.userChanged(this, before.facts.user.name))
   }
 
   // A command that is streamed. ----------------------------------------------------------------------------------------
@@ -467,13 +584,13 @@ export class Session implements ExecutionListener {
   closeForInactivity(): void {
     const message =
       'The client was disconnected by the server because of inactivity. See wait_timeout and interactive_timeout for configuring this behavior.'
-    this.#client.write(errPacket(0, { errno: 4031, sqlState: 'HY000', message }, this.capabilities))
+    this.#client.writeUnasked(errPacket(0, { errno: 4031, sqlState: 'HY000', message }, this.capabilities))
     this.close('idle timeout')
   }
 
   closeForShutdown(): void {
     const message = 'Server shutdown in progress'
-    this.#client.write(errPacket(0, { errno: 1053, sqlState: '08S01', message }, this.capabilities))
+    this.#client.writeUnasked(errPacket(0, { errno: 1053, sqlState: '08S01', message }, this.capabilities))
     this.close('shutdown')
   }
 
@@ -482,6 +599,7 @@ export class Session implements ExecutionListener {
     this.#move('closed')
     const { running } = this.execution
     if (running !== null) killRunning(running, this.#login, this.#context)
+    this.#change?.abandon()
     this.execution.end()
     this.#context.log.debug({ session: this.id, reason }, 'session closed')
     this.#client.end()
@@ -523,13 +641,13 @@ export class Session implements ExecutionListener {
   #pauseClient(): void {
     if (this.#clientPaused) return
     this.#clientPaused = true
-    this.#client.socket.pause()
+    this.#client.pause()
   }
 
   #resumeClient(): void {
     if (!this.#clientPaused) return
     this.#clientPaused = false
-    this.#client.socket.resume()
+    this.#client.resume()
   }
 }
 
@@ -551,15 +669,7 @@ const UNKNOWN: CommandRule = { handling: Handling.local, kind: 0, answer: Answer
 const MYSQL_PRECHECK = 'mysql_stmt_precheck'
 const STATEMENT_COMMANDS: Readonly<Record<number, string>> = {
   [Command.STMT_EXECUTE]: 'mysqld_stmt_execute',
+  [Command.STMT_BULK_EXECUTE]: 'mysqld_stmt_bulk_execute',
   [Command.STMT_FETCH]: 'mysqld_stmt_fetch',
   [Command.STMT_RESET]: 'mysqld_stmt_reset',
 }
-
-/** What of the client's capabilities is Sluice's business alone; all others are the same towards the servers. */
-const TO_BACKENDS = ~(
-  Capability.SSL |
-  Capability.COMPRESS |
-  Capability.ZSTD_COMPRESSION_ALGORITHM |
-  Capability.CONNECT_WITH_DB |
-  Capability.MULTI_FACTOR_AUTHENTICATION
-)

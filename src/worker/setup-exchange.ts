@@ -9,6 +9,8 @@ export class SetupExchange implements Exchange {
   readonly oks: OkPacket[] = []
   /** From the OK of COM_STMT_PREPARE. */
   statementId = 0
+  /** From the same answer: `ResponseFollower.metadataDigest` of the columns; 0 when there are none. */
+  metadata = 0
   readonly #done: (exchange: SetupExchange) => void
   readonly #lost: (reason: string) => void
 
@@ -25,7 +27,8 @@ export class SetupExchange implements Exchange {
     if (event === ResponseEvent.prepared) this.statementId = statementId
   }
 
-  finished(): void {
+  finished({ follower }: Backend): void {
+    if (follower.columnCount > 0) this.metadata = follower.metadataDigest
     this.#done(this)
   }
 

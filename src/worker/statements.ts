@@ -1,103 +1,225 @@
-import { Answer, Capability } from '../../protocol/index.js'
+import { Command, frame, LARGE_PREFIX_BYTES } from '../../protocol/index.js'
+import type { GlobalCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
-import type { Backend } from './backend.js'
+import type { Backend, OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
-import { isRepeatable } from './router.js'
-import { runSetup } from './setup-exchange.js'
+import { type ParseState, parseStateOf } from './parse-state.js'
+import type { SessionState } from './session-state.js'
+import type { SharedStatement, SharedStatements } from './shared-statement.js'
 
 /** Prepared statements that one session may have open (the server's own default for all: max_prepared_stmt_count). */
 const STATEMENTS_MAX = 16_382
 /** MariaDB: the statement that was prepared last. */
 const LAST_PREPARED = 0xffff_ffff
-const FLAGS_AT = 5
-const PARAMETERS_AT = 10
-const PARAMETER_COUNT_AVAILABLE = 0x08
+const NOWHERE: readonly ServerStatement[] = []
 
-/** A statement that a client has prepared, and what each server knows it as. */
-export interface PreparedStatement {
+/** What a statement is on one connection. */
+export class ServerStatement implements OpenStatement {
+  readonly statement: PreparedStatement
+  readonly backend: Backend
+  /** Its id there. */
+  readonly id: number
+  /** The parameter types that the server was given last; null: none. Types are interned, so `===` tells. */
+  types: Buffer | null = null
+  /** With CACHE_METADATA: digest of the column definitions that this server takes the client to have. */
+  metadata: number
+  usedAt: number
+  slot: number
+  readonly #owner: Statements
+
+  constructor(statement: PreparedStatement, backend: Backend, id: number, metadata: number, owner: Statements) {
+    this.statement = statement
+    this.backend = backend
+    this.id = id
+    this.metadata = metadata
+    this.usedAt = backend.statementUses++
+    this.slot = backend.statements.length
+    this.#owner = owner
+  }
+
+  /** It can be prepared again without a loss: no cursor, no parameters sent ahead, a text that is known. */
+  get mayBeClosed(): boolean {
+    const { cursorOn, longDataOn, shared } = this.statement
+    return cursorOn !== this.backend && longDataOn !== this.backend && shared.complete
+  }
+
+  close(): void {
+    this.#owner.closeOnServer(this)
+  }
+
+  /** Is being used now. */
+  touch(): void {
+    this.usedAt = this.backend.statementUses++
+  }
+}
+
+/** A statement that a client has prepared. There may be hundreds of thousands: what they can share is in `shared`. */
+export class PreparedStatement {
   /** The id that the client was given. */
   readonly id: number
-  /** Its COM_STMT_PREPARE packet, to prepare it on further servers. */
-  readonly packet: Buffer
-  readonly kind: number
-  readonly effects: number
-  readonly hint: number
-  readonly hintHostgroup: number
-  readonly perStatement: boolean
-  readonly repeatable: boolean
-  parameterCount: number
-  readonly serverIds: Map<Backend, number>
+  readonly shared: SharedStatement
+  parameterCount = 0
+  columnCount = 0
   /** The types section of the last execution that had one: clients leave it out when it does not change. */
-  types: Buffer | null
-  /** Connections on which the server has those types. */
-  readonly typesKnownTo: Set<Backend>
+  types: Buffer | null = null
+  /** With CACHE_METADATA: digest of the column definitions that the client was sent last; 0: it has none to remember. */
+  metadata = 0
   /** Parameters were sent ahead (COM_STMT_SEND_LONG_DATA) on this connection. */
-  longDataOn: Backend | null
+  longDataOn: Backend | null = null
   /** The last execution opened a cursor on this connection. */
-  cursorOn: Backend | null
+  cursorOn: Backend | null = null
+  /** Where servers have it; one at most for each connection of the session. */
+  servers: readonly ServerStatement[] = NOWHERE
+
+  constructor(id: number, shared: SharedStatement) {
+    this.id = id
+    this.shared = shared
+  }
+
+  /** What it is on a connection, or null. */
+  on(backend: Backend): ServerStatement | null {
+    for (const one of this.servers) if (one.backend === backend) return one
+    return null
+  }
+
+  /** Whether an execution can be sent there as things are: the server has it, and takes the client to know what it knows. */
+  isReadyOn(backend: Backend): boolean {
+    const there = this.on(backend)
+    return there !== null && (there.metadata === this.metadata || this.longDataOn === backend)
+  }
+
+  /** The connection that has what cannot be had elsewhere; null: any will do. */
+  get boundTo(): Backend | null {
+    return this.longDataOn ?? (this.shared.complete ? null : (this.servers[0]?.backend ?? null))
+  }
+
+  /** Forgets what was sent ahead and what was opened, as COM_STMT_RESET does. */
+  reset(): void {
+    this.longDataOn = null
+    this.cursorOn = null
+  }
+}
+
+/** What statements need of their worker. */
+export interface StatementContext {
+  readonly sharedStatements: SharedStatements
+  readonly counters: GlobalCounters
 }
 
 /** The prepared statements of one session. */
 export class Statements {
+  readonly #context: StatementContext
   readonly #byId = new Map<number, PreparedStatement>()
   #nextId = 1
   #last: PreparedStatement | null = null
+  /** Of the session's state in this version. */
+  #parseState: ParseState | null = null
+  #parsedVersion = -1
+
+  constructor(context: StatementContext) {
+    this.#context = context
+  }
 
   get size(): number {
     return this.#byId.size
   }
 
   /** @throws ProxyError 1461 when the session has too many. */
-  add(command: CommandInHand): PreparedStatement {
+  add(command: CommandInHand, state: SessionState): PreparedStatement {
     if (this.#byId.size >= STATEMENTS_MAX) {
       const message = `Can't create more than max_prepared_stmt_count statements (current value: ${STATEMENTS_MAX})`
       throw new ProxyError('too-many-statements', 1461, '42000', message)
     }
-    const statement: PreparedStatement = {
-      id: this.#nextId++,
-      packet: Buffer.from(command.packet()),
-      kind: command.kind,
-      effects: command.effects,
-      hint: command.hint,
-      hintHostgroup: command.hintHostgroup,
-      perStatement: command.perStatement,
-      repeatable: isRepeatable(command),
-      parameterCount: 0,
-      serverIds: new Map(),
-      types: null,
-      typesKnownTo: new Set(),
-      longDataOn: null,
-      cursorOn: null,
-    }
+    const shared = this.#context.sharedStatements.take(command, this.parseState(state))
+    const statement = new PreparedStatement(this.#nextId++, shared)
+    this.#context.sharedStatements.count(shared, 'clients', 1)
     this.#byId.set(statement.id, statement)
     this.#last = statement
     return statement
   }
 
-  /** The statement that a packet names: payload from `start`, its id behind the command byte. */
-  find(buffer: Buffer, start: number): PreparedStatement | null {
+  /**
+   * The statement that a packet names: payload from `start`, its id behind the command byte.
+   * @param lastByMinusOne the server is a MariaDB, which takes -1 for the statement that was prepared last
+   */
+  find(buffer: Buffer, start: number, lastByMinusOne: boolean): PreparedStatement | null {
     if (buffer.length < start + 5) return null
     const id = buffer.readUInt32LE(start + 1)
-    if (id === LAST_PREPARED) return this.#last
+    if (id === LAST_PREPARED && lastByMinusOne) return this.#last
     return this.#byId.get(id) ?? null
   }
 
-  remove(statement: PreparedStatement): void {
-    this.#byId.delete(statement.id)
-    if (this.#last === statement) this.#last = null
+  /** What of the session's state a text that is prepared now is read with. */
+  parseState(state: SessionState): ParseState {
+    if (this.#parseState === null || this.#parsedVersion !== state.version) {
+      const parseState = parseStateOf(state)
+      // Statements share it, and most changes do not concern it.
+      if (this.#parseState?.key !== parseState.key) this.#parseState = parseState
+      this.#parsedVersion = state.version
+    }
+    return this.#parseState!
   }
 
+  /** Notes that a server has the statement now. */
+  prepared(statement: PreparedStatement, backend: Backend, id: number, metadata: number): ServerStatement {
+    const there = new ServerStatement(statement, backend, id, metadata, this)
+    backend.statements.push(there)
+    statement.servers = [...statement.servers, there]
+    this.#context.sharedStatements.count(statement.shared, 'servers', 1)
+    return there
+  }
+
+  /** Closes a statement on its server; it leaves together with what is written next. */
+  closeOnServer(there: ServerStatement): void {
+    const payload = Buffer.alloc(5)
+    payload[0] = Command.STMT_CLOSE
+    payload.writeUInt32LE(there.id, 1)
+    there.backend.writeSoon(frame(payload, 0))
+    this.#context.counters.comBackendStmtClose++
+    this.unprepared(there)
+  }
+
+  /** Notes that a server does not have it any more. */
+  unprepared(there: ServerStatement): void {
+    const { statement, backend } = there
+    const last = backend.statements.pop()!
+    if (last !== there) {
+      backend.statements[there.slot] = last
+      last.slot = there.slot
+    }
+    const servers = statement.servers.filter((one) => one !== there)
+    statement.servers = servers.length === 0 ? NOWHERE : servers
+    this.#context.sharedStatements.count(statement.shared, 'servers', -1)
+  }
+
+  /** Forgets a statement of the client, and closes it wherever a server has it. */
+  close(statement: PreparedStatement): void {
+    for (const there of statement.servers) this.closeOnServer(there)
+    this.remove(statement)
+  }
+
+  /** Forgets a statement of the client that no server has. */
+  remove(statement: PreparedStatement): void {
+    if (!this.#byId.delete(statement.id)) return
+    if (this.#last === statement) this.#last = null
+    this.#context.sharedStatements.count(statement.shared, 'clients', -1)
+  }
+
+  /** The connection is gone, and with it what its server had. */
   forgetBackend(backend: Backend): void {
+    if (backend.statements.length === 0) return
     for (const statement of this.#byId.values()) {
-      statement.serverIds.delete(backend)
-      statement.typesKnownTo.delete(backend)
-      if (statement.cursorOn === backend) statement.cursorOn = null
+      const there = statement.on(backend)
+      if (there !== null) this.unprepared(there)
     }
   }
 
+  /** All of the session's statements are gone, as are its connections. */
   clear(): void {
-    this.#byId.clear()
-    this.#last = null
+    for (const statement of [...this.#byId.values()]) {
+      for (const there of statement.servers) this.unprepared(there)
+      this.remove(statement)
+    }
   }
 }
 
@@ -111,88 +233,19 @@ export function unknownStatement(id: number, command: string): ProxyError {
   )
 }
 
-/** Prepares a statement on a connection that does not have it yet. Throws ProxyError with the server's refusal. */
-export async function prepareOn(statement: PreparedStatement, backend: Backend): Promise<void> {
-  const { error, statementId } = await runSetup(backend, statement.packet, Answer.prepare)
-  if (error !== null) throw new ProxyError('prepare-refused', error.errno, error.sqlState, error.message)
-  if (statementId === 0)
-    throw new ProxyError('prepare-refused', 1210, 'HY000', `sluice: ${backend.target.id} prepared nothing`)
-  statement.serverIds.set(backend, statementId)
+/** The error of a fetch without a cursor (ER_STMT_HAS_NO_OPEN_CURSOR). */
+export function noCursor(id: number): ProxyError {
+  return new ProxyError('no-cursor', 1421, 'HY000', `The statement (${id}) has no open cursor.`)
 }
 
-/** Puts the server's id of the statement into a command packet, and the parameter types where the server lacks them. */
-export function addressedTo(
-  packet: Buffer,
-  statement: PreparedStatement,
-  backend: Backend,
-  isExecute: boolean,
-): Buffer {
-  packet.writeUInt32LE(statement.serverIds.get(backend)!, 5)
-  if (!isExecute) return packet
-  return withTypes(packet, statement, backend)
+/** Parameters that were sent ahead, or a cursor, went with their connection. */
+export function statementDataLost(id: number): ProxyError {
+  const message = `sluice: the connection with the data or the cursor of prepared statement ${id} was lost`
+  return new ProxyError('connection-lost', 2013, 'HY000', message)
 }
 
-function withTypes(packet: Buffer, statement: PreparedStatement, backend: Backend): Buffer {
-  const layout = executeLayout(packet, 4, statement.parameterCount, backend.capabilities)
-  if (layout === null) return packet
-  const { boundFlagAt, typesEnd } = layout
-  if (packet[boundFlagAt] === 1) {
-    const types = packet.subarray(boundFlagAt + 1, typesEnd)
-    if (statement.types === null || !statement.types.equals(types)) {
-      statement.types = Buffer.from(types)
-      statement.typesKnownTo.clear()
-    }
-    statement.typesKnownTo.add(backend)
-    return packet
-  }
-  const streamed = packet.length - 4 !== packet.readUIntLE(0, 3)
-  if (statement.types === null || statement.typesKnownTo.has(backend) || streamed) return packet
-  statement.typesKnownTo.add(backend)
-  const payloadLength = packet.length - 4 + statement.types.length
-  const widened = Buffer.concat([
-    packet.subarray(0, boundFlagAt),
-    ONE,
-    statement.types,
-    packet.subarray(boundFlagAt + 1),
-  ])
-  widened.writeUIntLE(payloadLength, 0, 3)
-  return widened
+/** The statement's text was too long to be held, and the one connection that had it is gone. */
+export function lostStatement(id: number): ProxyError {
+  const message = `sluice: the connection of prepared statement ${id} was lost, and only ${LARGE_PREFIX_BYTES} bytes of its text are known: prepare it again`
+  return new ProxyError('statement-lost', 1243, 'HY000', message)
 }
-
-/**
- * Where COM_STMT_EXECUTE has its new-params-bound flag and where its types end (MySQL source documentation,
- * "COM_STMT_EXECUTE"). Null when there are no parameters, or the packet is cut (the server will say so).
- */
-function executeLayout(
-  packet: Buffer,
-  payload: number,
-  parameterCount: number,
-  capabilities: number,
-): { boundFlagAt: number; typesEnd: number } | null {
-  const named = (capabilities & Capability.QUERY_ATTRIBUTES) !== 0
-  let at = payload + PARAMETERS_AT
-  let count = parameterCount
-  if (named && (count > 0 || (packet[payload + FLAGS_AT] & PARAMETER_COUNT_AVAILABLE) !== 0)) {
-    const first = packet[at]
-    count = first < 0xfb ? first : first === 0xfc ? packet.readUInt16LE(at + 1) : 0
-    at += first < 0xfb ? 1 : 3
-  }
-  if (count === 0) return null
-  const boundFlagAt = at + ((count + 7) >> 3)
-  if (boundFlagAt >= packet.length) return null
-  let end = boundFlagAt + 1
-  if (packet[boundFlagAt] !== 1) return { boundFlagAt, typesEnd: end }
-  for (let i = 0; i < count; i++) {
-    end += 2
-    if (named && end < packet.length) end += nameSize(packet, end)
-  }
-  return end <= packet.length ? { boundFlagAt, typesEnd: end } : null
-}
-
-/** Size of a length-encoded name; names above 64 KiB do not exist. */
-function nameSize(packet: Buffer, at: number): number {
-  const first = packet[at]
-  return first < 0xfb ? 1 + first : first === 0xfc && at + 3 <= packet.length ? 3 + packet.readUInt16LE(at + 1) : 1
-}
-
-const ONE = Buffer.from([1])

@@ -3,20 +3,27 @@ import { LRUCache } from 'lru-cache'
 import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
+import { ProxyError } from '../shared/errors.js'
 import { type FromWorker, SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
+import { NetworkList } from '../shared/networks.js'
 import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from '../shared/snapshot.js'
 import { Classifier, type ClassifyOptions } from '../sql/index.js'
+import { AddressLimit } from './address-limit.js'
 import { errPacket } from './answers.js'
+import type { ClientAddress } from './client-address.js'
 import type { WorkerContext } from './context.js'
 import { findSession, performKill, placeOf } from './kill.js'
+import { LoginThrottle } from './login-throttle.js'
 import { Pool } from './pool.js'
 import { processRow } from './process-row.js'
 import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
-import { clientHost, logIn } from './session-login.js'
+import { logIn } from './session-login.js'
+import { SharedStatements } from './shared-statement.js'
 import { TlsContexts } from './tls-context.js'
 import { TopologyView } from './topology-view.js'
+import { Verifiers } from './verifiers.js'
 
 const KNOWN_SCHEMAS_MAX = 10_000
 const KNOWN_SCHEMAS_MS = 10_000
@@ -34,7 +41,10 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly classifier = new Classifier()
   readonly classifyOptions: ClassifyOptions
   readonly counters = newGlobalCounters()
+  readonly sharedStatements: SharedStatements
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
+  readonly verifiers = new Verifiers()
+  readonly throttle = new LoginThrottle()
   readonly knownSchemas = new LRUCache<string, true>({ max: KNOWN_SCHEMAS_MAX, ttl: KNOWN_SCHEMAS_MS })
 
   readonly #send: (message: FromWorker) => void
@@ -42,6 +52,8 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly #sessionsOfUser = new Map<string, number>()
   readonly #proxyErrors: Record<string, number> = {}
   readonly #tls = new TlsContexts()
+  readonly addresses = new AddressLimit((counts) => this.#send({ type: 'address-counts', counts }))
+  #proxies = new NetworkList([])
   #users = new Map<string, UserEntry>()
   /** Servers that did not answer the last check. */
   #silent: ReadonlySet<ServerId> = new Set()
@@ -61,6 +73,7 @@ export class Worker implements WorkerContext, SessionOwner {
     this.log = log
     this.#send = send
     this.view = new TopologyView(snapshot)
+    this.sharedStatements = new SharedStatements(this.counters, snapshot.limits.maxStmtsCache)
     this.pool = new Pool(
       (server, reason) => this.#suspect(server, reason),
       (candidate) => this.#share(candidate.entry.maxConnections),
@@ -163,6 +176,23 @@ export class Worker implements WorkerContext, SessionOwner {
     return this.#tls.server(this.view.snapshot.tls)
   }
 
+  trustsProxyHeader(remoteAddress: string | undefined): boolean {
+    return this.#proxies.contains(remoteAddress)
+  }
+
+  enterAddress(socket: Socket, { host, local }: ClientAddress): ProxyError | null {
+    if (local) return null
+    const limit = this.view.snapshot.limits.maxConnectionsPerAddress
+    if (limit > 0 && this.addresses.count(host) >= limit) {
+      this.counters.tooManyConnections++
+      const message = `sluice: too many connections from ${host} (max_connections_per_address: ${limit})`
+      return new ProxyError('too-many-connections-of-address', 1040, '08004', message)
+    }
+    this.addresses.enter(host)
+    socket.once('close', () => this.addresses.leave(host))
+    return null
+  }
+
   findSession(wanted: SessionWanted): Promise<SessionPlace | null> {
     const own = findSession(this.#sessions, wanted)
     if (own !== null) return Promise.resolve(placeOf(own))
@@ -211,7 +241,12 @@ export class Worker implements WorkerContext, SessionOwner {
 
   sessionClosed(session: Session): void {
     this.#sessions.delete(session.id)
-    this.#sessionsOfUser.set(session.user, this.sessionsOf(session.user) - 1)
+    this.#uncountUser(session.user)
+  }
+
+  userChanged(session: Session, before: string): number | null {
+    this.#uncountUser(before)
+    return this.#countUser(session)
   }
 
   /** This worker's part of a limit that holds over all workers; at least 1. */
@@ -230,14 +265,24 @@ export class Worker implements WorkerContext, SessionOwner {
     socket.once('close', () => this.#connections--)
     const id = this.#nextSessionId()
     logIn(socket, id, this, (result) => {
-      const share =
-        result.user.maxConnections === 0 ? Number.POSITIVE_INFINITY : this.#share(result.user.maxConnections)
-      const session = new Session(id, clientHost(socket), result, this, this)
+      const session = new Session(id, result, this, this)
       this.#sessions.set(id, session)
-      this.#sessionsOfUser.set(session.user, this.sessionsOf(session.user) + 1)
       session.draining = this.#draining
-      admit(session, this, result.sequence, this.sessionsOf(session.user) > share ? result.user.maxConnections : null)
+      admit(session, this, result.sequence, this.#countUser(session))
     })
+  }
+
+  /** @returns the user's limit of connections when this one exceeds it, else null */
+  #countUser({ user, execution }: Session): number | null {
+    const { maxConnections } = execution.facts.user
+    this.#sessionsOfUser.set(user, this.sessionsOf(user) + 1)
+    return maxConnections > 0 && this.sessionsOf(user) > this.#share(maxConnections) ? maxConnections : null
+  }
+
+  #uncountUser(user: string): void {
+    const left = this.sessionsOf(user) - 1
+    if (left === 0) this.#sessionsOfUser.delete(user)
+    else this.#sessionsOfUser.set(user, left)
   }
 
   #nextSessionId(): number {
@@ -257,8 +302,11 @@ export class Worker implements WorkerContext, SessionOwner {
   // ---------------------------------------------------------------------------------------------------------------------
 
   #take(snapshot: Snapshot): void {
+    this.sharedStatements.max = snapshot.limits.maxStmtsCache
     this.#users = new Map(snapshot.users.map((user) => [user.name, user]))
     this.#readOnlyFunctions = new Set(snapshot.readOnlyFunctions)
+    this.#proxies = new NetworkList(snapshot.proxyProtocolNetworks)
+    this.addresses.tellOthers(snapshot.limits.maxConnectionsPerAddress > 0 && snapshot.workers > 1)
   }
 
   #suspect(server: ServerId, reason: string): void {

@@ -10,6 +10,9 @@ export const USER: UserEntry = {
   defaultSchema: null,
   maxConnections: 0,
   useSsl: false,
+  passwordHash: null,
+  backendUser: null,
+  backendPassword: null,
 }
 
 /** A server called `name:3306`. */
@@ -26,6 +29,7 @@ export function serverEntry(name: string, hostgroup: number, more: Partial<Serve
     maxReplicationLag: 0,
     tls: NO_SERVER_TLS,
     proxyProtocol: 'off',
+    compression: 'off',
     comment: '',
     ...more,
   }
@@ -40,21 +44,27 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
     facts: [],
     replicationHostgroups: [{ writer: 0, reader: 1 }],
     users: [USER],
+    passThrough: null,
+    nativeHashes: {},
     greeting: { flavor: 'mysql', serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
     limits: {
       maxConnections: 10,
       maxConnectionsPerAddress: 0,
+      maxFailedLogins: 0,
       connectTimeoutServerMaxMs: 1000,
       connectTimeoutServerMs: 100,
       handshakeTimeoutMs: 1000,
       waitTimeoutMs: 0,
       maxAllowedPacket: 1 << 20,
       maxBufferedCommand: 1 << 16,
+      maxStmtsCache: 100,
+      maxStmtsPerConnection: 10,
       shutdownTimeoutMs: 1000,
     },
     tls: null,
     proxyProtocolNetworks: [],
+    compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     workers: 1,
     ...more,
   }
@@ -74,6 +84,10 @@ export class FakeSocket extends EventEmitter {
     this.written.push(bytes)
     return true
   }
+
+  cork(): void {}
+
+  uncork(): void {}
 
   end(bytes: Buffer): void {
     this.written.push(bytes)
@@ -104,8 +118,9 @@ export function fakeBackend(
   {
     hostgroup = 0,
     capabilities = 0,
+    mariadbCapabilities = 0,
     threadId = 7,
-  }: { hostgroup?: number; capabilities?: number; threadId?: number } = {},
+  }: { hostgroup?: number; capabilities?: number; mariadbCapabilities?: number; threadId?: number } = {},
 ): FakeBackend {
   const socket = new FakeSocket()
   const target: BackendTarget = {
@@ -115,9 +130,10 @@ export function fakeBackend(
     port: 3306,
     tls: NO_SERVER_TLS,
     proxyProtocol: 'off',
+    compression: 'off',
     flavor: 'mysql',
   }
-  const backend = new Backend(socket as unknown as Socket, target, { capabilities, mariadbCapabilities: 0, threadId })
+  const backend = new Backend(socket as unknown as Socket, target, { capabilities, mariadbCapabilities, threadId })
   return { backend, socket }
 }
 

@@ -67,6 +67,8 @@ export function configText(config: Config): string {
       wait_timeout: limits.waitTimeoutMs,
       max_allowed_packet: limits.maxAllowedPacket,
       max_buffered_command: limits.maxBufferedCommand,
+      max_stmts_cache: limits.maxStmtsCache,
+      max_stmts_per_connection: limits.maxStmtsPerConnection,
       shutdown_timeout: limits.shutdownTimeoutMs,
     },
   })

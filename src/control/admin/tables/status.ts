@@ -1,4 +1,4 @@
-import type { ServerCounters } from '../../../shared/counters.js'
+import { type ServerCounters, statementBytes } from '../../../shared/counters.js'
 import type { ControlView } from '../../view.js'
 
 /** Rows of stats_mysql_global: ProxySQL's names where it has the thing, `Sluice_...` for the rest. */
@@ -21,6 +21,17 @@ export function globalStatus(view: ControlView): [name: string, value: string][]
     ['Access_Denied_Wrong_Password', global.accessDenied],
     ['Access_Denied_Max_Connections', global.tooManyConnections],
     ['mysql_killed_backend_queries', global.queriesKilled],
+    ['Com_frontend_stmt_prepare', global.comFrontendStmtPrepare],
+    ['Com_frontend_stmt_execute', global.comFrontendStmtExecute],
+    ['Com_frontend_stmt_close', global.comFrontendStmtClose],
+    ['Com_backend_stmt_prepare', global.comBackendStmtPrepare],
+    ['Com_backend_stmt_execute', global.comBackendStmtExecute],
+    ['Com_backend_stmt_close', global.comBackendStmtClose],
+    ['Stmt_Client_Active_Total', global.stmtClientActiveTotal],
+    ['Stmt_Client_Active_Unique', global.stmtClientActiveUnique],
+    ['Stmt_Server_Active_Total', global.stmtServerActiveTotal],
+    ['Stmt_Server_Active_Unique', global.stmtServerActiveUnique],
+    ['Stmt_Cached', global.stmtCached],
     ['MySQL_Thread_Workers', snapshot.workers],
     ['Servers_table_version', snapshot.version],
     ['Sluice_Invariant_Errors', global.invariantErrors],
@@ -37,10 +48,14 @@ export function globalStatus(view: ControlView): [name: string, value: string][]
 /** Rows of stats_memory_metrics, in bytes. */
 export function memoryMetrics(view: ControlView): [name: string, value: string][] {
   const control = process.memoryUsage()
+  const { global, residentBytes } = view.counters()
+  const { texts, clients, servers } = statementBytes(global)
   return [
     ['control_resident_bytes', String(control.rss)],
     ['control_heap_used_bytes', String(control.heapUsed)],
-    ['workers_resident_bytes', String(view.counters().residentBytes)],
+    ['workers_resident_bytes', String(residentBytes)],
+    ['prepare_statement_metadata_memory', String(texts + clients)],
+    ['prepare_statement_backend_memory', String(servers)],
   ]
 }
 

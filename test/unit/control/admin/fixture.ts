@@ -22,6 +22,7 @@ const server = (hostgroup: number, port: number, more: Partial<ServerEntry> = {}
   maxReplicationLag: 0,
   tls: NO_SERVER_TLS,
   proxyProtocol: 'off',
+  compression: 'off',
   comment: '',
   ...more,
 })
@@ -29,12 +30,15 @@ const server = (hostgroup: number, port: number, more: Partial<ServerEntry> = {}
 const LIMITS = {
   maxConnections: 10_000,
   maxConnectionsPerAddress: 0,
+  maxFailedLogins: 0,
   connectTimeoutServerMaxMs: 10_000,
   connectTimeoutServerMs: 1000,
   handshakeTimeoutMs: 10_000,
   waitTimeoutMs: 28_800_000,
   maxAllowedPacket: 67_108_864,
   maxBufferedCommand: 1_048_576,
+  maxStmtsCache: 10_000,
+  maxStmtsPerConnection: 500,
   shutdownTimeoutMs: 20_000,
 }
 
@@ -118,8 +122,28 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     server(1, 3309, { status: 'SHUNNED', statusReason: 'no answer' }),
   ]
   const users = [
-    { name: 'app', password: 'app', defaultHostgroup: 0, defaultSchema: null, maxConnections: 50, useSsl: false },
-    { name: 'open', password: '', defaultHostgroup: 0, defaultSchema: 'shop', maxConnections: 0, useSsl: true },
+    {
+      name: 'app',
+      password: 'app',
+      defaultHostgroup: 0,
+      defaultSchema: null,
+      maxConnections: 50,
+      useSsl: false,
+      passwordHash: null,
+      backendUser: null,
+      backendPassword: null,
+    },
+    {
+      name: 'open',
+      password: '',
+      defaultHostgroup: 0,
+      defaultSchema: 'shop',
+      maxConnections: 0,
+      useSsl: true,
+      passwordHash: null,
+      backendUser: null,
+      backendPassword: null,
+    },
   ]
   const listen = [{ host: '127.0.0.1', port: 6033 }]
   const replicationHostgroups = [{ writer: 0, reader: 1 }]
@@ -146,6 +170,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
       replicationLagTimeoutMs: 800,
       replicationLagGraceMs: 10_000,
       routinesIntervalMs: 10_000,
+      accountsIntervalMs: 10_000,
     },
     servers: servers.map(({ statusReason: _, ...row }) => ({
       ...row,
@@ -154,9 +179,11 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     })),
     replicationHostgroups,
     users,
+    passThrough: null,
     datadir: '/var/lib/sluice',
     tls: { mode: 'preferred', cert: null, key: null, ca: null },
     proxyProtocolNetworks: [],
+    compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     limits: LIMITS,
     warnings: [],
   }
@@ -167,11 +194,14 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     facts: [{ id: '127.0.0.1:3307', flavor: 'mysql', version: '9.7.0', readOnly: false }],
     replicationHostgroups,
     users,
+    passThrough: null,
+    nativeHashes: {},
     greeting: { flavor: 'mysql', serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
     limits: LIMITS,
     tls: options.tls ?? null,
     proxyProtocolNetworks: [],
+    compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     workers: 2,
   }
   const workers: WorkerView[] = [
