@@ -33,8 +33,8 @@ function parseIpv4(text: string): Buffer | null {
 function parseIpv6(text: string): Buffer | null {
   const halves = text.split('::')
   if (halves.length > 2) return null
-  const head = parseParts(halves[0])
-  const tail = halves.length === 2 ? parseParts(halves[1]) : Buffer.alloc(0)
+  const head = parseParts(halves[0], halves.length === 1)
+  const tail = halves.length === 2 ? parseParts(halves[1], true) : Buffer.alloc(0)
   if (head === null || tail === null) return null
   const missing = 2 * IPV6_PARTS - head.length - tail.length
   // `::` stands for at least one part, and nothing else may leave parts out.
@@ -42,14 +42,14 @@ function parseIpv6(text: string): Buffer | null {
   return Buffer.concat([head, Buffer.alloc(missing), tail])
 }
 
-/** `1:2:3`, the last part perhaps an IPv4 address. */
-function parseParts(text: string): Buffer | null {
+/** `1:2:3`, at the address's end the last part perhaps an IPv4 address. */
+function parseParts(text: string, atEnd: boolean): Buffer | null {
   if (text === '') return Buffer.alloc(0)
   const parts = text.split(':')
   if (parts.length > IPV6_PARTS) return null
   const bytes: number[] = []
   for (const [index, part] of parts.entries()) {
-    const embedded = index === parts.length - 1 ? parseIpv4(part) : null
+    const embedded = atEnd && index === parts.length - 1 ? parseIpv4(part) : null
     if (embedded !== null) bytes.push(...embedded)
     else if (IPV6_PART.test(part)) bytes.push(Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff)
     else return null

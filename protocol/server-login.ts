@@ -132,6 +132,11 @@ export class ServerLogin {
     }
   }
 
+  /** Whether the login goes over TLS. */
+  get tls(): boolean {
+    return this.#tls
+  }
+
   get state(): string {
     return this.#state
   }

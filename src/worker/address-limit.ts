@@ -12,6 +12,8 @@ export class AddressLimit {
   readonly #own = new Map<string, number>()
   readonly #others = new Map<string, number>()
   readonly #changed = new Set<string>()
+  /** Of these the others believe that there are connections. */
+  readonly #told = new Set<string>()
   readonly #tell: (counts: AddressCounts) => void
   #timer: NodeJS.Timeout | null = null
   #isTold = false
@@ -21,11 +23,12 @@ export class AddressLimit {
     this.#tell = tell
   }
 
-  /** With a limit, and other workers to share it with, counts are told; without one nobody needs them. */
-  set isTold(told: boolean) {
-    if (told && !this.#isTold) for (const address of this.#own.keys()) this.#note(address)
+  /** Whether counts are told: with a limit, and other workers to share it with. Nobody needs them otherwise. */
+  tellOthers(told: boolean): void {
+    if (told === this.#isTold) return
     this.#isTold = told
-    if (told) this.#schedule()
+    if (!told) return this.#changed.clear()
+    for (const address of [...this.#own.keys(), ...this.#told]) this.#note(address)
   }
 
   /** Connections from an address, as far as this worker knows. */
@@ -59,18 +62,23 @@ export class AddressLimit {
   }
 
   #note(address: string): void {
+    if (!this.#isTold) return
     this.#changed.add(address)
-    if (this.#isTold) this.#schedule()
-    else this.#changed.clear()
+    this.#schedule()
   }
 
   #schedule(): void {
-    if (this.#timer !== null || this.#changed.size === 0) return
-    this.#timer = setTimeout(() => {
+    this.#timer ??= setTimeout(() => {
       this.#timer = null
-      const counts = Object.fromEntries([...this.#changed].map((address) => [address, this.#own.get(address) ?? 0]))
+      const counts: Record<string, number> = {}
+      for (const address of this.#changed) {
+        const count = this.#own.get(address) ?? 0
+        counts[address] = count
+        if (count > 0) this.#told.add(address)
+        else this.#told.delete(address)
+      }
       this.#changed.clear()
-      this.#tell(counts)
+      if (this.#isTold) this.#tell(counts)
     }, TELL_MS)
   }
 }

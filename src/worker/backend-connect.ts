@@ -1,32 +1,23 @@
 import { connect, type Socket } from 'node:net'
-import { connect as tlsConnect } from 'node:tls'
 import {
   Capability,
   ClientLogin,
   type ClientLoginAction,
   type ClientLoginResult,
+  type ClientRelayAction,
   type ErrPacket,
+  encodeProxyHeader,
   encodeQuery,
   Frame,
   Framer,
 } from '../../protocol/index.js'
+import { noTlsOffered, tlsWanted } from '../shared/server-tls.js'
 import { Backend, type BackendTarget } from './backend.js'
+import type { BackendLogin } from './backend-login.js'
+import { startBackendTls } from './backend-tls.js'
+import { type Compression, compressionFlag, compressionFor } from './compressors.js'
 import { SetupExchange } from './setup-exchange.js'
 import { TRACKING } from './tracking.js'
-
-/** As whom, and with which capabilities, a session's backend connections log in. */
-export interface BackendLogin {
-  readonly username: string
-  readonly password: string
-  readonly database: string
-  /** Collation id from the client's own handshake. */
-  readonly collation: number
-  /** CLIENT_* flags that the client negotiated and that mean something to the server. */
-  readonly capabilities: number
-  readonly mariadbCapabilities: number
-  /** Raw connection attributes block, or undefined. */
-  readonly attributes: Buffer | undefined
-}
 
 /** A connection to a server could not be made. */
 export class BackendConnectError extends Error {
@@ -48,6 +39,9 @@ export class BackendConnectError extends Error {
 /** Too many connections, shutdown, host blocked or not allowed, user's connection limits. */
 const BUSY_ERRORS = new Set([1040, 1053, 1129, 1130, 1203, 1226, 3032, 3159])
 
+/** ER_MUST_CHANGE_PASSWORD. */
+const MUST_CHANGE_PASSWORD = 1820
+
 /** Read buffers: small at first, large once a server fills it. */
 const READ_BUFFER_SMALL = 16_384
 const READ_BUFFER_LARGE = 65_536
@@ -58,7 +52,8 @@ const READ_BUFFER_LARGE = 65_536
  * @throws BackendConnectError
  */
 export async function connectBackend(target: BackendTarget, login: BackendLogin, timeoutMs: number): Promise<Backend> {
-  const backend = await new ConnectAttempt(target, login).run(timeoutMs)
+  const compression = target.compression === 'off' ? null : await compressionFor(target.compression)
+  const backend = await new ConnectAttempt(target, login, compression).run(timeoutMs)
   switchTrackingOn(backend)
   return backend
 }
@@ -67,36 +62,91 @@ export async function connectBackend(target: BackendTarget, login: BackendLogin,
  * Does not wait for the answer: it comes before those of the commands that follow, and goes out together with the first
  * of them, which saves a new session a round trip. A connection whose server refuses is ended, and its command with it.
  */
-function switchTrackingOn(backend: Backend): void {
+export function switchTrackingOn(backend: Backend): void {
   const refused = ({ error }: SetupExchange): void => {
     if (error === null || (backend.capabilities & Capability.SESSION_TRACK) === 0) return
+    // Before anything else the client has to set a new password: what that leads to is told to it by the server.
+    if (error.errno === MUST_CHANGE_PASSWORD) {
+      backend.applied.untracked = true
+      return
+    }
     backend.destroy(`session tracking was refused: ${error.message}`)
   }
   backend.begin(new SetupExchange(refused, () => {}))
   backend.writeSoon(encodeQuery(TRACKING[backend.target.flavor], backend.capabilities))
 }
 
+/**
+ * Sees whether a server lets an account in, and leaves again.
+ * @throws BackendConnectError
+ */
+export async function tryLogin(target: BackendTarget, login: BackendLogin, timeoutMs: number): Promise<void> {
+  const backend = await new ConnectAttempt(uncompressed(target), login, null).run(timeoutMs)
+  backend.quit()
+}
+
+/** A login in which somebody else answers the server's questions. */
+export class RelayedLogin {
+  readonly #attempt: ConnectAttempt
+
+  constructor(target: BackendTarget, login: BackendLogin, ask: (question: ClientRelayAction) => void) {
+    this.#attempt = new ConnectAttempt(uncompressed(target), login, null, ask)
+  }
+
+  /** @throws BackendConnectError */
+  async run(timeoutMs: number): Promise<Backend> {
+    const backend = await this.#attempt.run(timeoutMs)
+    switchTrackingOn(backend)
+    return backend
+  }
+
+  answer(payload: Buffer): void {
+    this.#attempt.answer(payload)
+  }
+
+  abandon(): void {
+    this.#attempt.abandon()
+  }
+}
+
+/** Where few bytes go, or the login has begun before the compressor could be loaded. */
+function uncompressed(target: BackendTarget): BackendTarget {
+  return { ...target, compression: 'off' }
+}
+
 class ConnectAttempt {
   readonly #target: BackendTarget
   readonly #wanted: BackendLogin
+  readonly #ask: ((question: ClientRelayAction) => void) | null
+  readonly #compression: Compression | null
   readonly #login: ClientLogin
   readonly #framer = new Framer(READ_BUFFER_LARGE)
   #socket: Socket
   #backend: Backend | null = null
   #finish: (result: Backend | BackendConnectError) => void = () => {}
 
-  constructor(target: BackendTarget, wanted: BackendLogin) {
+  /** @param ask takes the server's questions, where the client itself answers them */
+  constructor(
+    target: BackendTarget,
+    wanted: BackendLogin,
+    compression: Compression | null,
+    ask: ((question: ClientRelayAction) => void) | null = null,
+  ) {
     this.#target = target
     this.#wanted = wanted
+    this.#ask = ask
+    this.#compression = compression
     this.#login = new ClientLogin({
       username: wanted.username,
       password: wanted.password,
+      nativeStage1: wanted.nativeStage1,
+      relay: ask !== null,
       database: wanted.database === '' ? undefined : wanted.database,
-      capabilities: (wanted.capabilities | Capability.SESSION_TRACK) >>> 0,
+      capabilities: (wanted.capabilities | Capability.SESSION_TRACK | compressionFlag(target.compression)) >>> 0,
       mariadbCapabilities: wanted.mariadbCapabilities,
       collation: wanted.collation,
       attributes: wanted.attributes,
-      tls: target.useSsl ? 'required' : 'off',
+      tls: tlsWanted(target.tls, target.port),
       secureTransport: target.port === 0,
       allowRsaPublicKeyRetrieval: true,
     })
@@ -116,10 +166,20 @@ class ConnectAttempt {
     })
   }
 
+  /** What the client says to the server's question. */
+  answer(payload: Buffer): void {
+    this.#perform(this.#login.relayed(payload))
+  }
+
+  abandon(): void {
+    this.#fail('given up', null)
+  }
+
   #connect(): Socket {
-    const { host, port } = this.#target
+    const { host, port, tls, proxyProtocol } = this.#target
     // Plain connections read into memory that is used again; TLS has buffers of its own.
-    const onread = this.#target.useSsl ? undefined : new ReadBuffer((chunk, length) => this.#received(chunk, length))
+    const isPlain = tlsWanted(tls, port) === 'off'
+    const onread = isPlain ? new ReadBuffer((chunk, length) => this.#received(chunk, length)) : undefined
     const place = port === 0 ? { path: host } : { host, port }
     const socket = connect({
       ...place,
@@ -132,6 +192,9 @@ class ConnectAttempt {
     if (onread === undefined) socket.on('data', this.#onData)
     socket.on('error', (error) => this.#fail(error.message, null))
     socket.on('close', () => this.#fail('the server closed the connection', null))
+    if (proxyProtocol !== 'off') {
+      socket.write(encodeProxyHeader(proxyProtocol === 'v1' ? 1 : 2, this.#wanted.client ?? null))
+    }
     return socket
   }
 
@@ -154,25 +217,35 @@ class ConnectAttempt {
     for (const action of actions) {
       if (action.type === 'send') this.#socket.write(action.packet)
       else if (action.type === 'startTls') this.#startTls()
-      else if (action.type === 'fail') this.#fail(action.err.message, action.err)
-      else if (action.type === 'done') this.#succeed(action)
+      else if (action.type === 'fail') this.#refused(action)
+      else if (action.type === 'relay') this.#ask?.(action)
+      else this.#succeed(action)
     }
+  }
+
+  #refused({ err, reason }: Extract<ClientLoginAction, { type: 'fail' }>): void {
+    if (reason !== 'tls-not-offered') return this.#fail(err.message, err)
+    this.#failTls(noTlsOffered(this.#target.id, this.#target.tls.mode))
   }
 
   #startTls(): void {
     const plain = this.#socket
     plain.removeListener('data', this.#onData)
-    const socket = tlsConnect({ socket: plain, rejectUnauthorized: false }, () =>
-      this.#perform(this.#login.tlsEstablished()),
+    // Whoever sits between could have put them there, to be taken for what the server says under TLS.
+    if (this.#framer.unread > 0) return this.#failTls(`tls: ${this.#target.id} sent more than its greeting before TLS`)
+    this.#socket = startBackendTls(
+      plain,
+      this.#target,
+      () => this.#perform(this.#login.tlsEstablished()),
+      (problem) => this.#failTls(problem),
     )
-    socket.on('data', this.#onData)
-    socket.on('error', (error) => this.#fail(error.message, null))
-    this.#socket = socket
+    this.#socket.on('data', this.#onData)
   }
 
   #succeed(result: ClientLoginResult): void {
     const needed = this.#wanted.capabilities & WIRE_CAPABILITIES
-    if ((result.capabilities & needed) >>> 0 !== needed >>> 0) {
+    const neededOfMariadb = this.#wanted.mariadbCapabilities & ~result.mariadbCapabilities
+    if ((result.capabilities & needed) >>> 0 !== needed >>> 0 || neededOfMariadb !== 0) {
       return this.#fail('it does not offer what the client negotiated', null)
     }
     const backend = new Backend(this.#socket, this.#target, {
@@ -180,9 +253,17 @@ class ConnectAttempt {
       mariadbCapabilities: result.mariadbCapabilities,
       threadId: result.greeting.connectionId,
     })
+    if (this.#compression !== null && (result.capabilities & compressionFlag(this.#target.compression)) !== 0) {
+      backend.compress(this.#compression)
+    }
     backend.applied.schema = this.#wanted.database
     this.#backend = backend
     this.#finish(backend)
+  }
+
+  /** @param problem names the server */
+  #failTls(problem: string): void {
+    this.#finish(new BackendConnectError(problem, null))
   }
 
   #fail(message: string, err: ErrPacket | null): void {

@@ -1,25 +1,33 @@
 import type { Socket } from 'node:net'
-import { TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import {
-  type Account,
   AuthPlugin,
   Capability,
+  type ErrPacket,
+  encodeErr,
   Frame,
   Framer,
-  ServerLogin,
-  type ServerLoginAction,
-  type ServerLoginResult,
+  MariadbCapability,
+  frame,
+  isSslRequest,
+  ProtocolError,
 } from '../../protocol/index.js'
-import type { UserEntry } from '../shared/snapshot.js'
+import { ProxyError } from '../shared/errors.js'
+import type { Flavor } from '../shared/snapshot.js'
+import { errPacket } from './answers.js'
+import { type Authenticated, Authentication, type AuthenticationOwner } from './authentication.js'
+import { addressOf, type ClientAddress } from './client-address.js'
+import { agreedAlgorithm, COMPRESSION_FLAGS, type Compression, compressionFlag, compressionFor } from './compressors.js'
 import type { WorkerContext } from './context.js'
+import { Opening } from './opening.js'
+import { certificateProblem, startClientTls } from './tls-context.js'
 
 /** A login that succeeded: the socket (by now perhaps TLS) and what was agreed on. */
-export interface LoggedIn {
+export interface LoggedIn extends Authenticated {
   readonly socket: Socket
-  readonly login: ServerLoginResult
-  readonly user: UserEntry
-  /** Sequence number of the OK or ERR that the client waits for. */
-  readonly sequence: number
+  readonly place: ClientAddress
+  /** null: the connection is not compressed. */
+  readonly compression: Compression | null
   /** Bytes that came behind the login's last packet. */
   readonly rest: Buffer
 }
@@ -40,52 +48,49 @@ export function logIn(
   new LoginDriver(socket, connectionId, context, done).start()
 }
 
-class LoginDriver {
+class LoginDriver implements AuthenticationOwner {
   readonly #context: WorkerContext
-  readonly #machine: ServerLogin
+  readonly #authentication: Authentication
   readonly #framer = new Framer(LOGIN_PACKET_LIMIT)
   readonly #done: (result: LoggedIn) => void
   readonly #timer: NodeJS.Timeout
-  readonly #host: string
+  /** What may still say that the client is elsewhere; null once the login has begun. */
+  #opening: Opening | null
+  #place: ClientAddress
+  /** What the client's next packet is answered with, whatever it says. */
+  #refusal: ProxyError | null = null
   #socket: Socket
-  #user: UserEntry | null = null
+  /** The login is over, or TLS has taken the socket: nothing more is to be read here. */
+  #reading = true
 
   constructor(socket: Socket, connectionId: number, context: WorkerContext, done: (result: LoggedIn) => void) {
     this.#socket = socket
     this.#context = context
     this.#done = done
-    this.#host = clientHost(socket)
+    this.#place = addressOf(socket)
+    this.#opening = new Opening(this.#place, context.trustsProxyHeader(socket.remoteAddress))
     const { greeting, tls, limits } = context.view.snapshot
-    this.#machine = new ServerLogin({
+    const options = {
       serverVersion: greeting.serverVersion,
       connectionId,
-      capabilities: greeting.capabilities & OFFERED,
-      mariadbCapabilities: 0,
+      capabilities: greeting.capabilities & (OFFERED | this.#compressions()),
+      mariadbCapabilities: greeting.mariadbCapabilities & MARIADB_OFFERED,
       collation: greeting.collation,
-      status: 0x0002,
-      tls: { available: tls !== null, required: false },
-      secureTransport: socket.remoteAddress === undefined,
-      defaultPlugin: greeting.flavor === 'mariadb' ? AuthPlugin.NATIVE : AuthPlugin.CACHING_SHA2,
-      clientHost: this.#host,
-      findAccount: (username) => this.#findAccount(username),
-      rsaKeyPair: context.rsaKeyPair,
-    })
+      status: STATUS_AUTOCOMMIT,
+      tls: { available: tls !== null, required: tls !== null && tls.mode !== 'preferred' },
+      // Behind a unix socket over which a load balancer may come the client can be anywhere.
+      secureTransport: this.#place.local && !this.#opening.mayChange,
+      defaultPlugin: defaultPlugin(greeting.flavor),
+    }
+    this.#authentication = new Authentication(context, () => this.#place, options, this)
     this.#timer = setTimeout(() => this.#abort('handshake timeout'), limits.handshakeTimeoutMs)
   }
 
   start(): void {
     this.#listen()
-    this.#perform(this.#machine.start())
-  }
-
-  #findAccount(username: string): Account | null {
-    const user = this.#context.findUser(username)
-    this.#user = user
-    if (user === null) return null
-    return {
-      name: username,
-      secret: user.password === '' ? { kind: 'none' } : { kind: 'clear', password: user.password },
-    }
+    if (this.#opening?.mayChange === false) this.#addressKnown()
+    if (this.#refusal !== null) return this.#refuse(this.#refusal, 0)
+    this.#authentication.start()
   }
 
   #listen(): void {
@@ -105,92 +110,164 @@ class LoginDriver {
   readonly #onData = (chunk: Buffer): void => {
     // What one chunk of the client leads to leaves as one: the end of the login is two packets, or three.
     const socket = this.#socket
+    const bytes = this.#opening === null ? chunk : this.#takeOpening(chunk, this.#opening)
+    if (bytes === null) return
     socket.cork()
-    this.#framer.push(chunk)
-    while (this.#step()) {}
+    this.#framer.push(bytes)
+    this.#advance()
     socket.uncork()
   }
 
-  /** Takes one packet. @returns false when there is none, or this driver is to read no further. */
-  #step(): boolean {
-    const found = this.#framer.next()
-    if (found === Frame.more) return false
-    if (found !== Frame.packet) {
-      this.#abort('a packet of the login is too large')
-      return false
-    }
-    const payload = this.#framer.buffer.subarray(this.#framer.start, this.#framer.end)
-    return this.#perform(this.#machine.packet(payload, this.#framer.sequence))
-  }
-
-  /** @returns false when this driver is to read no further. */
-  #perform(actions: ServerLoginAction[]): boolean {
-    for (const action of actions) {
-      switch (action.type) {
-        case 'send':
-          this.#socket.write(action.packet)
-          break
-        case 'startTls':
-          this.#startTls()
-          return false
-        case 'done':
-          this.#succeed(action.login, action.sequence)
-          return false
-        case 'fail':
-          this.#context.counters.accessDenied++
-          this.#context.log.info({ client: this.#host, reason: action.reason }, `login refused: ${action.err.message}`)
-          this.#socket.end(action.packet)
-          this.#abort(action.reason)
-          return false
-        case 'verify':
-          throw new Error('accounts are judged by the configuration, not by a server')
+  /** Takes packets as long as the client's word is awaited. */
+  #advance(): void {
+    while (this.#reading && !this.#authentication.waiting) {
+      const found = this.#framer.next()
+      if (found === Frame.more) return
+      if (found !== Frame.packet) return this.#abort('a packet of the login is too large')
+      const payload = this.#framer.buffer.subarray(this.#framer.start, this.#framer.end)
+      // A client that goes on under TLS would not understand an answer before it.
+      if (this.#refusal !== null && !isSslRequest(payload)) {
+        return this.#refuse(this.#refusal, (this.#framer.sequence + 1) & 0xff)
       }
+      this.#authentication.packet(payload, this.#framer.sequence)
     }
-    return true
   }
 
-  #startTls(): void {
-    const secureContext = this.#context.serverTls()
+  // What is looked at before anybody's name. ---------------------------------------------------------------------------
+
+  /** @returns what belongs to the login; null: more has to come, or it is over */
+  #takeOpening(chunk: Buffer, opening: Opening): Buffer | null {
+    try {
+      const bytes = opening.take(chunk)
+      if (bytes === null) return null
+      this.#opening = null
+      this.#place = opening.client
+      if (opening.mayChange) this.#addressKnown()
+      return bytes
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.#context.counters.protocolErrors++
+      this.#context.log.warn({ client: this.#place.host }, error.message)
+      // The client itself has not spoken yet: its first packet has the number 1.
+      this.#socket.end(errPacket(2, error, Capability.PROTOCOL_41))
+      this.#abort(error.code)
+      return null
+    }
+  }
+
+  #addressKnown(): void {
+    this.#refusal = this.#context.enterAddress(this.#socket, this.#place)
+  }
+
+  #judgeCertificate(socket: TLSSocket): void {
+    const problem = certificateProblem(socket)
+    if (problem === null) return
+    const message = `sluice: Access denied: a client certificate signed by tls.ca is needed (${problem})`
+    this.#refusal ??= new ProxyError('client-certificate', 1045, '28000', message)
+  }
+
+  /** @param sequence 0: instead of the greeting, when nothing has been agreed on and the error has no SQLSTATE */
+  #refuse(error: ProxyError, sequence: number): void {
+    this.#context.countError(error.code)
+    this.#context.log.info({ client: this.#place.host, reason: error.code }, `login refused: ${error.message}`)
+    this.#socket.end(errPacket(sequence, error, sequence === 0 ? 0 : Capability.PROTOCOL_41))
+    this.#abort(error.code)
+  }
+
+  // What the authentication wants. -------------------------------------------------------------------------------------
+
+  send(packet: Buffer): void {
+    this.#socket.write(packet)
+  }
+
+  startTls(): void {
+    const tls = this.#context.serverTls()
+    if (tls === null) return this.#abort('TLS was switched off meanwhile')
     const plain = this.#socket
     this.#unlisten()
     const rest = this.#framer.takeUnread()
     // A flowing socket would throw away what is put back; TLS reads from the socket's handle and starts it again itself.
     plain.pause()
     if (rest.length > 0) plain.unshift(rest)
-    const socket = new TLSSocket(plain, { isServer: true, secureContext: secureContext! })
+    const socket = startClientTls(plain, tls)
     this.#socket = socket
     this.#listen()
-    socket.once('secure', () => this.#perform(this.#machine.tlsEstablished()))
+    socket.once('secure', () => {
+      if (tls.asksForCertificate) this.#judgeCertificate(socket)
+      this.#authentication.tlsEstablished()
+    })
   }
 
-  #succeed(login: ServerLoginResult, sequence: number): void {
-    clearTimeout(this.#timer)
-    this.#unlisten()
+  authenticated(result: Authenticated): void {
+    const algorithm = agreedAlgorithm(result.login.capabilities)
+    if (algorithm !== null) {
+      // What comes meanwhile waits.
+      this.#reading = false
+      compressionFor(algorithm, result.login.response.zstdLevel).then(
+        (compression) => this.#succeed(result, compression),
+        (error: unknown) => this.crashed(error),
+      )
+    } else if (this.#context.view.snapshot.compressionAlgorithms.includes('uncompressed')) this.#succeed(result, null)
+    else this.refused(frame(encodeErr(NOT_COMPRESSED), result.sequence), NOT_COMPRESSED, 'not compressed')
+  }
+
+  #succeed(result: Authenticated, compression: Compression | null): void {
+    if (this.#socket.destroyed) return
+    this.#end()
     const rest = this.#framer.takeUnread()
-    this.#done({ socket: this.#socket, login, user: this.#user!, sequence, rest })
+    this.#done({ ...result, socket: this.#socket, place: this.#place, compression, rest })
+  }
+
+  /** Flags of the algorithms that clients may use. */
+  #compressions(): number {
+    return this.#context.view.snapshot.compressionAlgorithms.reduce((flags, name) => flags | compressionFlag(name), 0)
+  }
+
+  refused(packet: Buffer, err: ErrPacket, reason: string): void {
+    this.#context.counters.accessDenied++
+    this.#context.log.info({ client: this.#place.host, reason }, `login refused: ${err.message}`)
+    this.#socket.end(packet)
+    this.#abort(reason)
+  }
+
+  crashed(error: unknown): void {
+    this.#context.counters.invariantErrors++
+    this.#context.log.error({ client: this.#place.host, err: error }, 'a login ends by an error in Sluice')
+    this.#abort('internal error')
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer)
+    this.#reading = false
+    this.#unlisten()
   }
 
   #abort(reason: string): void {
-    clearTimeout(this.#timer)
-    this.#unlisten()
+    this.#end()
+    this.#authentication.abandon()
     this.#socket.on('error', () => {})
-    this.#context.clientAborted(this.#host, reason)
+    this.#context.clientAborted(this.#place.host, reason)
     if (this.#socket.writableEnded) this.#socket.destroySoon()
     else this.#socket.destroy()
   }
 }
 
-/** The address as MySQL names it in its messages: `localhost` for a unix socket. */
-export function clientHost(socket: Socket): string {
-  const address = socket.remoteAddress
-  if (address === undefined) return 'localhost'
-  return address.startsWith('::ffff:') ? address.slice(7) : address
+/** What a server of this flavor names in its greeting. */
+export function defaultPlugin(flavor: Flavor): string {
+  return flavor === 'mariadb' ? AuthPlugin.NATIVE : AuthPlugin.CACHING_SHA2
 }
 
-/** What Sluice offers of what its servers have; compression and local files have their place in the greeting later. */
-const OFFERED = ~(
-  Capability.COMPRESS |
-  Capability.ZSTD_COMPRESSION_ALGORITHM |
-  Capability.MULTI_FACTOR_AUTHENTICATION |
-  Capability.SSL
-)
+const STATUS_AUTOCOMMIT = 0x0002
+
+/** What a client is told that is to compress and does not (ER_WRONG_COMPRESSION_ALGORITHM_CLIENT). */
+const NOT_COMPRESSED: ErrPacket = {
+  errno: 3922,
+  sqlState: 'HY000',
+  message: "Invalid compression algorithm 'uncompressed'.",
+}
+
+/** What Sluice offers of what its servers have, whatever the configuration says. */
+const OFFERED = ~(COMPRESSION_FLAGS | Capability.MULTI_FACTOR_AUTHENTICATION | Capability.SSL)
+
+/** All that servers have but COM_MULTI, which none does any more. */
+const MARIADB_OFFERED = ~MariadbCapability.COM_MULTI

@@ -12,6 +12,7 @@ import { Classifier, type ClassifyOptions } from '../sql/index.js'
 import { AddressLimit } from './address-limit.js'
 import { errPacket } from './answers.js'
 import type { ClientAddress } from './client-address.js'
+import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
 import { findSession, performKill, placeOf } from './kill.js'
 import { LoginThrottle } from './login-throttle.js'
@@ -140,6 +141,8 @@ export class Worker implements WorkerContext, SessionOwner {
     for (const session of [...this.#sessions.values()]) {
       session.draining = true
       if (session.phase === 'ready' && !session.execution.facts.inTransaction) session.closeForShutdown()
+      // A reader of the binary log has no quiet moment; it goes on elsewhere where it has been interrupted.
+      else if (isDump(session.execution.command.code)) session.close('shutdown')
     }
     const deadline = monotonicMs() + this.view.snapshot.limits.shutdownTimeoutMs
     while (this.#sessions.size > 0 && monotonicMs() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
