@@ -1,10 +1,10 @@
 import yargs from 'yargs'
-import { SLUICE_VERSION } from './control/version.js'
 import { demoCommand } from './demo/command.js'
 import { explainCommand } from './explain.js'
 import { sandboxCommand } from './sandbox/command.js'
 import { UsageError } from './shared/errors.js'
 import { createLogger } from './shared/log.js'
+import { SLUICE_VERSION } from './shared/version.js'
 
 const EXIT_FAILURE = 1
 /** Bad input: configuration, flags, an address in use. */

@@ -6,6 +6,8 @@ export interface Learned {
   readonly facts: readonly ServerFacts[]
   readonly greeting: GreetingFacts
   readonly readOnlyFunctions: readonly string[]
+  /** See `Snapshot.nativeHashes`. */
+  readonly nativeHashes: Readonly<Record<string, readonly string[]>>
 }
 
 /** Puts together what workers are told. `entries` are the topology's rows; `version` counts up from 1. */
@@ -23,6 +25,8 @@ export function buildSnapshot(
     facts: learned.facts,
     replicationHostgroups: config.replicationHostgroups,
     users: config.users,
+    passThrough: config.passThrough,
+    nativeHashes: learned.nativeHashes,
     greeting: learned.greeting,
     readOnlyFunctions: learned.readOnlyFunctions,
     limits: config.limits,

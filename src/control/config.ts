@@ -241,7 +241,9 @@ function warningsOf(path: string, file: ConfigFile, document: ConfigDocument): s
   if (document.holdsSecrets && (statSync(path).mode & READABLE_BY_OTHERS) !== 0) {
     warnings.push(`${path} holds passwords and every user of this machine may read it: chmod 640 ${path}`)
   }
-  if (file.users.length === 0) warnings.push(`${path}: users is empty, so nobody can log in`)
+  if (file.users.length === 0 && file.pass_through?.enabled === false) {
+    warnings.push(`${path}: users is empty and pass_through is off, so nobody can log in`)
+  }
   const defaultAdmin = file.admin?.users['admin'] === 'admin'
   if (defaultAdmin && file.admin?.listen.some((address) => !isLocal(address))) {
     warnings.push(`${path}: the admin port is reachable from other machines with the default password`)

@@ -77,6 +77,24 @@ export const ROUTINES_QUERY =
   'SELECT ROUTINE_SCHEMA AS routine_schema, ROUTINE_NAME AS routine_name FROM information_schema.ROUTINES' +
   " WHERE ROUTINE_TYPE = 'FUNCTION' AND SQL_DATA_ACCESS IN ('NO SQL', 'READS SQL DATA')"
 
+/**
+ * Accounts that log in with mysql_native_password and have a password. Answered only where the monitor may read
+ * mysql.user (MariaDB: a view of mysql.global_priv, for which SELECT on the view suffices).
+ */
+export const ACCOUNTS_QUERY =
+  'SELECT User AS user, authentication_string AS hash FROM mysql.user' +
+  " WHERE plugin = 'mysql_native_password' AND LENGTH(authentication_string) = 41"
+
+/** Hashes by user name; a name with several hosts may have several. */
+export function readNativeHashes(rows: readonly Row[]): Record<string, string[]> {
+  const hashes = new Map<string, Set<string>>()
+  for (const row of rows) {
+    const user = text(row['user'])
+    hashes.set(user, (hashes.get(user) ?? new Set()).add(text(row['hash']).toUpperCase()))
+  }
+  return Object.fromEntries([...hashes].map(([user, found]) => [user, [...found].sort()]).sort())
+}
+
 export function readState(row: Row, { flavor }: Dialect): ServerState {
   const readOnly = isOn(row['read_only']) || isOn(row['super_read_only']) || isOn(row['innodb_read_only'])
   if (flavor === 'mysql') {

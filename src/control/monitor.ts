@@ -53,6 +53,7 @@ export class Monitor {
   private readonly histories = new Map<ServerId, PrimaryHistory>()
   private readonly runs = new Set<Promise<void>>()
   private functions: readonly string[] = []
+  private nativeHashes: Readonly<Record<string, readonly string[]>> = {}
   private sequence = 0
   private healthTimer: NodeJS.Timeout | null = null
 
@@ -121,6 +122,7 @@ export class Monitor {
       facts: all.flatMap(({ facts }) => (facts === null ? [] : [facts])),
       greeting: commonGreeting(all.flatMap(({ greeting }) => (greeting === null ? [] : [greeting]))),
       readOnlyFunctions: this.functions,
+      nativeHashes: this.nativeHashes,
     }
   }
 
@@ -140,6 +142,7 @@ export class Monitor {
       blind: (reason) => this.unseen(watched, true, reason),
       failed: (reason) => this.unseen(watched, false, reason),
       routines: (names) => this.takeRoutines(names),
+      nativeHashes: (hashes) => this.takeNativeHashes(hashes),
       wantsRoutines: () => this.events.primaryOf(server.id) === server.id,
     })
     const watched: Watched = {
@@ -289,6 +292,12 @@ export class Monitor {
   private takeRoutines(names: readonly string[]): void {
     if (names.length === this.functions.length && names.every((name, index) => name === this.functions[index])) return
     this.functions = names
+    this.events.learned()
+  }
+
+  private takeNativeHashes(hashes: Readonly<Record<string, readonly string[]>>): void {
+    if (JSON.stringify(hashes) === JSON.stringify(this.nativeHashes)) return
+    this.nativeHashes = hashes
     this.events.learned()
   }
 

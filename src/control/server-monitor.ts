@@ -3,6 +3,7 @@ import type { Logger } from '../shared/log.js'
 import type { ServerId } from '../shared/snapshot.js'
 import type { MonitorConfig, ServerConfig } from './config-schema.js'
 import {
+  ACCOUNTS_QUERY,
   APPLIER_QUERY,
   type Channel,
   channelsQuery,
@@ -13,6 +14,7 @@ import {
   type Row,
   readApplierLag,
   readChannels,
+  readNativeHashes,
   readRoutines,
   readState,
   type ServerState,
@@ -41,6 +43,8 @@ export interface ServerMonitorEvents {
   blind(reason: string): void
   failed(reason: string): void
   routines(names: readonly string[]): void
+  /** Hashes of mysql_native_password by account; empty: none, or not to be read. */
+  nativeHashes(hashes: Readonly<Record<string, readonly string[]>>): void
   /** Whether this server is the one whose stored functions count. */
   wantsRoutines(): boolean
 }
@@ -73,6 +77,7 @@ export class ServerMonitor {
   private replicationDueMs = 0
   private replicationHoldMs = HOLD_MS
   private routinesDueMs = 0
+  private accountsDueMs = 0
   /** Reasons for which a part is not readable with the monitor's grants; empty: it is, or was not tried. */
   private channelsDenied = ''
   private applierDenied = ''
@@ -92,6 +97,7 @@ export class ServerMonitor {
       const startedMs = monotonicMs()
       const ok = await this.round()
       if (ok) await this.readRoutinesIfDue()
+      if (ok) await this.readAccountsIfDue()
       const tookMs = monotonicMs() - startedMs
       await this.pause(ok ? this.nextPollInMs() - tookMs : this.retryInMs(tookMs))
     }
@@ -242,6 +248,22 @@ export class ServerMonitor {
       // A slow catalogue says nothing about the server: the next round decides.
       this.routinesDueMs = monotonicMs() + Math.max(HOLD_MS_MAX, this.config.routinesIntervalMs)
       this.log.warn(`the stored functions of ${this.id} cannot be read: ${(error as Error).message}`)
+      if (connection.isLost) this.dropConnection()
+    }
+  }
+
+  private async readAccountsIfDue(): Promise<void> {
+    const connection = this.connection
+    if (connection === null || monotonicMs() < this.accountsDueMs || !this.events.wantsRoutines()) return
+    this.accountsDueMs = monotonicMs() + this.config.accountsIntervalMs
+    try {
+      const [rows] = await connection.query([ACCOUNTS_QUERY], ROUTINES_TIMEOUT_MS)
+      this.events.nativeHashes(readNativeHashes(rows))
+    } catch (error) {
+      // Reading the accounts is a grant that not every monitor has: without it those accounts are asked differently.
+      this.events.nativeHashes({})
+      this.accountsDueMs = monotonicMs() + Math.max(HOLD_MS_MAX, this.config.accountsIntervalMs)
+      this.log.debug(`the accounts of ${this.id} cannot be read: ${(error as Error).message}`)
       if (connection.isLost) this.dropConnection()
     }
   }

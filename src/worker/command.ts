@@ -54,6 +54,9 @@ export const COMMAND_RULES: ReadonlyMap<number, CommandRule> = new Map([
   [Command.DEBUG, rule(Handling.routed, admin)],
   [Command.REFRESH, rule(Handling.routed, admin)],
   [Command.CHANGE_USER, rule(Handling.changeUser, unknown)],
+  [Command.REGISTER_REPLICA, rule(Handling.routed, admin)],
+  [Command.BINLOG_DUMP, rule(Handling.routed, admin, Answer.rows)],
+  [Command.BINLOG_DUMP_GTID, rule(Handling.routed, admin, Answer.rows)],
   [Command.PING, rule(Handling.local, unknown)],
   [Command.QUIT, rule(Handling.local, unknown)],
   [Command.RESET_CONNECTION, rule(Handling.local, unknown)],
@@ -202,6 +205,16 @@ export class CommandInHand {
 /** COM_STMT_EXECUTE, or MariaDB's of many rows. */
 export function isExecute(code: number): boolean {
   return code === Command.STMT_EXECUTE || code === Command.STMT_BULK_EXECUTE
+}
+
+/** A reader of the binary log introduces itself, or begins to read. */
+export function isReplication(code: number): boolean {
+  return code === Command.REGISTER_REPLICA || isDump(code)
+}
+
+/** COM_BINLOG_DUMP and its like, whose answer ends with the connection as a rule. */
+export function isDump(code: number): boolean {
+  return code === Command.BINLOG_DUMP || code === Command.BINLOG_DUMP_GTID
 }
 
 const WRITING_EFFECTS = Effect.unknownFunction | Effect.sequence | Effect.implicitCommit

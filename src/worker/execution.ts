@@ -3,14 +3,14 @@ import { monotonicMs } from '../shared/clock.js'
 import { countQuery } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { ServerId } from '../shared/snapshot.js'
-import { Effect, StatementKind } from '../sql/index.js'
+import { diagnosticsTargets, Effect, StatementKind } from '../sql/index.js'
 import { acquire } from './acquire.js'
 import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
 import { switchTrackingOn } from './backend-connect.js'
 import type { BackendLogin } from './backend-login.js'
 import type { ClientSocket } from './client-socket.js'
-import { CommandInHand, isExecute } from './command.js'
+import { CommandInHand, isDump, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import { isPlainRollback, isShuttingDown, lostError } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
@@ -26,6 +26,7 @@ import type { SessionText } from './session-text.js'
 import { addressedTo } from './statement-packets.js'
 import { type PreparedStatement, Statements } from './statements.js'
 import { findOnline } from './topology-view.js'
+import { bringVariables, type VariablesElsewhere } from './variables-elsewhere.js'
 
 /** A read that lost its connection, or a server that could not be reached, is tried on another one so many times. */
 const ATTEMPTS_MAX = 4
@@ -71,6 +72,7 @@ export class Execution implements RelayListener, BackendHolder {
   readonly #notes = new AnswerNotes()
   /** What the rest of a streamed command goes through. */
   #widener: PacketWidener | null = null
+  #elsewhere: VariablesElsewhere | null = null
   /** Most sessions prepare nothing. */
   #statements: Statements | null = null
   /** Goes up when the session ends or a command is given up, so that what was awaited for it is dropped. */
@@ -107,7 +109,8 @@ export class Execution implements RelayListener, BackendHolder {
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     const { candidate, backend } = this.#route(this.command.startedAt)
     const ready = backend ?? (candidate === null ? null : this.backends.get(candidate))
-    if (ready !== null && ready.state === 'idle' && this.#isPrepared(ready)) this.#send(ready)
+    const atOnce = ready !== null && ready.state === 'idle' && this.#isPrepared(ready) && !this.#awaitsVariables
+    if (atOnce) this.#send(ready)
     else void this.#findAndSend()
   }
 
@@ -164,6 +167,7 @@ export class Execution implements RelayListener, BackendHolder {
   /** Forgets all that the session has set up, as COM_RESET_CONNECTION does. */
   reset(): void {
     this.#statements?.clear()
+    this.#elsewhere = null
     this.facts.reset()
     const { flavor, collation } = this.#context.view.snapshot.greeting
     // MySQL goes back to its own character set, MariaDB to the one of the login.
@@ -269,10 +273,37 @@ export class Execution implements RelayListener, BackendHolder {
     return prepareOn(this.statement!, backend, { backends, statements, counters, maxStmtsPerConnection, parseKey })
   }
 
+  /** Variables that another connection has have to be brought before the command in hand. */
+  get #awaitsVariables(): boolean {
+    return this.#elsewhere !== null && this.command.kind !== StatementKind.diagnostics
+  }
+
+  async #bringVariables(): Promise<void> {
+    const elsewhere = this.#elsewhere!
+    this.#elsewhere = null
+    try {
+      await bringVariables(elsewhere, this.state)
+    } catch (error) {
+      const server = elsewhere.backend.target.id
+      this.#context.log.warn({ server, err: error }, 'what GET DIAGNOSTICS has set could not be brought over')
+    }
+  }
+
+  /** GET DIAGNOSTICS sets variables where the statement before it ran. */
+  #learnDiagnostics(backend: Backend): void {
+    if (this.#context.view.isWriter(backend.target.hostgroup)) return
+    const { buffer, start, end } = this.#sqlInHand()
+    const names = diagnosticsTargets(buffer, start, end, this.#text.options)
+    const known = this.#elsewhere?.backend === backend ? this.#elsewhere.names : []
+    this.#elsewhere = { backend, names: new Set([...known, ...names]) }
+  }
+
   /** The slow way: connections have to be opened, state brought over, or a server waited for. */
   async #findAndSend(): Promise<void> {
     const turn = ++this.#turn
     try {
+      if (this.#awaitsVariables) await this.#bringVariables()
+      if (turn !== this.#turn) return
       const backend = await acquire({
         context: this.#context,
         backends: this.backends,
@@ -380,6 +411,8 @@ export class Execution implements RelayListener, BackendHolder {
     if (backend.state === 'busy') backend.move('idle')
     learnFromAnswer(command, backend, this.#notes, facts, this.#context.view, this.#candidateOf)
     if (!failed && (command.effects & TOLD_BY_TEXT) !== 0) this.#learnAssignments(backend)
+    const diagnosed = command.kind === StatementKind.diagnostics && (command.effects & Effect.setsUserVariable) !== 0
+    if (!failed && diagnosed) this.#learnDiagnostics(backend)
     this.#learnStatement(backend, failed)
     this.#count(backend, failed)
     this.running = null
@@ -434,6 +467,8 @@ export class Execution implements RelayListener, BackendHolder {
 
   #count(backend: Backend, failed: boolean): void {
     const { command } = this
+    // How long a reader of the binary log stays says nothing of the server.
+    if (isDump(command.code)) return
     const latencyUs = Math.round((monotonicMs() - command.startedAt) * 1000)
     countQuery(backend.accounting!.byClass[command.class], latencyUs, failed)
     const { counters } = this.#context

@@ -1,6 +1,7 @@
 import { encodeQuery } from '../../protocol/index.js'
 import type { Backend } from './backend.js'
-import { type BackendLogin, connectBackend } from './backend-connect.js'
+import { connectBackend } from './backend-connect.js'
+import type { BackendLogin } from './backend-login.js'
 import type { WorkerContext } from './context.js'
 import { runSetup } from './setup-exchange.js'
 

@@ -2,7 +2,8 @@ import { newServerCounters, type ServerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { ServerId } from '../shared/snapshot.js'
 import type { Backend, BackendOwner } from './backend.js'
-import { BackendConnectError, type BackendLogin, connectBackend } from './backend-connect.js'
+import { BackendConnectError, connectBackend } from './backend-connect.js'
+import type { BackendLogin } from './backend-login.js'
 import { type BackendState, isOpen } from './backend-state.js'
 import type { Candidate } from './topology-view.js'
 
@@ -60,12 +61,7 @@ export class Pool implements BackendOwner {
     pool.connecting++
     try {
       const backend = await connectBackend(candidate.target, login, timeoutMs)
-      pool.counters.connOk++
-      pool.backends.add(backend)
-      this.#holders.set(backend, holder)
-      backend.owner = this
-      backend.accounting = pool.counters
-      this.#count(pool)
+      this.adopt(candidate, backend, holder)
       return backend
     } catch (error) {
       pool.counters.connErr++
@@ -78,6 +74,17 @@ export class Pool implements BackendOwner {
     } finally {
       pool.connecting--
     }
+  }
+
+  /** Takes over a connection that a client has logged in to itself. */
+  adopt(candidate: Candidate, backend: Backend, holder: BackendHolder): void {
+    const pool = this.#poolAt(candidate.entry.hostgroup, candidate.entry.id)
+    pool.counters.connOk++
+    pool.backends.add(backend)
+    this.#holders.set(backend, holder)
+    backend.owner = this
+    backend.accounting = pool.counters
+    this.#count(pool)
   }
 
   /** A session needs a connection no more. What it left on it is not for others, so it is closed. */

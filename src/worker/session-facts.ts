@@ -10,6 +10,10 @@ export const Pin = {
   advisoryLock: 8,
   /** A SET that was not understood, or SET ROLE: what it did is known to its connection alone. */
   sessionState: 32,
+  /** The client has logged in to this connection itself: nobody else knows its password. */
+  authentication: 64,
+  /** It reads the primary's binary log. */
+  replication: 128,
 } as const
 
 export const PIN_NAMES: readonly [number, string][] = [
@@ -17,6 +21,8 @@ export const PIN_NAMES: readonly [number, string][] = [
   [Pin.temporaryTable, 'temporary table'],
   [Pin.lockTables, 'LOCK TABLES'],
   [Pin.advisoryLock, 'GET_LOCK'],
+  [Pin.authentication, 'password known to the client alone'],
+  [Pin.replication, 'binary log'],
   [Pin.sessionState, 'session state that cannot be carried over'],
 ]
 
@@ -116,6 +122,14 @@ export class SessionFacts {
     this.last = null
     this.lost = ''
     this.transactionLost = false
+  }
+
+  /** The client of this session wrote before as somebody else, and may want to read that. */
+  inheritWrites(from: SessionFacts): void {
+    this.lastWriteAt = from.lastWriteAt
+    this.writtenGtids = from.writtenGtids
+    this.olderWritesAt = from.olderWritesAt
+    this.#gtidsKept = from.#gtidsKept
   }
 
   /**

@@ -7,9 +7,9 @@ import {
   encodeErr,
   Frame,
   Framer,
-  MariadbCapability,
   frame,
   isSslRequest,
+  MariadbCapability,
   ProtocolError,
 } from '../../protocol/index.js'
 import { ProxyError } from '../shared/errors.js'

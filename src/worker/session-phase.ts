@@ -8,6 +8,7 @@
  *   relaying:  the command has gone to a server, its answer is on its way
  *   infile:    the client's file for LOAD DATA LOCAL is on its way to the server
  *   discarding: the rest of a long command that has been answered already is on its way
+ *   changing:  COM_CHANGE_USER: the other user is being asked for its password
  *   closed:    gone; final
  */
 export type SessionPhase =
@@ -18,15 +19,17 @@ export type SessionPhase =
   | 'relaying'
   | 'infile'
   | 'discarding'
+  | 'changing'
   | 'closed'
 
 export const NEXT_PHASE: Readonly<Record<SessionPhase, readonly SessionPhase[]>> = {
   admitting: ['ready', 'closed'],
-  ready: ['waiting', 'relaying', 'uploading', 'discarding', 'closed'],
+  ready: ['changing', 'waiting', 'relaying', 'uploading', 'discarding', 'closed'],
   waiting: ['relaying', 'uploading', 'ready', 'closed'],
   uploading: ['relaying', 'closed'],
   relaying: ['ready', 'waiting', 'infile', 'closed'],
   infile: ['relaying', 'closed'],
   discarding: ['ready', 'closed'],
+  changing: ['admitting', 'ready', 'closed'],
   closed: [],
 }

@@ -30,6 +30,7 @@ const CONFIG: MonitorConfig = {
   replicationLagTimeoutMs: DEFAULT_MONITOR.replication_lag_timeout,
   replicationLagGraceMs: DEFAULT_MONITOR.replication_lag_grace,
   routinesIntervalMs: 1000,
+  accountsIntervalMs: 10_000,
 }
 
 /** Monitor and topology as the control plane joins them. */
@@ -49,7 +50,7 @@ class Watch {
       }
       const limits = { weight: 1, maxConnections: 100, maxReplicationLag: MAX_LAG_S }
       const tls = { tls: NO_SERVER_TLS, tlsFiles: { ca: null, cert: null, key: null } }
-      return { ...address, ...limits, ...tls, status: 'ONLINE', proxyProtocol: 'off', comment: '' }
+      return { ...address, ...limits, ...tls, status: 'ONLINE', proxyProtocol: 'off', compression: 'off', comment: '' }
     })
     const rules = { servers, replicationHostgroups: [PAIR], maxFailures: CONFIG.pingMaxFailures }
     this.topology = initialTopology(rules)

@@ -1,4 +1,4 @@
-import { SLUICE_VERSION } from '../version.js'
+import { SLUICE_VERSION } from '../../shared/version.js'
 import type { ControlView } from '../view.js'
 import { COMMANDS, EXPECTED_STATEMENT, findCommand } from './commands/index.js'
 import type { EngineRequest, RowSet, SqlValue, WireFormat, WireResult } from './engine/messages.js'

@@ -11,7 +11,7 @@ import {
   type ServerLoginAction,
   type ServerLoginResult,
 } from '../../../protocol/index.js'
-import { SLUICE_VERSION } from '../version.js'
+import { SLUICE_VERSION } from '../../shared/version.js'
 import { findAccount } from './accounts.js'
 import type { ConnectionContext } from './connection-context.js'
 import { addressOf, isLocal } from './peer.js'

@@ -1,4 +1,4 @@
-import { SLUICE_VERSION } from '../version.js'
+import { SLUICE_VERSION } from '../../shared/version.js'
 import { STATEMENT_LENGTH_MAX } from './tokens.js'
 
 /** What this port calls itself in `SELECT @@version_comment`, the first statement of the mysql client. */

@@ -53,11 +53,14 @@ function snapshot(version: number, port: number): Snapshot {
     facts: [],
     replicationHostgroups: [],
     users: [],
+    passThrough: null,
+    nativeHashes: {},
     greeting: DEFAULT_GREETING,
     readOnlyFunctions: [],
     limits: {} as Limits,
     tls: null,
     proxyProtocolNetworks: [],
+    compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     workers: 2,
   }
 }

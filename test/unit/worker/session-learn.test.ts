@@ -21,6 +21,9 @@ function learn(code: number, kind: number, effects = 0, gtids = ''): SessionFact
   const facts = new SessionFacts({
     name: 'app',
     password: '',
+    passwordHash: null,
+    backendUser: null,
+    backendPassword: null,
     defaultHostgroup: 0,
     defaultSchema: null,
     maxConnections: 0,

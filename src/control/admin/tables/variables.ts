@@ -1,6 +1,6 @@
+import { SLUICE_VERSION } from '../../../shared/version.js'
 import { formatListenAddress } from '../../addresses.js'
 import type { Config } from '../../config-schema.js'
-import { SLUICE_VERSION } from '../../version.js'
 import type { ControlView } from '../../view.js'
 
 type Variables = readonly (readonly [name: string, value: string | number | boolean])[]
