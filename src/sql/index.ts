@@ -1,4 +1,5 @@
 export { Classifier } from './classifier.js'
+export { diagnosticsTargets } from './diagnostics.js'
 export { type Digest, Digester, digestHex, digestText } from './digest.js'
 export {
   Effect,

@@ -2,7 +2,7 @@ import type { OkPacket, SessionStateChange } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { Effect, parseSet, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
-import type { CommandInHand } from './command.js'
+import { type CommandInHand, isReplication } from './command.js'
 import { Pin, type SessionFacts } from './session-facts.js'
 import { isCarried, type SessionState, variableLiteral } from './session-state.js'
 import type { Candidate, TopologyView } from './topology-view.js'
@@ -117,9 +117,10 @@ export function learnFromAnswer(
   const { follower } = backend
   const failed = follower.errno !== 0
   if (follower.hasStatus) learnFlags(follower.statusFlags, command, backend, facts)
-  if (!failed && command.executes) learnEffects(command, backend, notes, facts)
+  const isWriter = view.isWriter(backend.target.hostgroup)
+  if (!failed && command.executes) learnEffects(command, backend, isWriter, notes, facts)
   facts.last = backend
-  if (facts.inTransaction || !view.isWriter(backend.target.hostgroup)) return
+  if (facts.inTransaction || !isWriter) return
   if (notes.gtids !== '') facts.wrote(monotonicMs(), notes.gtids, backend.target.flavor)
   else if (command.mayWrite && !provenEmpty(command, failed, backend, candidateOf)) {
     facts.wrote(monotonicMs(), '', backend.target.flavor)
@@ -133,14 +134,23 @@ function learnFlags(flags: number, command: CommandInHand, backend: Backend, fac
   facts.nextTransactionSet = command.kind === StatementKind.setTransaction
 }
 
-function learnEffects(command: CommandInHand, backend: Backend, notes: AnswerNotes, facts: SessionFacts): void {
+function learnEffects(
+  command: CommandInHand,
+  backend: Backend,
+  isWriter: boolean,
+  notes: AnswerNotes,
+  facts: SessionFacts,
+): void {
   const { kind, effects } = command
   const tables = (effects & Effect.temporaryTable) !== 0 || (notes.stateChanged && OPAQUE_KINDS.has(kind))
   if (tables) facts.addPin(Pin.temporaryTable, backend)
   if (kind === StatementKind.lockTables) facts.addPin(Pin.lockTables, backend)
   if (kind === StatementKind.unlockTables) facts.removePin(Pin.lockTables)
   if ((effects & Effect.advisoryLock) !== 0) facts.addPin(Pin.advisoryLock, backend)
-  if ((effects & Effect.setsUserVariable) !== 0) facts.userVariablesOnPrimary = true
+  // GET DIAGNOSTICS runs where the statement before it ran, and is seen to by itself.
+  const elsewhere = kind === StatementKind.diagnostics && !isWriter
+  if ((effects & Effect.setsUserVariable) !== 0 && !elsewhere) facts.userVariablesOnPrimary = true
+  if (isReplication(command.code)) facts.addPin(Pin.replication, backend)
 }
 
 /** A transaction that ended without a GTID on a server that gives GTIDs has written nothing. */

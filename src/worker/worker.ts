@@ -318,10 +318,11 @@ export class Worker implements WorkerContext, SessionOwner {
 
   #sweep(): void {
     const { waitTimeoutMs } = this.view.snapshot.limits
-    if (waitTimeoutMs === 0) return
-    const oldest = monotonicMs() - waitTimeoutMs
+    const limit = waitTimeoutMs === 0 ? Number.POSITIVE_INFINITY : waitTimeoutMs
+    const now = monotonicMs()
     for (const session of this.#sessions.values()) {
-      if (session.phase === 'ready' && session.since < oldest) session.closeForInactivity()
+      const own = session.execution.state.waitTimeoutMs
+      if (session.phase === 'ready' && now - session.since > Math.min(own, limit)) session.closeForInactivity()
     }
   }
 }
