@@ -7,6 +7,9 @@ import {
   type ClientLoginOptions,
   type ClientLoginResult,
   Command,
+  CompressedFrameReader,
+  CompressedFrameWriter,
+  type Compressor,
   encodeCommand,
   encodeQuery,
   Frame,
@@ -20,6 +23,8 @@ export interface RawClientOptions extends Partial<ClientLoginOptions> {
   readonly port: number
   readonly username?: string
   readonly password?: string
+  /** To be used when the login has negotiated it; `capabilities` say which. */
+  readonly compressor?: Compressor
 }
 
 /** What nearly every client negotiates; add to it what the test is about. */
@@ -38,17 +43,19 @@ const ANSWER_MS = 20_000
 export class RawClient {
   readonly login: ClientLoginResult
   readonly #socket: Socket
+  readonly #compressed: CompressedConversation | null
   readonly #follower = new ResponseFollower()
   #waiting: { take: (chunk: Buffer) => void; fail: (error: Error) => void } | null = null
   #ended: Error | null = null
 
-  private constructor(socket: Socket, login: ClientLoginResult) {
+  private constructor(socket: Socket, login: ClientLoginResult, compressor: Compressor | undefined) {
     this.#socket = socket
     this.login = login
+    this.#compressed = compressor === undefined ? null : new CompressedConversation(compressor)
     socket.on('data', (chunk) => {
       try {
         if (this.#waiting === null) throw new Error('bytes that answer no command')
-        this.#waiting.take(chunk)
+        for (const bytes of this.#compressed?.received(chunk) ?? [chunk]) this.#waiting?.take(bytes)
       } catch (error) {
         this.#end(new Error(`${(error as Error).message}: ${chunk.toString('latin1')}`))
       }
@@ -58,10 +65,10 @@ export class RawClient {
   }
 
   /** Logs in as the sandbox's `app` unless told otherwise. Rejects with `errno message` when it is refused. */
-  static async connect({ port, ...options }: RawClientOptions): Promise<RawClient> {
+  static async connect({ port, compressor, ...options }: RawClientOptions): Promise<RawClient> {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true })
     await once(socket, 'connect')
-    return new RawClient(socket, await logIn(socket, options))
+    return new RawClient(socket, await logIn(socket, options), compressor)
   }
 
   /** The negotiated CLIENT_* flags. */
@@ -94,20 +101,21 @@ export class RawClient {
    * @param answer one of `Answer`
    */
   async send(packets: Buffer, answer: number = Answer.results, file: Buffer = Buffer.alloc(0)): Promise<Buffer> {
-    const [only] = await this.#exchange(packets, 1, answer, file)
+    const [only] = await this.#exchange(packets, 1, [answer], file)
     return only
   }
 
-  /** Sends several commands in one segment and returns their answers in order. */
-  pipeline(commands: readonly Buffer[]): Promise<Buffer[]> {
-    return this.#exchange(Buffer.concat(commands), commands.length, Answer.results, Buffer.alloc(0))
+  /** Sends several commands in one segment and returns their answers in order, each `Answer.results` unless told. */
+  pipeline(commands: readonly Buffer[], answers: readonly number[] = []): Promise<Buffer[]> {
+    return this.#exchange(Buffer.concat(commands), commands.length, answers, Buffer.alloc(0))
   }
 
-  #exchange(packets: Buffer, count: number, answer: number, file: Buffer): Promise<Buffer[]> {
+  #exchange(packets: Buffer, count: number, kinds: readonly number[], file: Buffer): Promise<Buffer[]> {
     if (this.#ended !== null) return Promise.reject(this.#ended)
     const follower = this.#follower
-    const begin = (): void => follower.begin(answer, this.capabilities, this.login.mariadbCapabilities)
     const answers: Buffer[] = []
+    const begin = (): void =>
+      follower.begin(kinds[answers.length] ?? Answer.results, this.capabilities, this.login.mariadbCapabilities)
     let parts: Buffer[] = []
     begin()
     const limit = setTimeout(() => this.#end(new Error(`no whole answer within ${ANSWER_MS} ms`)), ANSWER_MS)
@@ -128,28 +136,30 @@ export class RawClient {
         resolve(answers)
       }
       this.#waiting = { take, fail: reject }
-      this.#socket.write(packets)
+      this.#socket.write(this.#compressed?.command(packets) ?? packets)
     })
     return whole.finally(() => clearTimeout(limit))
   }
 
   /** Sends packets that have no answer. */
   tell(packets: Buffer): void {
-    this.#socket.write(packets)
+    this.#socket.write(this.#compressed?.command(packets) ?? packets)
   }
 
   async close(): Promise<void> {
     if (this.#ended !== null) return
     this.#waiting = { take: () => {}, fail: () => {} }
     const closed = once(this.#socket, 'close')
-    this.#socket.end(encodeCommand(Command.QUIT))
+    const quit = encodeCommand(Command.QUIT)
+    this.#socket.end(this.#compressed?.command(quit) ?? quit)
     await closed
   }
 
   #sendFile(file: Buffer): void {
     const { edgeSequence } = this.#follower
     const packets = file.length === 0 ? [] : [frame(file, edgeSequence + 1)]
-    this.#socket.write(Buffer.concat([...packets, frame(Buffer.alloc(0), edgeSequence + 1 + packets.length)]))
+    const whole = Buffer.concat([...packets, frame(Buffer.alloc(0), edgeSequence + 1 + packets.length)])
+    this.#socket.write(this.#compressed?.more(whole) ?? whole)
     this.#follower.infileSent()
   }
 
@@ -158,6 +168,40 @@ export class RawClient {
     this.#socket.destroy()
     this.#waiting?.fail(error)
     this.#waiting = null
+  }
+}
+
+/** Frames of a compressed connection, as strict with their numbers as MySQL's client library. */
+class CompressedConversation {
+  readonly #reader: CompressedFrameReader
+  readonly #writer: CompressedFrameWriter
+
+  constructor(compressor: Compressor) {
+    this.#reader = new CompressedFrameReader(compressor)
+    this.#writer = new CompressedFrameWriter(compressor)
+  }
+
+  command(bytes: Buffer): Buffer {
+    this.#writer.sequence = 0
+    return this.#writer.encode(bytes)
+  }
+
+  more(bytes: Buffer): Buffer {
+    return this.#writer.encode(bytes)
+  }
+
+  received(chunk: Buffer): Buffer[] {
+    this.#reader.push(chunk)
+    const parts: Buffer[] = []
+    for (let bytes = this.#reader.next(); bytes !== null; bytes = this.#reader.next()) {
+      const { sequence, frameBegins } = this.#reader
+      if (frameBegins && sequence !== this.#writer.sequence) {
+        throw new Error(`frame ${sequence} instead of ${this.#writer.sequence}`)
+      }
+      if (frameBegins) this.#writer.sequence = (sequence + 1) & 0xff
+      parts.push(bytes)
+    }
+    return parts
   }
 }
 
