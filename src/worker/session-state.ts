@@ -81,6 +81,12 @@ export class SessionState {
     this.collation = collation
   }
 
+  /** Milliseconds for which the session said that it may be idle (`SET wait_timeout`); infinite where it said nothing. */
+  get waitTimeoutMs(): number {
+    const seconds = Number(this.variables?.get('wait_timeout') ?? Number.NaN)
+    return Number.isNaN(seconds) ? Number.POSITIVE_INFINITY : seconds * 1000
+  }
+
   /** @param value as session tracking gives it */
   setVariable(name: string, value: string): boolean {
     if (!isCarried(name)) return false

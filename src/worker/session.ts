@@ -10,7 +10,7 @@ import type { Backend } from './backend.js'
 import { type BackendLogin, backendLogin } from './backend-login.js'
 import type { ClientAddress } from './client-address.js'
 import { ClientSocket } from './client-socket.js'
-import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isExecute } from './command.js'
+import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isDump, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import { Execution, type ExecutionListener } from './execution.js'
 import { killedId, killsStatementOnly, withKilledId } from './kill.js'
@@ -347,7 +347,8 @@ export class Session implements ExecutionListener {
       if (code === Command.STMT_SEND_LONG_DATA) return true
       statement.reset()
       this.#answerError(statementDataLost(id))
-    } else if (code === Command.STMT_FETCH && cursorOn === null) this.#answerError(noCursor(id))
+    } else if (code === Command.STMT_FETCH && cursorOn === null)
+      this.#answerError(noCursor(id, this.#context.view.flavor))
     else return false
     return true
   }
@@ -519,6 +520,8 @@ export class Session implements ExecutionListener {
   answered(): void {
     if (this.#killing !== null) this.#passKillOn()
     if (this.#phase === 'closed') return
+    // A server ends the connection of a reader of its binary log with the reading.
+    if (isDump(this.execution.command.code)) return this.close('the binary log has been read')
     // A server that answers before it has the whole command will close the connection; so do we.
     if (this.#phase === 'uploading' || this.#phase === 'infile')
       return this.close('the server refused the rest of a command')
@@ -580,8 +583,9 @@ export class Session implements ExecutionListener {
 
   readonly #onGone = (): void => this.close('the client closed the connection')
 
-  /** Ends a session that has been idle for too long, in the server's words (ER_CLIENT_INTERACTION_TIMEOUT). */
+  /** Ends a session that has been idle for too long: MySQL says so (ER_CLIENT_INTERACTION_TIMEOUT), MariaDB does not. */
   closeForInactivity(): void {
+    if (this.#context.view.flavor === 'mariadb') return this.close('idle timeout')
     const message =
       'The client was disconnected by the server because of inactivity. See wait_timeout and interactive_timeout for configuring this behavior.'
     this.#client.writeUnasked(errPacket(0, { errno: 4031, sqlState: 'HY000', message }, this.capabilities))
