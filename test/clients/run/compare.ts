@@ -18,7 +18,7 @@ export interface Run {
   readonly account: string
 }
 
-const LINES_MAX = 6
+const LINES_MAX = 3
 const LINE_CHARS_MAX = 300
 
 /** Compares what a script printed in two runs, case by case: a line is `name: text`, a case may have several. */

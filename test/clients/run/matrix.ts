@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, describe, it } from 'vitest'
 import { ENGINE_NAMES, type Engine } from '../../../src/sandbox/index.js'
 import { CLIENTS, type Client } from './clients.js'
@@ -13,7 +15,7 @@ declare module 'vitest' {
 }
 
 /** Differences printed for one client, engine and account. */
-const SHOWN_MAX = 40
+const SHOWN_MAX = 25
 const CLIENT_TIMEOUT_MS = 900_000
 
 /** A test for every client: what its script prints through Sluice is what it prints directly, for each kind of account. */
@@ -29,8 +31,11 @@ export function describeMatrix(engine: Engine, clients: readonly Client[] = CLIE
       it(`${client.name} cannot tell Sluice from the server`, { timeout: CLIENT_TIMEOUT_MS }, async ({ task }) => {
         const launch = await client.prepare()
         const database = `matrix_${client.name.replaceAll('-', '_')}`
-        const run = (target: 'direct' | 'through', kind: AccountKind) =>
-          runClient(launch, setting, setting[target], LOGINS[kind], database)
+        const run = async (target: 'direct' | 'through', kind: AccountKind) => {
+          const output = await runClient(launch, setting, setting[target], LOGINS[kind], database)
+          keep(`${client.name}-${engine}-${target}-${kind}.txt`, output)
+          return output
+        }
         const direct = await run('direct', 'configured')
         const results: Result[] = []
         for (const account of accounts) {
@@ -43,6 +48,20 @@ export function describeMatrix(engine: Engine, clients: readonly Client[] = CLIE
       })
     }
   })
+}
+
+/** A script whose cases are all caught ends with status 0; an end before that would leave nothing to compare. */
+function scriptFailure(direct: string): string | undefined {
+  const exit = direct.split('\n').findLast((line) => line.startsWith('exit: '))
+  return exit === 'exit: 0' ? undefined : (exit ?? 'it printed nothing')
+}
+
+/** With CLIENT_OUTPUT set, all that scripts print is kept in that folder. */
+function keep(name: string, output: string): void {
+  const folder = process.env['CLIENT_OUTPUT']
+  if (folder === undefined) return
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, name), output)
 }
 
 /** Both kinds, or those that CLIENT_ACCOUNTS names. */
@@ -64,7 +83,8 @@ function judge(run: Run, direct: string, through: string): Result {
   const counts = `${equal} equal, ${known.length} known, ${unknown.length} different`
   const head = `${run.client} on ${run.engine}, ${run.account} account: ${counts}`
   const reasons = known.map((difference) => `  known ${difference.name}: ${difference.known?.reason}`)
-  if (equal === 0) return { report: head, failure: `${head}: its script printed nothing that could be compared` }
+  const broken = scriptFailure(direct)
+  if (broken !== undefined) return { report: head, failure: `${head}\n  its script failed: ${broken}` }
   const shown = unknown.slice(0, SHOWN_MAX).map(formatDifference)
   const more = unknown.length > SHOWN_MAX ? [`  (${unknown.length - SHOWN_MAX} more)`] : []
   const failure = unknown.length === 0 ? '' : [head, ...shown, ...more].join('\n')

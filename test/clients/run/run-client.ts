@@ -69,6 +69,7 @@ function normalise(output: string, target: Target, folder: string): string {
     .replace(new RegExp(`\\b${target.port}\\b`, 'g'), '<port>')
     .replace(new RegExp(`\\b${users}\\b`, 'g'), '<user>')
     .replace(new RegExp(`\\b${others}\\b`, 'g'), '<other>')
+    .replace(/(prepared statement handler \()\d+\)/g, '$1<id>)')
     .replace(/\b(thread(?: id)?:?|[Cc]onnection(?: id)?:?|query) \d+\b/g, '$1 <id>')
 }
 
@@ -89,8 +90,8 @@ function execute(command: readonly string[], env: Record<string, string>): Promi
     child.once('error', reject)
     child.once('close', (code, signal) => {
       clearTimeout(timer)
-      const said = errors.trim().split('\n').slice(-ERROR_LINES).join(' / ')
-      resolve(`${output}\nexit: ${signal ?? code} ${said}\n`)
+      const said = code === 0 ? '' : ` ${errors.trim().split('\n').slice(-ERROR_LINES).join(' / ')}`
+      resolve(`${output}\nexit: ${signal ?? code}${said}\n`)
     })
   })
 }

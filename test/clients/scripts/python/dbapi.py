@@ -241,11 +241,12 @@ class Matrix:
 
     def locks(self):
         one, other = self.connect(), self.connect()
-        self.query('lock-get', one, "SELECT GET_LOCK('held', 0)")
-        self.query('lock-refused', other, "SELECT GET_LOCK('held', 0), IS_FREE_LOCK('held')")
+        lock = f"'{ENV['db']} held'"
+        self.query('lock-get', one, f"SELECT GET_LOCK({lock}, 0)")
+        self.query('lock-refused', other, f"SELECT GET_LOCK({lock}, 0), IS_FREE_LOCK({lock})")
         one.close()
         time.sleep(0.2)
-        self.query('lock-after-close', other, "SELECT GET_LOCK('held', 2)")
+        self.query('lock-after-close', other, f"SELECT GET_LOCK({lock}, 2)")
         other.close()
 
     def expiry(self):
