@@ -41,7 +41,7 @@ metrics: { listen: 127.0.0.1:6070 }
 monitor: { user: monitor, password: monitor, ping_interval: 700 }
 servers:
   - { host: 127.0.0.1, port: 3307, hostgroup: 0 }
-  - { host: 127.0.0.1, port: 3308, hostgroup: 1, weight: 100, max_replication_lag: 10 }
+  - { host: 127.0.0.1, port: 3308, hostgroup: 1, compression: ZSTD, weight: 100, max_replication_lag: 10 }
   - { host: unix:/run/mysqld.sock, hostgroup: 1, use_ssl: true, status: offline_soft, comment: "the local one" }
 replication_hostgroups:
   - { writer: 0, reader: 1 }
@@ -63,6 +63,7 @@ describe('a configuration', () => {
       datadir: '/home/somebody/.local/state/sluice',
       tls: { mode: 'preferred', cert: null, key: null, ca: null },
       proxyProtocolNetworks: [],
+      compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
       limits: { maxConnections: 10_000, waitTimeoutMs: 28_800_000, maxAllowedPacket: 64 << 20 },
     })
     expect(config.workers).toBeGreaterThanOrEqual(1)
@@ -86,6 +87,7 @@ describe('a configuration', () => {
       tls: { mode: 'required' },
       status: 'OFFLINE_SOFT',
     })
+    expect(config.servers.map(({ compression }) => compression)).toEqual(['off', 'zstd', 'off'])
     expect(config.replicationHostgroups).toEqual([{ writer: 0, reader: 1 }])
     expect(config.limits).toMatchObject({ maxConnections: 50, shutdownTimeoutMs: 0, handshakeTimeoutMs: 10_000 })
     expect(config.warnings).toEqual([])
