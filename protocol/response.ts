@@ -127,6 +127,7 @@ export class ResponseFollower {
   #cachesMetadata = false
   /** The current packet is a definition whose digest is wanted. */
   #digesting = false
+  #firstDefinition = false
   /** Packets of definitions still to come. */
   #definitions = 0
   /** Groups of definitions (parameters, columns) still to come after the OK of COM_STMT_PREPARE. */
@@ -281,7 +282,7 @@ export class ResponseFollower {
         return false
       case State.definitions:
       case State.columns:
-        this.#digesting = this.#cachesMetadata
+        if (this.#cachesMetadata) this.#beginDigest()
         if (--this.#definitions === 0) this.#definitionsDone()
         return false
       case State.single:
@@ -294,6 +295,13 @@ export class ResponseFollower {
       default:
         throw new ProtocolError('unexpected-packet', 'the server sent a packet that belongs to no command')
     }
+  }
+
+  /** The definition that comes now is digested; with the first of a group a new digest begins. */
+  #beginDigest(): void {
+    this.#digesting = true
+    if (this.#firstDefinition) this.metadataDigest = FNV_BASIS
+    this.#firstDefinition = false
   }
 
   /** FNV-1a over the payloads of definitions, whatever pieces they come in. */
@@ -327,7 +335,7 @@ export class ResponseFollower {
       this.#state = State.end
       return
     }
-    this.metadataDigest = FNV_BASIS
+    this.#firstDefinition = true
     this.#definitions = count
     this.#state = State.definitions
   }
@@ -372,7 +380,7 @@ export class ResponseFollower {
     const metadataFollows = !this.#metadataFlag || flagAt >= end || bytes[flagAt] !== 0
     this.#definitions = this.columnCount
     if (metadataFollows) {
-      this.metadataDigest = FNV_BASIS
+      this.#firstDefinition = true
       this.#state = State.columns
     } else this.#definitionsDone()
     return ResponseEvent.more

@@ -1,6 +1,7 @@
 import { Command, frame, LARGE_PREFIX_BYTES } from '../../protocol/index.js'
 import type { GlobalCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
+import type { Flavor } from '../shared/snapshot.js'
 import type { Backend, OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
 import { type ParseState, parseStateOf } from './parse-state.js'
@@ -234,8 +235,9 @@ export function unknownStatement(id: number, command: string): ProxyError {
 }
 
 /** The error of a fetch without a cursor (ER_STMT_HAS_NO_OPEN_CURSOR). */
-export function noCursor(id: number): ProxyError {
-  return new ProxyError('no-cursor', 1421, 'HY000', `The statement (${id}) has no open cursor.`)
+export function noCursor(id: number, flavor: Flavor): ProxyError {
+  const end = flavor === 'mysql' ? '.' : ''
+  return new ProxyError('no-cursor', 1421, 'HY000', `The statement (${id}) has no open cursor${end}`)
 }
 
 /** Parameters that were sent ahead, or a cursor, went with their connection. */

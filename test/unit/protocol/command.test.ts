@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { describe, expect, it } from 'vitest'
 import {
+  BulkFlag,
+  BulkIndicator,
   Capability,
   Command,
   CommandName,
@@ -9,8 +11,10 @@ import {
   decodeProcessKill,
   decodeQueryAttributes,
   decodeSetOption,
+  decodeStmtBulkExecute,
   encodeCommand,
   encodeQuery,
+  encodeStmtBulkExecute,
   FieldType,
   ProtocolError,
   patchStatementId,
@@ -105,5 +109,33 @@ describe('statement ids', () => {
     patchStatementId(buffer, 1, 0xfffffffe)
     expect(buffer).toEqual(hex('aa 17 feffffff 00'))
     expect(readStatementId(buffer, 1)).toBe(0xfffffffe)
+  })
+})
+
+describe('COM_STMT_BULK_EXECUTE', () => {
+  const types = [
+    { type: FieldType.LONG, unsigned: false },
+    { type: FieldType.VAR_STRING, unsigned: false },
+  ]
+  const rows = [
+    [{ value: 7 }, { value: Buffer.from('a') }],
+    [{ indicator: BulkIndicator.NULL }, { indicator: BulkIndicator.DEFAULT }],
+  ]
+
+  it('has its types behind the flags, and an indicator before each value', () => {
+    const flags = BulkFlag.SEND_TYPES | BulkFlag.SEND_UNIT_RESULTS
+    const bytes = encodeStmtBulkExecute({ statementId: 5, flags, types, rows })
+    expect(bytes.toString('hex')).toBe('fa05000000c0000300fd00' + '0007000000' + '000161' + '0102')
+    expect(decodeStmtBulkExecute(bytes, 2)).toEqual({ statementId: 5, flags, types, rows })
+  })
+
+  it('without types those of the execution before hold', () => {
+    const bytes = encodeStmtBulkExecute({ statementId: 5, flags: 0, types, rows })
+    expect(decodeStmtBulkExecute(bytes, 2, types).rows).toEqual(rows)
+    expect(() => decodeStmtBulkExecute(bytes, 2)).toThrow(ProtocolError)
+    for (let end = 8; end < bytes.length - 2; end++) {
+      if (end === bytes.length - 2) continue
+      expect(() => decodeStmtBulkExecute(bytes.subarray(0, end), 2, types)).toThrow(ProtocolError)
+    }
   })
 })

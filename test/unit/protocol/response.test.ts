@@ -178,6 +178,56 @@ describe('the response follower', () => {
     }
   })
 
+  it('lets them pass among the rows and before the definitions of an administrative statement too', () => {
+    const report = (sequence: number) => frame(Buffer.from('ffffff01010200000000', 'hex'), sequence)
+    const whole = encodeTextResultSet([{ name: 'a' }], [['x'], ['y']], CLASSIC)
+    const packets: Buffer[] = []
+    for (let at = 0; at < whole.length; ) {
+      const end = at + 4 + whole.readUIntLE(at, 3)
+      packets.push(report(1), whole.subarray(at, end))
+      at = end
+    }
+    // Servers send a result's definitions in one piece.
+    packets.splice(2, 1)
+    const bytes = Buffer.concat(packets)
+    for (const chunks of cuts(bytes)) {
+      const { follower, output } = follow(Answer.results, chunks, CLASSIC, MariadbCapability.PROGRESS)
+      expect(follower).toMatchObject({ errno: 0, rows: 2, ended: true })
+      expect(output).toEqual(bytes)
+    }
+  })
+
+  it('has one digest for the same definitions, whatever pieces they come in and whatever is before them', () => {
+    const digestOf = (answer: number, chunks: Buffer[], mariadbCapabilities: number) =>
+      follow(answer, chunks, MODERN, mariadbCapabilities).follower.metadataDigest
+    const columns = [{ name: 'a' }, { name: 'b' }]
+    const cached = MariadbCapability.CACHE_METADATA
+    const prepared = encodePrepareResponse(7, [{ name: '?' }], columns, MODERN)
+    const digest = digestOf(Answer.prepare, [prepared], cached)
+    expect(digest).not.toBe(0)
+    for (const chunks of cuts(prepared)) expect(digestOf(Answer.prepare, chunks, cached)).toBe(digest)
+    const other = encodePrepareResponse(7, [{ name: '?' }], [{ name: 'a' }, { name: 'c' }], MODERN)
+    expect(digestOf(Answer.prepare, [other], cached)).not.toBe(digest)
+    const text = encodeTextResultSet(columns, [['x', 'y']], MODERN)
+    // The count with the byte that says that definitions follow.
+    const executed = Buffer.concat([frame(Buffer.of(2, 1), 1), text.subarray(5)])
+    for (const chunks of cuts(executed)) expect(digestOf(Answer.results, chunks, cached)).toBe(digest)
+    expect(digestOf(Answer.prepare, [prepared], 0)).toBe(0)
+  })
+
+  it('follows the events of a binary log, those over 16 MB included, to an EOF of either kind', () => {
+    const event = (size: number) => frame(Buffer.alloc(size), 1)
+    for (const [capabilities, end] of [
+      [CLASSIC, encodeEof({ warnings: 0, statusFlags: 2 })],
+      [MODERN, encodeOk(ok(), MODERN, 0xfe)],
+    ] as const) {
+      const bytes = Buffer.concat([event(20), event(0xffffff + 10), event(0xffffff), frame(end, 9)])
+      const { follower, output } = follow(Answer.rows, pieces(bytes, 1 << 20), capabilities, 0)
+      expect(follower).toMatchObject({ rows: 3, ended: true })
+      expect(output.equals(bytes)).toBe(true)
+    }
+  })
+
   it('follows results whose metadata was left out', () => {
     const bytes = Buffer.concat([
       frame(Buffer.of(2, 0), 1),

@@ -45,6 +45,25 @@ function read(bytes: Buffer, capabilities: number, startSequence = 1) {
   return events
 }
 
+describe('a result whose columns end with CURSOR_EXISTS', () => {
+  const statusFlags = ServerStatus.AUTOCOMMIT | ServerStatus.CURSOR_EXISTS
+  const whole = framed([encodeTextResultSet([{ name: 'a' }], [['1']], CLASSIC, { statusFlags })])
+  const types = (packets: typeof whole, decoder: ResultSetDecoder) =>
+    packets.map(({ payload }) => decoder.payload(payload)?.type)
+
+  it('goes on with its rows: a procedure has a cursor of its own open', () => {
+    const decoder = new ResultSetDecoder(CLASSIC)
+    expect(types(whole, decoder)).toEqual([undefined, 'columns', undefined, 'row', 'ok'])
+    expect(decoder.ended).toBe(true)
+  })
+
+  it('is over where the execution has asked for a cursor', () => {
+    const decoder = new ResultSetDecoder(CLASSIC, 0, true)
+    expect(types(whole.slice(0, 3), decoder)).toEqual([undefined, 'columns', 'ok'])
+    expect(decoder.ended).toBe(true)
+  })
+})
+
 describe('text result sets', () => {
   for (const [name, capabilities] of Object.entries({ CLASSIC, MODERN })) {
     it(`are read as they were written (${name})`, () => {
