@@ -18,11 +18,14 @@ import {
   decodeOk,
   decodePrepareOk,
   decodeProcessKill,
+  decodeProxyHeader,
   decodeQueryAttributes,
   decodeSessionState,
   decodeSetOption,
+  decodeStmtBulkExecute,
   decodeStmtExecute,
   decodeTextRow,
+  encodeProxyHeader,
   FieldType,
   Frame,
   Framer,
@@ -120,6 +123,8 @@ const DECODERS: Record<string, (payload: Buffer, flags: number) => unknown> = {
     decodeStmtExecute(asCommand(payload, Command.STMT_EXECUTE), { parameterCount: capabilities & 7, capabilities }),
   stmtExecuteOfMany: (payload, capabilities) =>
     decodeStmtExecute(asCommand(payload, Command.STMT_EXECUTE), { parameterCount: 65_535, capabilities }),
+  stmtBulkExecute: (payload, flags) =>
+    decodeStmtBulkExecute(asCommand(payload, Command.STMT_BULK_EXECUTE), 1 + (flags & 7)),
   queryAttributes: (payload, flags) => decodeQueryAttributes(payload, 0, payload.length, flags),
   queryText: (payload, flags) => queryTextOffset(payload, 0, payload.length, flags),
   changeUser: (payload, flags) => decodeChangeUser(asCommand(payload, Command.CHANGE_USER), flags),
@@ -128,6 +133,23 @@ const DECODERS: Record<string, (payload: Buffer, flags: number) => unknown> = {
   setOption: (payload) => decodeSetOption(asCommand(payload, Command.SET_OPTION)),
   hashes: (payload) => [parseSha2Hash(payload.toString('latin1')), parseNativeHash(payload.toString('latin1'))],
   collation: (_payload, flags) => collationById(flags),
+  proxyHeader: (payload) => decodeProxyHeader(payload),
+  mutatedProxyHeader: (payload, flags) => decodeProxyHeader(proxyHeader(payload, flags)),
+}
+
+/** A true header of either version with the payload behind it, and one of its bytes changed; half of the time cut there. */
+function proxyHeader(payload: Buffer, flags: number): Buffer {
+  const endpoints = {
+    family: 'tcp6',
+    sourceAddress: '2001:db8::9',
+    sourcePort: flags & 0xffff,
+    destinationAddress: '::1',
+    destinationPort: 6033,
+  } as const
+  const bytes = Buffer.concat([encodeProxyHeader((flags & 1) === 0 ? 1 : 2, endpoints), payload])
+  const at = (flags >>> 8) % 60
+  bytes[at] = flags >>> 24
+  return (flags & 2) === 0 ? bytes : bytes.subarray(0, at)
 }
 
 /** Half of the time with the right number in front, so that more than the first byte is looked at. */
