@@ -6,7 +6,7 @@ import type { ParseState } from './parse-state.js'
 import { isRepeatable } from './router.js'
 
 /** What a shared statement takes besides its text, measured on Node 20 (cache entry included). */
-const SHARED_STATEMENT_BYTES = 800
+const SHARED_STATEMENT_BYTES = 450
 
 /** What all preparations of one text under one state have in common, over all sessions of a worker. */
 export class SharedStatement {

@@ -4,6 +4,7 @@ import { ProxyError } from '../shared/errors.js'
 import type { Flavor } from '../shared/snapshot.js'
 import type { Backend, OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
+import { connectionLost } from './lost.js'
 import { type ParseState, parseStateOf } from './parse-state.js'
 import type { SessionState } from './session-state.js'
 import type { SharedStatement, SharedStatements } from './shared-statement.js'
@@ -165,7 +166,8 @@ export class Statements {
   prepared(statement: PreparedStatement, backend: Backend, id: number, metadata: number): ServerStatement {
     const there = new ServerStatement(statement, backend, id, metadata, this)
     backend.statements.push(there)
-    statement.servers = [...statement.servers, there]
+    // Spread would take room for more, in each of very many.
+    statement.servers = statement.servers.concat(there)
     this.#context.sharedStatements.count(statement.shared, 'servers', 1)
     return there
   }
@@ -241,9 +243,9 @@ export function noCursor(id: number, flavor: Flavor): ProxyError {
 }
 
 /** Parameters that were sent ahead, or a cursor, went with their connection. */
-export function statementDataLost(id: number): ProxyError {
+export function statementDataLost(id: number, flavor: Flavor): ProxyError {
   const message = `sluice: the connection with the data or the cursor of prepared statement ${id} was lost`
-  return new ProxyError('connection-lost', 2013, 'HY000', message)
+  return connectionLost(message, flavor)
 }
 
 /** The statement's text was too long to be held, and the one connection that had it is gone. */

@@ -24,6 +24,8 @@ function proxyVariables(view: ControlView): Variables {
     ['mysql-interfaces', listen.map(formatListenAddress).join(';')],
     ['mysql-max_allowed_packet', limits.maxAllowedPacket],
     ['mysql-max_connections', limits.maxConnections],
+    ['mysql-max_stmts_cache', limits.maxStmtsCache],
+    ['mysql-max_stmts_per_connection', limits.maxStmtsPerConnection],
     ['mysql-server_version', greeting.serverVersion],
     ['mysql-threads', workers],
     ['mysql-wait_timeout', limits.waitTimeoutMs],
