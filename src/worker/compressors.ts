@@ -36,17 +36,19 @@ export function agreedAlgorithm(capabilities: number): CompressionAlgorithm | nu
 
 /**
  * The compressor of an algorithm. zstd is only made when somebody uses it, since it may take memory of its own.
- * @param level 1 to 22 for zstd; what is outside of it becomes the default
+ * @param level what a client asks for with zstd: of 1 to 22 no more than 6 is given, anything else is the default
  */
 export async function compressionFor(algorithm: CompressionAlgorithm, level = 0): Promise<Compression> {
   const known = algorithm === 'zstd' && level >= 1 && level <= ZSTD_LEVEL_MAX
   return {
     compressor: algorithm === 'zlib' ? zlibCompressor : await zstd(),
-    level: known ? level : DEFAULT_COMPRESSION_LEVEL[algorithm],
+    level: known ? Math.min(level, ZSTD_LEVEL_GIVEN_MAX) : DEFAULT_COMPRESSION_LEVEL[algorithm],
   }
 }
 
 const ZSTD_LEVEL_MAX = 22
+/** A level of 19 takes twenty times as long as one of 3, and all other clients of the worker would wait. */
+const ZSTD_LEVEL_GIVEN_MAX = 6
 
 /** Servers whose connections are not compressed though they should be, by id and algorithm. */
 const told = new Set<string>()

@@ -60,9 +60,11 @@ it('takes zlib where both sides could use both, as servers do', () => {
   expect((['zlib', 'zstd', 'off', 'uncompressed'] as const).map(compressionFlag)).toEqual([COMPRESS, ZSTD, 0, 0])
 })
 
-it('takes the level that the client asks for with zstd, if there is such a one', async () => {
-  const levels = await Promise.all([19, 0, 23, 255].map(async (level) => (await compressionFor('zstd', level)).level))
-  expect(levels).toEqual([19, 3, 3, 3])
+it('takes the level that the client asks for with zstd, up to 6: others wait meanwhile', async () => {
+  const levels = await Promise.all(
+    [1, 6, 19, 0, 23, 255].map(async (level) => (await compressionFor('zstd', level)).level),
+  )
+  expect(levels).toEqual([1, 6, 6, 3, 3, 3])
   expect((await compressionFor('zlib', 19)).level).toBe(3)
 })
 
