@@ -65,6 +65,7 @@ const State = {
 
 const CLIENT_DEPRECATE_EOF = 0x0100_0000
 const CLIENT_OPTIONAL_RESULTSET_METADATA = 0x0200_0000
+const MARIADB_PROGRESS = 1
 const MARIADB_CACHE_METADATA = 1 << 4
 const MORE_RESULTS_EXISTS = 0x0008
 const CURSOR_EXISTS = 0x0040
@@ -125,6 +126,7 @@ export class ResponseFollower {
   #metadataFlag = false
   #optionalMetadata = false
   #cachesMetadata = false
+  #reportsProgress = false
   /** The current packet is a definition whose digest is wanted. */
   #digesting = false
   #firstDefinition = false
@@ -160,6 +162,7 @@ export class ResponseFollower {
     this.#deprecateEof = (capabilities & CLIENT_DEPRECATE_EOF) !== 0
     this.#optionalMetadata = (capabilities & CLIENT_OPTIONAL_RESULTSET_METADATA) !== 0
     this.#cachesMetadata = (mariadbCapabilities & MARIADB_CACHE_METADATA) !== 0
+    this.#reportsProgress = (mariadbCapabilities & MARIADB_PROGRESS) !== 0
     this.#metadataFlag = this.#optionalMetadata || this.#cachesMetadata
     this.carry = null
     this.statusFlags = 0
@@ -288,6 +291,10 @@ export class ResponseFollower {
       case State.single:
         this.#state = State.end
         return false
+      case State.infile:
+        // MariaDB reports progress while the client's file comes in; an ERR ends it before its end.
+        if (first === 0xff) return true
+        throw new ProtocolError('unexpected-packet', 'the server sent a packet in the middle of a local file')
       case State.first:
       case State.prepare:
       case State.columnsEof:
@@ -365,8 +372,9 @@ export class ResponseFollower {
   #takeError(bytes: Buffer, start: number, end: number): number {
     if (end - start < 3) throw new ProtocolError('truncated', 'the server sent an ERR packet without a number')
     const errno = bytes[start + 1] | (bytes[start + 2] << 8)
-    // MariaDB's progress reports look like errors of this number; the real answer, or more of it, follows.
-    if (errno === ERROR_PROGRESS) return ResponseEvent.more
+    // MariaDB's progress reports look like errors of this number; the real answer, or more of it, follows. Where none were
+    // asked for it is an error: MySQL lets SIGNAL set this number.
+    if (errno === ERROR_PROGRESS && this.#reportsProgress) return ResponseEvent.more
     this.errno = errno
     this.#state = State.end
     return ResponseEvent.error

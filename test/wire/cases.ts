@@ -1,11 +1,11 @@
 import { Buffer } from 'node:buffer'
-import { Capability } from '../../protocol/index.js'
+import { Capability, MariadbCapability } from '../../protocol/index.js'
 import type { Exchange } from './capture.js'
 
 /*
  * What the recorder asks the servers, with a note for every packet of the answer, written by hand. A note is a line in
- * the words of describe.ts. Lines that begin with `eof` are left out where DEPRECATE_EOF is negotiated, and what stands
- * in braces where SESSION_TRACK is not.
+ * the words of describe.ts. Lines that begin with `eof` are left out where DEPRECATE_EOF is negotiated, those that begin
+ * with `progress` where PROGRESS is not, and what stands in braces where SESSION_TRACK is not.
  */
 
 export type ServerName = 'mysql' | 'mariadb'
@@ -22,6 +22,8 @@ export interface Step {
   only?: ServerName
   /** Only where all of these CLIENT_* flags are negotiated. */
   needs?: number
+  /** The same of MariaDB's extended flags. */
+  needsMariadb?: number
 }
 
 const AC = 'AUTOCOMMIT'
@@ -192,6 +194,7 @@ export const STEPS: Step[] = [
     file: '10,ten\n11,eleven\n',
     packets: [
       'file some file.csv',
+      'progress 2/2 End bulk insert',
       both(
         `ok ${AC} affected=2 info=<Records: 2  Deleted: 0  Skipped: 0  Warnings: 0> {gtids <gtid>}`,
         `ok ${AC} affected=2 info=<Records: 2  Deleted: 0  Skipped: 0  Warnings: 0>`,
@@ -352,6 +355,25 @@ export const STEPS: Step[] = [
     needs: Capability.OPTIONAL_RESULTSET_METADATA,
     send: 'SELECT id, name FROM wire.t WHERE id < 3',
     packets: ['columns 2 without metadata', 'row 1 | one', 'row 2 | NULL', `end ${AC}`],
+  },
+  {
+    name: 'COM_STMT_PREPARE of an INSERT with two parameters',
+    needsMariadb: MariadbCapability.STMT_BULK_OPERATIONS,
+    send: Buffer.from('\x16INSERT INTO wire.t (id, name) VALUES (?, ?)', 'latin1'),
+    answer: 'prepare',
+    packets: ['prepared parameters=2 columns=0 warnings=0', 'column ? NULL', 'column ? NULL', `eof ${AC}`],
+  },
+  {
+    name: 'COM_STMT_BULK_EXECUTE with types: (100, a), (101, NULL)',
+    needsMariadb: MariadbCapability.STMT_BULK_OPERATIONS,
+    send: withId('fa <id> 8000 0300 fd00 00 64000000 00 01 61 00 65000000 01'),
+    packets: [`ok ${AC} affected=2 id=101 info=<Records: 2  Duplicates: 0  Warnings: 0>`],
+  },
+  {
+    name: 'COM_STMT_BULK_EXECUTE with the types of before: (102, DEFAULT)',
+    needsMariadb: MariadbCapability.STMT_BULK_OPERATIONS,
+    send: withId('fa <id> 0000 00 66000000 02'),
+    packets: [`ok ${AC} affected=1 id=102`],
   },
 ]
 

@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { describe, expect, it } from 'vitest'
 import {
+  BulkFlag,
+  BulkIndicator,
   Capability,
   decodeColumnCount,
   decodeColumnDefinition,
@@ -8,6 +10,7 @@ import {
   decodeErr,
   decodeOk,
   decodePrepareOk,
+  decodeStmtBulkExecute,
   decodeStmtExecute,
   decodeTextRow,
   encodeColumnCount,
@@ -17,6 +20,7 @@ import {
   encodeOk,
   encodePrepareOk,
   encodeQuery,
+  encodeStmtBulkExecute,
   encodeTextRow,
   FieldType,
   queryTextOffset,
@@ -115,6 +119,25 @@ for (const { file, capture } of loadCaptures()) {
         parameters: [{ value: null }, { value: 1 }],
       })
       expect(() => decodeStmtExecute(second, context)).toThrow('none are known from before')
+    })
+
+    const bulk = capture.exchanges.filter(({ name }) => name.startsWith('COM_STMT_BULK_EXECUTE'))
+    it.runIf(bulk.length > 0)('bulk executions are read and written, with types and with those of before', () => {
+      const [first, second] = bulk.map((exchange) => framed([bytesOf(exchange, 'client')])[0].payload)
+      const types = [
+        { type: FieldType.LONG, unsigned: false },
+        { type: FieldType.VAR_STRING, unsigned: false },
+      ]
+      const read = decodeStmtBulkExecute(first, 2)
+      expect(read).toMatchObject({ flags: BulkFlag.SEND_TYPES, types })
+      expect(read.rows).toEqual([
+        [{ value: 100 }, { value: Buffer.from('a') }],
+        [{ value: 101 }, { indicator: BulkIndicator.NULL }],
+      ])
+      expect(encodeStmtBulkExecute(read)).toEqual(first)
+      const again = decodeStmtBulkExecute(second, 2, types)
+      expect(again.rows).toEqual([[{ value: 102 }, { indicator: BulkIndicator.DEFAULT }]])
+      expect(encodeStmtBulkExecute(again)).toEqual(second)
     })
   })
 }

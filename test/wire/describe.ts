@@ -13,6 +13,7 @@ import {
   FieldType,
   isEndOfRows,
   isErrPacket,
+  isProgressReport,
   type OkPacket,
   ServerStatus,
   type SessionStateChange,
@@ -60,7 +61,10 @@ export class Describer {
   #next(): Buffer {
     const payload = this.#queue.shift()
     if (payload === undefined) throw new Error('the answer ends too early')
-    return payload
+    if (!isProgressReport(payload)) return payload
+    // 0xff, 0xffff, number of strings, stage, stages, thousandths of a percent (3), a text.
+    this.#lines.push(`progress ${payload[4]}/${payload[5]} ${payload.toString('utf8', 10)}`)
+    return this.#next()
   }
 
   /** Returns whether another result follows. */

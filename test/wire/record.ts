@@ -21,6 +21,8 @@ const { values: args } = parseArgs({
     'mysql-client': { type: 'string' },
     'mariadb-client': { type: 'string' },
     'mysql-plugin-dir': { type: 'string' },
+    /** Name of the one variant to be recorded. */
+    variant: { type: 'string' },
   },
 })
 
@@ -65,6 +67,13 @@ const VARIANTS: Variant[] = [
     mariadbCapabilities: EXTENDED,
     only: 'mariadb',
   },
+  {
+    name: 'bulk',
+    title: "DEPRECATE_EOF, session tracking, MariaDB's bulk executions and progress reports",
+    capabilities: MODERN,
+    mariadbCapabilities: MariadbCapability.STMT_BULK_OPERATIONS | MariadbCapability.PROGRESS,
+    only: 'mariadb',
+  },
 ]
 
 /** The least that MariaDB accepts for max_connections. */
@@ -81,6 +90,7 @@ for (const server of ['mysql', 'mariadb'] as const) {
   const client = args[`${server}-client`]
   if (client !== undefined) await recordLogins(server, tap, tapPort, client)
   for (const variant of VARIANTS) {
+    if (args.variant !== undefined && args.variant !== variant.name) continue
     if (variant.only === undefined || variant.only === server) await recordVariant(server, variant, tap, tapPort)
   }
   tap.close()
@@ -109,8 +119,9 @@ async function recordVariant(server: ServerName, variant: Variant, tap: Tap, por
   let statementId = ''
   const describer = new Describer(login)
   for (const step of STEPS) {
-    const { only = server, needs = 0 } = step
+    const { only = server, needs = 0, needsMariadb = 0 } = step
     if (only !== server || (login.capabilities & needs) !== needs) continue
+    if ((login.mariadbCapabilities & needsMariadb) !== needsMariadb) continue
     const attributes = (login.capabilities & Capability.QUERY_ATTRIBUTES) !== 0
     const payload = typeof step.send === 'function' ? step.send(statementId, attributes) : step.send
     await ask(typeof payload === 'string' ? encodeQuery(payload, login.capabilities) : frame(payload, 0))
@@ -135,9 +146,11 @@ function notesOf(step: Step, server: ServerName, login: Negotiated): string[] {
   const cached = (mariadbCapabilities & MariadbCapability.CACHE_METADATA) !== 0
   const classic = (capabilities & Capability.DEPRECATE_EOF) === 0
   const tracks = (capabilities & Capability.SESSION_TRACK) !== 0
+  const reports = (mariadbCapabilities & MariadbCapability.PROGRESS) !== 0
   const lines = step.packets.map((line) => (typeof line === 'string' ? line : line[server]))
   return withCachedColumns(lines, cached)
     .filter((line) => classic || !line.startsWith('eof'))
+    .filter((line) => reports || !line.startsWith('progress'))
     .map((line) => (tracks ? line : line.replace(/ \{.*\}$/, '')))
 }
 
