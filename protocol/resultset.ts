@@ -7,7 +7,7 @@ import {
   encodeColumnCount,
   encodeColumnDefinition,
 } from './column.js'
-import { Capability, ServerStatus } from './constants.js'
+import { Capability, MariadbCapability, ServerStatus } from './constants.js'
 import { ProtocolError } from './errors.js'
 import {
   decodeEof,
@@ -120,6 +120,7 @@ const NEXT: Readonly<Record<State, readonly State[]>> = {
 export class ResultSetDecoder {
   readonly #capabilities: number
   readonly #mariadbCapabilities: number
+  readonly #reportsProgress: boolean
   readonly #mayOpenCursor: boolean
   #state: State = 'first'
   #columnsLeft = 0
@@ -132,6 +133,7 @@ export class ResultSetDecoder {
   constructor(capabilities: number, mariadbCapabilities = 0, mayOpenCursor = false) {
     this.#capabilities = capabilities
     this.#mariadbCapabilities = mariadbCapabilities
+    this.#reportsProgress = (mariadbCapabilities & MariadbCapability.PROGRESS) !== 0
     this.#mayOpenCursor = mayOpenCursor
   }
 
@@ -147,7 +149,7 @@ export class ResultSetDecoder {
   /** Takes one payload; null where it tells nothing by itself. Throws ProtocolError for what no answer contains. */
   payload(payload: Buffer): ResultSetEvent | null {
     if (payload.length === 0) throw new ProtocolError('malformed', 'an empty packet in an answer')
-    if (isProgressReport(payload)) return null
+    if (this.#reportsProgress && isProgressReport(payload)) return null
     switch (this.#state) {
       case 'first':
         return this.#takeFirst(payload)

@@ -188,6 +188,8 @@ class GreetingTap {
 function connectionOptions(target: ProbeTarget, tap: GreetingTap): ConnectionOptions {
   return {
     stream: () => tap.open(),
+    // Tells mysql2 that the transport is safe: over a unix socket servers take caching_sha2_password's password in clear only.
+    ...(target.port === 0 ? { socketPath: target.host } : {}),
     host: hostToVerify(target),
     user: target.user,
     password: target.password,

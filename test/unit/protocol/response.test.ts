@@ -172,9 +172,18 @@ describe('the response follower', () => {
     const report = frame(Buffer.from('ffffff01010200000000', 'hex'), 1)
     const bytes = Buffer.concat([report, report, okBytes({}, 3)])
     for (const chunks of cuts(bytes)) {
-      const { follower, output } = follow(Answer.results, chunks, MODERN, 0)
+      const { follower, output } = follow(Answer.results, chunks, MODERN, MariadbCapability.PROGRESS)
       expect(follower).toMatchObject({ errno: 0, ended: true })
       expect(output).toEqual(bytes)
+    }
+  })
+
+  it('ends with an error of their number where none were asked for: MySQL lets SIGNAL set it', () => {
+    const bytes = frame(Buffer.from('ffffff2348593030306f6f7073', 'hex'), 1)
+    for (const chunks of cuts(bytes)) {
+      const { follower, events } = follow(Answer.results, chunks, MODERN, 0)
+      expect(follower).toMatchObject({ errno: 0xffff, ended: true })
+      expect(events).toEqual([ResponseEvent.error])
     }
   })
 
