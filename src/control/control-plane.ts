@@ -9,7 +9,7 @@ import { Monitor } from './monitor.js'
 import { identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
 import { Supervisor } from './supervisor.js'
 import { ClientTls } from './ticket-keys.js'
-import type { LoadedTls } from './tls.js'
+import { type LoadedTls, loadTls } from './tls.js'
 import { initialTopology, observe, reconfigure } from './topology.js'
 import type { Instant, TopologyEvent, TopologyRules, TopologyState, TopologyStep } from './topology-types.js'
 import { isWriter, membersOf } from './topology-writer.js'
@@ -87,11 +87,16 @@ export class ControlPlane implements ControlView {
     if (waiting.length > 0) this.log.warn(`${waiting.join(', ')} changed in ${config.path}: this needs a restart`)
     const kept = Object.fromEntries(Object.keys(fixed).map((key) => [key, this.current[key as keyof typeof fixed]]))
     this.current = { ...config, ...kept }
-    if (this.tls.replace(tls)) this.log.info('new clients get the TLS settings and certificate read now')
+    this.takeTls(tls)
     this.monitor.reconfigure(config.servers, config.monitor)
     this.step(reconfigure(this.topology, rulesOf(config), now()))
     this.schedulePublish()
     this.log.info(`configuration read again from ${config.path}`)
+  }
+
+  async reloadTls(): Promise<void> {
+    this.takeTls(await loadTls(this.current, this.log))
+    this.schedulePublish()
   }
 
   /** Workers finish what they do, up to `shutdown_timeout`. */
@@ -143,6 +148,10 @@ export class ControlPlane implements ControlView {
     if (!serving) return { ready: false, reason: 'no worker serves yet' }
     const online = this.topology.entries.some(({ status }) => status === 'ONLINE')
     return online ? { ready: true, reason: '' } : { ready: false, reason: 'no server is ONLINE' }
+  }
+
+  private takeTls(tls: LoadedTls): void {
+    if (this.tls.replace(tls)) this.log.info('new clients get the TLS settings and certificate read now')
   }
 
   private rotateTicketKeys(): void {

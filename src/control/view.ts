@@ -35,6 +35,8 @@ export interface ControlView {
   /** What changed in the topology, oldest first; bounded. */
   events(): readonly TopologyEvent[]
   readonly config: Config
+  /** Reads the files of TLS towards clients again; rejects with a UsageError, nothing changed, when they cannot be used. */
+  reloadTls(): Promise<void>
 }
 
 /** What `startAdmin` and `startMetrics` return. */

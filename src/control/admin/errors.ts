@@ -21,6 +21,11 @@ export function notSupported(message: string): ProxyError {
   return new ProxyError('admin-not-supported', 1235, '42000', `sluice: ${message}`)
 }
 
+/** ER_UNKNOWN_ERROR: the files are no better than before, and those in use stay. */
+export function tlsNotReloaded(why: string): ProxyError {
+  return new ProxyError('admin-tls-not-reloaded', 1105, 'HY000', `sluice: TLS not reloaded: ${why}`)
+}
+
 export function unknownVariable(name: string): ProxyError {
   return new ProxyError('admin-unknown-variable', 1193, 'HY000', `sluice: Unknown system variable '${name}'`)
 }

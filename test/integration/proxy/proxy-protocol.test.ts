@@ -103,7 +103,9 @@ describe('PROXY protocol headers of clients', () => {
     expect(held.length).toBeLessThanOrEqual(6)
     const other = await from('203.0.113.51')
     expect(other.error).toBeNull()
-    expect(await proxy.metrics()).toMatch(/too-many-connections-of-address"\} [1-9]/)
+    await until('the refusals in the metrics', async () =>
+      /code="too-many-connections-of-address"\} [1-9]/.test(await proxy.metrics()),
+    )
     for (const { socket } of [...held, other]) socket.destroy()
     await until('room for another connection', async () => {
       const login = await from('203.0.113.50')

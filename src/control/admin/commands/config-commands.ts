@@ -1,5 +1,6 @@
-import { notSupported, readOnly, syntaxError } from '../errors.js'
-import type { CommandContext } from '../session.js'
+import { UsageError } from '../../../shared/errors.js'
+import { notSupported, readOnly, syntaxError, tlsNotReloaded } from '../errors.js'
+import { type AdminResult, type CommandContext, OK } from '../session.js'
 import { tablesNamed } from '../sql-text.js'
 import type { Token } from '../tokens.js'
 import { type AdminCommand, adminOnly } from './command.js'
@@ -7,6 +8,17 @@ import { fileIsTheSource } from './session-commands.js'
 
 const refuseWrite = ({ view }: CommandContext, { rest }: { readonly rest: readonly Token[] }): never => {
   throw readOnly(fileIsTheSource(view.config.path, sectionOf(rest)))
+}
+
+/** Reads the files of `tls` again, as SIGHUP does with all of the configuration. */
+async function reloadTls({ view }: CommandContext): Promise<AdminResult> {
+  try {
+    await view.reloadTls()
+    return OK
+  } catch (error) {
+    if (error instanceof UsageError) throw tlsNotReloaded(error.message)
+    throw error
+  }
 }
 
 /** Everything that would change the configuration: the file alone does. */
@@ -25,6 +37,7 @@ export const CONFIG_COMMANDS: readonly AdminCommand[] = [
   adminOnly('TRUNCATE ...', () => {
     throw notSupported('statistics cannot be emptied; compare two readings instead')
   }),
+  adminOnly('{PROXYSQL|SLUICE} RELOAD TLS', reloadTls),
   adminOnly('{PROXYSQL|SLUICE} ...', () => {
     throw notSupported('expected a signal to the process instead: SIGTERM drains and stops Sluice')
   }),

@@ -335,6 +335,17 @@ describe('refusals', () => {
     expect(error.errno).toBe(errno)
   })
 
+  it('PROXYSQL RELOAD TLS says what is wrong with the files, and is for administrators', async () => {
+    expect(await executor.execute('PROXYSQL RELOAD TLS', [], sessionOf('admin'))).toMatchObject({ kind: 'ok' })
+    await expect(executor.execute('PROXYSQL RELOAD TLS', [], sessionOf('stats'))).rejects.toThrow('sluice: ')
+    const tlsProblem = 'sluice.yaml: tls.key: key.pem: is not the key of cert.pem'
+    const broken = new AdminExecutor({ view: fixtureView({ tlsProblem }), engine, log }, [])
+    await expect(broken.execute('PROXYSQL RELOAD TLS', [], sessionOf('admin'))).rejects.toMatchObject({
+      errno: 1105,
+      message: `sluice: TLS not reloaded: ${tlsProblem}`,
+    })
+  })
+
   it('keeps the statistics account from the configuration, however the table is written', async () => {
     const stats = sessionOf('stats')
     for (const name of [

@@ -1,6 +1,7 @@
 import type { Config } from '../../../../src/control/config-schema.js'
 import type { ControlView, WorkerView } from '../../../../src/control/view.js'
 import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
+import { UsageError } from '../../../../src/shared/errors.js'
 import type { ProcessRow } from '../../../../src/shared/ipc.js'
 import {
   type HealthReport,
@@ -111,6 +112,8 @@ export interface FixtureOptions {
   readonly users?: Readonly<Record<string, string>>
   readonly tls?: TlsMaterial | null
   readonly listenHost?: string
+  /** Why its TLS files cannot be read again. */
+  readonly tlsProblem?: string
   readonly processlist?: () => Promise<readonly ProcessRow[]>
   readonly ready?: { readonly ready: boolean; readonly reason: string }
 }
@@ -223,5 +226,8 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
       { time: Date.UTC(2026, 0, 2, 3, 4, 5, 678), server: '127.0.0.1:3309', what: 'SHUNNED', why: 'no answer' },
     ],
     config,
+    reloadTls: async () => {
+      if (options.tlsProblem !== undefined) throw new UsageError(options.tlsProblem)
+    },
   }
 }
