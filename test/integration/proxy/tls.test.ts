@@ -10,7 +10,7 @@ import { type Certificate, makeAuthority, makeCertificate, pemFiles } from '../.
 import { sharedCluster } from '../../helpers/cluster.js'
 import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
 import { type HandLogin, type HandLoginOptions, loginByHand } from '../../helpers/tls-client.js'
-import { until, value } from './observe.js'
+import { admin, until, value } from './observe.js'
 
 const SLOW = { timeout: 60_000 }
 const REFUSED_INSECURE = { errno: 3159, sqlState: 'HY000' }
@@ -163,6 +163,20 @@ describe('TLS towards clients', () => {
     expect(await value(open, 'SELECT CURRENT_USER()')).toBe(name)
     expect(held.tls?.destroyed).toBe(false)
     for (const { socket } of [held, still, resumed]) socket.destroy()
+  })
+
+  it('PROXYSQL RELOAD TLS exchanges the certificate as well', SLOW, async () => {
+    const third = await makeCertificate('third', authority)
+    writeFileSync(files.cert, third.cert)
+    await expect(admin(proxy, 'PROXYSQL RELOAD TLS')).rejects.toThrow(/TLS not reloaded: .*is not the key of/)
+    writeFileSync(files.key, third.key)
+    await admin(proxy, 'PROXYSQL RELOAD TLS')
+    await settled(async () => {
+      const login = await loginByHand(proxy.port, over())
+      const name = commonName(login)
+      login.socket.destroy()
+      return name === 'third'
+    })
   })
 
   it(
