@@ -16,6 +16,9 @@ export interface ServerState {
   readonly gtidExecuted: string
   /** MariaDB: what the server has written to its own binary log, and what it has applied from its sources. */
   readonly mariadbPositions: { readonly binlog: string; readonly slave: string } | null
+  /** With what new sessions begin. */
+  readonly sqlMode: string
+  readonly autocommit: boolean
 }
 
 /** One replication channel ("connection" in MariaDB). */
@@ -41,14 +44,18 @@ export function isAtLeast({ version }: Dialect, major: number, minor: number, pa
   return (version[0] - major || version[1] - minor || version[2] - patch) >= 0
 }
 
+const SESSION_DEFAULTS = ' @@global.sql_mode AS sql_mode, @@global.autocommit AS autocommit'
+
 /** One row: what may change from one moment to the next, and answers within microseconds. */
 export function stateQuery({ flavor }: Dialect): string {
   return flavor === 'mariadb'
     ? 'SELECT @@global.read_only AS read_only, @@global.innodb_read_only AS innodb_read_only,' +
-        ' @@global.gtid_binlog_pos AS gtid_binlog_pos, @@global.gtid_slave_pos AS gtid_slave_pos'
+        ' @@global.gtid_binlog_pos AS gtid_binlog_pos, @@global.gtid_slave_pos AS gtid_slave_pos,' +
+        SESSION_DEFAULTS
     : 'SELECT @@global.read_only AS read_only, @@global.super_read_only AS super_read_only,' +
         ' @@global.innodb_read_only AS innodb_read_only, @@global.gtid_mode AS gtid_mode,' +
-        ' @@global.gtid_executed AS gtid_executed'
+        ' @@global.gtid_executed AS gtid_executed,' +
+        SESSION_DEFAULTS
 }
 
 /** One row per channel. MySQL 8.4 has the new words only, MySQL before 8.0.22 the old ones only. */
@@ -96,6 +103,7 @@ export function readNativeHashes(rows: readonly Row[]): Record<string, string[]>
 }
 
 export function readState(row: Row, { flavor }: Dialect): ServerState {
+  const defaults = { sqlMode: text(row['sql_mode']), autocommit: isOn(row['autocommit']) }
   const readOnly = isOn(row['read_only']) || isOn(row['super_read_only']) || isOn(row['innodb_read_only'])
   if (flavor === 'mysql') {
     // In ON_PERMISSIVE, too, every new transaction of this server has a GTID.
@@ -104,10 +112,11 @@ export function readState(row: Row, { flavor }: Dialect): ServerState {
       readOnly,
       gtidExecuted: complete ? text(row['gtid_executed']).replaceAll('\n', '') : '',
       mariadbPositions: null,
+      ...defaults,
     }
   }
   const mariadbPositions = { binlog: text(row['gtid_binlog_pos']), slave: text(row['gtid_slave_pos']) }
-  return { readOnly, gtidExecuted: '', mariadbPositions }
+  return { readOnly, gtidExecuted: '', mariadbPositions, ...defaults }
 }
 
 export function readChannels(rows: readonly Row[]): Channel[] {

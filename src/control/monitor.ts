@@ -53,6 +53,7 @@ export class Monitor {
   private readonly histories = new Map<ServerId, PrimaryHistory>()
   private readonly runs = new Set<Promise<void>>()
   private functions: readonly string[] = []
+  private sessionDefaults: { readonly sqlMode?: string; readonly autocommit?: boolean } = {}
   private nativeHashes: Readonly<Record<string, readonly string[]>> = {}
   private sequence = 0
   private healthTimer: NodeJS.Timeout | null = null
@@ -120,7 +121,10 @@ export class Monitor {
     const all = [...this.watched.values()]
     return {
       facts: all.flatMap(({ facts }) => (facts === null ? [] : [facts])),
-      greeting: commonGreeting(all.flatMap(({ greeting }) => (greeting === null ? [] : [greeting]))),
+      greeting: {
+        ...commonGreeting(all.flatMap(({ greeting }) => (greeting === null ? [] : [greeting]))),
+        ...this.sessionDefaults,
+      },
       readOnlyFunctions: this.functions,
       nativeHashes: this.nativeHashes,
     }
@@ -196,6 +200,7 @@ export class Monitor {
     const named = this.events.primaryOf(id)
     const primary = named === id && poll.state.readOnly ? null : named
     const isPrimary = primary === id
+    if (isPrimary) this.takeSessionDefaults(poll)
     if (isPrimary) this.historyOf(id).record(gtidExecuted, poll.dialect.flavor, poll.askedMs, poll.answeredMs)
     const coverage = this.coverageOf(watched, primary, gtidExecuted, poll)
     const verdict = isPrimary ? PRIMARY_LAG : this.judge(watched, poll, primary, coverage.behindMs)
@@ -273,6 +278,13 @@ export class Monitor {
     const before = watched.facts
     if (before?.version === version && before.readOnly === readOnly) return
     watched.facts = { id: watched.server.id, flavor: poll.dialect.flavor, version, readOnly }
+    this.events.learned()
+  }
+
+  private takeSessionDefaults({ state: { sqlMode, autocommit } }: Poll): void {
+    const before = this.sessionDefaults
+    if (before.sqlMode === sqlMode && before.autocommit === autocommit) return
+    this.sessionDefaults = { sqlMode, autocommit }
     this.events.learned()
   }
 

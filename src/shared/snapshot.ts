@@ -103,8 +103,9 @@ export interface GreetingFacts {
   readonly capabilities: number
   /** MariaDB's extended bits that every known backend offers; 0 for MySQL. */
   readonly mariadbCapabilities: number
-  /** @@global.sql_mode of the primary: new sessions begin with it. */
+  /** Global values of the primary, with which new sessions begin; absent: not known yet. */
   readonly sqlMode?: string
+  readonly autocommit?: boolean
 }
 
 /** How accounts that are not configured are let in: the servers' own accounts are the list. */

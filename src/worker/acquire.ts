@@ -1,3 +1,4 @@
+import type { ErrPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
 import type { Backend } from './backend.js'
@@ -33,7 +34,7 @@ const LOOK_AGAIN_MS = 100
 export async function acquire(job: AcquireJob): Promise<Backend | null> {
   const { limits } = job.context.view.snapshot
   const deadline = job.command.startedAt + limits.connectTimeoutServerMaxMs
-  let lastFailure = ''
+  let lastFailure: unknown = null
   for (;;) {
     const { backend, candidate, hostgroup } = job.route()
     try {
@@ -51,14 +52,14 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
       }
       if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, job.command) : null
     } catch (error) {
-      lastFailure = (error as Error).message
+      lastFailure = error
       const isReader = job.context.view.readerOf(hostgroup) < 0 && candidate !== null
       if (dealWith(error, job.command, candidate?.entry.id ?? '', isReader)) continue
     }
     if (!job.wanted()) return null
     unlessKilled(null, job.command)
     const now = monotonicMs()
-    if (now >= deadline) throw connectTimeout(hostgroup, now - job.command.startedAt, lastFailure)
+    if (now >= deadline) throw gaveUp(hostgroup, now - job.command.startedAt, lastFailure)
     await changedOrAfter(job.context.view, Math.min(LOOK_AGAIN_MS, deadline - now))
     // Every server was tried in vain: one of them may be back.
     if (candidate === null && backend === null) job.command.excluded = null
@@ -95,22 +96,23 @@ function dealWith(error: unknown, command: CommandInHand, server: string, isRead
   if (error instanceof SyncError)
     throw new ProxyError('sync-refused', error.err.errno, error.err.sqlState, error.err.message)
   if (error instanceof BackendConnectError) {
-    if (error.tryAnother) return false
-    throw new ProxyError('backend-refused', error.err!.errno, error.err!.sqlState, error.err!.message)
+    if (error.mayPass) return false
+    throw refusedBy(error.err!)
   }
   if (error instanceof ProxyError && error.code !== 'server-full') throw error
   return false
 }
 
-/** ProxySQL's text, which applications and runbooks know, and what was tried last. */
-function connectTimeout(hostgroup: number, elapsedMs: number, lastFailure: string): ProxyError {
+/** What a server said last; where none said anything ProxySQL's text, which applications and runbooks know. */
+function gaveUp(hostgroup: number, elapsedMs: number, lastFailure: unknown): ProxyError {
+  if (lastFailure instanceof BackendConnectError && lastFailure.err !== null) return refusedBy(lastFailure.err)
   const text = `Max connect timeout reached while reaching hostgroup ${hostgroup} after ${Math.round(elapsedMs)}ms`
-  return new ProxyError(
-    'connect-timeout',
-    9001,
-    'HY000',
-    lastFailure === '' ? text : `${text} (sluice: ${lastFailure})`,
-  )
+  const why = lastFailure === null ? '' : ` (sluice: ${(lastFailure as Error).message})`
+  return new ProxyError('connect-timeout', 9001, 'HY000', text + why)
+}
+
+function refusedBy({ errno, sqlState, message }: ErrPacket): ProxyError {
+  return new ProxyError('backend-refused', errno, sqlState, message)
 }
 
 function changedOrAfter(view: TopologyView, ms: number): Promise<void> {

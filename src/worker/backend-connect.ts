@@ -32,12 +32,19 @@ export class BackendConnectError extends Error {
 
   /** Another server may do: this one is down, full, shutting down or not for us, rather than refusing this account. */
   get tryAnother(): boolean {
+    return this.mayPass || NOT_FOR_US_ERRORS.has(this.err!.errno)
+  }
+
+  /** It may be otherwise in a moment. */
+  get mayPass(): boolean {
     return this.err === null || BUSY_ERRORS.has(this.err.errno)
   }
 }
 
-/** Too many connections, shutdown, host blocked or not allowed, user's connection limits. */
-const BUSY_ERRORS = new Set([1040, 1053, 1129, 1130, 1203, 1226, 3032, 3159])
+/** Too many connections, shutdown, user's connection limits, offline mode. */
+const BUSY_ERRORS = new Set([1040, 1053, 1203, 1226, 3032])
+/** Host blocked or not allowed, TLS required. */
+const NOT_FOR_US_ERRORS = new Set([1129, 1130, 3159])
 
 /** ER_MUST_CHANGE_PASSWORD. */
 const MUST_CHANGE_PASSWORD = 1820

@@ -12,7 +12,7 @@ import type { BackendLogin } from './backend-login.js'
 import type { ClientSocket } from './client-socket.js'
 import { CommandInHand, isDump, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
-import { isPlainRollback, isShuttingDown, lostError } from './lost.js'
+import { connectionLost, isPlainRollback, isShuttingDown, lostError } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
 import type { BackendHolder } from './pool.js'
 import { Relay, type RelayListener } from './relay.js'
@@ -133,7 +133,7 @@ export class Execution implements RelayListener, BackendHolder {
       facts.transactionLost = false
       return false
     }
-    this.#listener.failed(new ProxyError('connection-lost', 2013, 'HY000', `sluice: ${lost}`), 1)
+    this.#listener.failed(connectionLost(`sluice: ${lost}`, this.#context.view.flavor), 1)
     return true
   }
 

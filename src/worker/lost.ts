@@ -1,4 +1,5 @@
 import { ProxyError } from '../shared/errors.js'
+import type { Flavor } from '../shared/snapshot.js'
 import { Effect, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import type { CommandInHand } from './command.js'
@@ -19,7 +20,18 @@ export function lostError(command: CommandInHand, facts: SessionFacts, backend: 
     : command.mayWrite
       ? 'whether the statement took effect is unknown'
       : 'the statement was not completed'
-  return new ProxyError('connection-lost', 2013, 'HY000', `${where}; ${outcome} (${reason})`)
+  return connectionLost(`${where}; ${outcome} (${reason})`, backend.target.flavor)
+}
+
+/**
+ * What a client is told of a lost connection. 2013, as which a client library itself names it, is not for servers to send:
+ * libraries take it for a malformed packet. MySQL's number is of the class of connection errors (ER_SERVER_SHUTDOWN),
+ * MariaDB's says what the server would say of a connection that it ends (ER_CONNECTION_KILLED).
+ */
+export function connectionLost(message: string, flavor: Flavor): ProxyError {
+  return flavor === 'mysql'
+    ? new ProxyError('connection-lost', 1053, '08S01', message)
+    : new ProxyError('connection-lost', 1927, '70100', message)
 }
 
 /** Whether a statement belongs to an open transaction and cannot have committed it. */

@@ -38,7 +38,7 @@ export function pinNames(pins: number): string[] {
 export class SessionFacts {
   readonly user: UserEntry
   /** Status flags of the session as the client saw them last (SERVER_STATUS_*). */
-  statusFlags = 0x0002
+  statusFlags: number
   pins = 0
   /** The connection that the pins hold, or null without pins. */
   pinned: Backend | null = null
@@ -63,11 +63,15 @@ export class SessionFacts {
   /** Monotonic ms of the last write whose GTID is not in `writtenGtids`: it has to be covered by time. -1: none. */
   olderWritesAt = -1
   #gtidsKept = 0
+  readonly #initialStatus: number
   /** Servers known to have what this session wrote. Emptied by each write. */
   #caughtUp: Set<ServerId> | null = null
 
-  constructor(user: UserEntry) {
+  /** @param status that the servers give to a new session */
+  constructor(user: UserEntry, status: number = STATUS_AUTOCOMMIT) {
     this.user = user
+    this.statusFlags = status
+    this.#initialStatus = status
   }
 
   /** Whether a server is known to have all that this session wrote. */
@@ -118,7 +122,7 @@ export class SessionFacts {
   /** As after a login; what was written stays known, since the client may read it next. */
   reset(): void {
     this.unpin()
-    this.statusFlags = STATUS_AUTOCOMMIT
+    this.statusFlags = this.#initialStatus
     this.last = null
     this.lost = ''
     this.transactionLost = false

@@ -13,9 +13,8 @@ import { ClientSocket } from './client-socket.js'
 import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isDump, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import { Execution, type ExecutionListener } from './execution.js'
-import { killedId, killsStatementOnly, withKilledId } from './kill.js'
+import { killedId, killsStatementOnly, withKilledId } from './kill-command.js'
 import { killRunning } from './killer.js'
-import { admit } from './session-admit.js'
 import { SessionFacts } from './session-facts.js'
 import { defaultPlugin, type LoggedIn } from './session-login.js'
 import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
@@ -26,8 +25,8 @@ import { noCursor, type PreparedStatement, statementDataLost, unknownStatement }
 /** Told what becomes of a session. */
 export interface SessionOwner {
   sessionClosed(session: Session): void
-  /** It belongs to another user now. @returns that user's limit of connections when it is exceeded, else null */
-  userChanged(session: Session, before: string): number | null
+  /** It belongs to another user now, whose login is to be ended with `sequence`. */
+  userChanged(session: Session, before: string, sequence: number): void
 }
 
 /**
@@ -91,7 +90,10 @@ export class Session implements ExecutionListener {
       client: this.#place.endpoints,
     })
     this.#text = new SessionText(this.#context, state, this.capabilities)
-    const facts = new SessionFacts(user)
+    const facts = new SessionFacts(
+      user,
+      this.#context.view.snapshot.greeting.autocommit === false ? 0 : STATUS_AUTOCOMMIT,
+    )
     const execution = new Execution(
       this.#context,
       this.#client,
@@ -346,7 +348,7 @@ export class Session implements ExecutionListener {
       // More data for what is lost has no answer either.
       if (code === Command.STMT_SEND_LONG_DATA) return true
       statement.reset()
-      this.#answerError(statementDataLost(id))
+      this.#answerError(statementDataLost(id, this.#context.view.flavor))
     } else if (code === Command.STMT_FETCH && cursorOn === null)
       this.#answerError(noCursor(id, this.#context.view.flavor))
     else return false
@@ -434,7 +436,7 @@ export class Session implements ExecutionListener {
     this.execution = this.#enter(result)
     this.execution.facts.inheritWrites(before.facts)
     this.#move('admitting')
-    admit(this, this.#context, result.sequence, this.#owner.userChanged(this, before.facts.user.name))
+    this.#owner.userChanged(this, before.facts.user.name, result.sequence)
   }
 
   // A command that is streamed. ----------------------------------------------------------------------------------------
@@ -581,7 +583,13 @@ export class Session implements ExecutionListener {
 
   // The end. -----------------------------------------------------------------------------------------------------------
 
-  readonly #onGone = (): void => this.close('the client closed the connection')
+  readonly #onGone = (): void => this.close('the client closed the connection', this.#finishesAlone)
+
+  /** A write outside of a transaction is finished by the server, whether or not somebody waits for its answer. */
+  get #finishesAlone(): boolean {
+    const { command, facts } = this.execution
+    return command.class === 'write' && !facts.inTransaction
+  }
 
   /** Ends a session that has been idle for too long: MySQL says so (ER_CLIENT_INTERACTION_TIMEOUT), MariaDB does not. */
   closeForInactivity(): void {
@@ -598,11 +606,12 @@ export class Session implements ExecutionListener {
     this.close('shutdown')
   }
 
-  close(reason: string): void {
+  /** @param leaveRunning the statement in flight is not to be killed */
+  close(reason: string, leaveRunning = false): void {
     if (this.#phase === 'closed') return
     this.#move('closed')
     const { running } = this.execution
-    if (running !== null) killRunning(running, this.#login, this.#context)
+    if (running !== null && !leaveRunning) killRunning(running, this.#login, this.#context)
     this.#change?.abandon()
     this.execution.end()
     this.#context.log.debug({ session: this.id, reason }, 'session closed')
@@ -659,6 +668,8 @@ export class Session implements ExecutionListener {
 function asksForCursor({ code, kind, buffer, start }: CommandInHand): boolean {
   return code === Command.STMT_EXECUTE && kind !== StatementKind.call && (buffer[start + 9] & CURSOR_TYPES) !== 0
 }
+
+const STATUS_AUTOCOMMIT = 0x0002
 
 /** What a session is told that kills itself, by MySQL and by MariaDB. */
 const INTERRUPTED = new ProxyError('killed', 1317, '70100', 'Query execution was interrupted')

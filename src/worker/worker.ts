@@ -247,9 +247,9 @@ export class Worker implements WorkerContext, SessionOwner {
     this.#uncountUser(session.user)
   }
 
-  userChanged(session: Session, before: string): number | null {
+  userChanged(session: Session, before: string, sequence: number): void {
     this.#uncountUser(before)
-    return this.#countUser(session)
+    admit(session, this, sequence, this.#countUser(session))
   }
 
   /** This worker's part of a limit that holds over all workers; at least 1. */

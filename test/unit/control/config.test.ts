@@ -205,7 +205,7 @@ describe('a mistake is told in one line with file, line, key and what was expect
       `${SMALLEST}\nusers:\n  - { name: app, password: x }\n  - { name: app, password: y }`,
       'sluice.yaml:4: users[1].name: user "app" is already in users[0]',
     ],
-    [`${SMALLEST}\nusers: [ { name: app } ]`, 'sluice.yaml:2: users[0].password: expected a text, got nothing'],
+    [`${SMALLEST}\nusers: [ { name: app } ]`, 'sluice.yaml:2: users[0]: expected either password or password_hash'],
     [
       `${SMALLEST}\nusers: [ { name: app, password: { a: hunter2 } } ]`,
       'sluice.yaml:2: users[0].password: expected a text, got a map',
