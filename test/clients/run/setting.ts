@@ -25,7 +25,8 @@ export interface Login {
   readonly other: Account
 }
 
-const account = (user: string): Account => ({ user, password: `${user} p@ss` })
+/** One password: some servers show what is made of it. */
+const account = (user: string): Account => ({ user, password: 'matrix p@ss' })
 
 /** Names of one length, since some results tell their width. */
 export const LOGINS: Readonly<Record<AccountKind, Login>> = {

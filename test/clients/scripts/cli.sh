@@ -103,7 +103,7 @@ main status-command <<<'status' | grep -E 'Current (database|user)|charac|Protoc
 main system-variables -e "SELECT @@version, @@version_comment, @@max_allowed_packet, @@lower_case_table_names, @@sql_mode" --table
 for size in 1000000 16777100 20000000; do
   main "big-$size" --max-allowed-packet=256M --skip-column-names -e "SELECT REPEAT('x', $size)" | md5sum | sed "s/^/big-$size: /"
-  { printf "REPLACE INTO big VALUES (1, '"; head -c "$size" /dev/zero | tr '\0' 'y'; printf "');\nSELECT LENGTH(body), MD5(body) FROM big;\n"; } >"$MATRIX_WORK/big.sql"
+  { printf "REPLACE INTO big VALUES (1, '"; head -c "$size" /dev/zero | tr '\0' 'y'; printf "');\nSELECT LENGTH(body), SHA2(body, 256) FROM big;\n"; } >"$MATRIX_WORK/big.sql"
   main "big-store-$size" --max-allowed-packet=256M --table <"$MATRIX_WORK/big.sql"
 done
 main many-rows --quick -e 'SELECT a.n, b.label FROM numbers a JOIN numbers b ON b.n < 20 ORDER BY a.n, b.n' | md5sum | sed 's/^/many-rows: /'

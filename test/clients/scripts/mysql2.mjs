@@ -144,7 +144,7 @@ async function statements() {
   for (const [n, one] of many.entries()) sums.push((await one.execute([n]))[0][0].total)
   say('many-statements', sums)
   for (const one of many) await one.close()
-  await prepared('long-parameter', connection, 'SELECT LENGTH(?) AS len, MD5(?) AS hash', [
+  await prepared('long-parameter', connection, 'SELECT LENGTH(?) AS len, SHA2(?, 256) AS hash', [
     'x'.repeat(2_000_000),
     Buffer.alloc(3_000_000, 7),
   ])
@@ -295,7 +295,7 @@ async function big() {
       const body = Buffer.alloc(size, Buffer.from(Array.from({ length: 251 }, (_, n) => n)))
       await text(`${way}-store`, connection, 'REPLACE INTO big VALUES (1, ?)', [body])
       await prepared(`${way}-store-prepared`, connection, 'REPLACE INTO big VALUES (?, ?)', [2, body])
-      await text(`${way}-fetch`, connection, 'SELECT id, body, MD5(body) FROM big ORDER BY id')
+      await text(`${way}-fetch`, connection, 'SELECT id, body, SHA2(body, 256) FROM big ORDER BY id')
       await prepared(`${way}-fetch-prepared`, connection, 'SELECT id, body, id FROM big WHERE id = ?', [2])
     }
     await text(

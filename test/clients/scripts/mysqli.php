@@ -184,7 +184,7 @@ attempt('long-data', function () use ($link) {
     for ($part = 0; $part < 30; $part++) $statement->send_long_data(1, str_repeat(chr(65 + $part % 26), 100000));
     $statement->execute();
     say('long-data', [$statement->affected_rows]);
-    text('long-data', $link, 'SELECT LENGTH(body), MD5(body) FROM big WHERE id = 5');
+    text('long-data', $link, 'SELECT LENGTH(body), SHA2(body, 256) FROM big WHERE id = 5');
     $id = 6;
     $statement->send_long_data(1, 'again');
     $statement->execute();
@@ -284,14 +284,14 @@ foreach ([1 << 20, (1 << 24) - 40, 17 << 20] as $size) {
     $body = str_repeat('0123456789abcdef', $size >> 4);
     text('big-store', $link, "REPLACE INTO big VALUES (1, '$body')");
     prepared('big-store-prepared', $link, 'REPLACE INTO big VALUES (?, ?)', [2, $body]);
-    text('big-fetch', $link, 'SELECT id, body, MD5(body) FROM big WHERE id < 3 ORDER BY id');
+    text('big-fetch', $link, 'SELECT id, body, SHA2(body, 256) FROM big WHERE id < 3 ORDER BY id');
     prepared('big-fetch-prepared', $link, 'SELECT id, body, id FROM big WHERE id = ?', [2]);
 }
 $link->close();
 $link = connect(['flags' => MYSQLI_CLIENT_COMPRESS]);
 text('compressed-big', $link, "SELECT REPEAT('long text ', 500000)");
 text('compressed-store', $link, "REPLACE INTO big VALUES (3, '" . str_repeat('compress me ', 300000) . "')");
-text('compressed-read', $link, 'SELECT LENGTH(body), MD5(body) FROM big WHERE id = 3');
+text('compressed-read', $link, 'SELECT LENGTH(body), SHA2(body, 256) FROM big WHERE id = 3');
 text('compressed-status', $link, "SHOW STATUS LIKE 'Compression'");
 for ($n = 0; $n < 20; $n++) text('compressed-small', $link, "SELECT $n");
 $link->close();

@@ -104,7 +104,7 @@ foreach (['emulated' => true, 'native' => false] as $way => $emulate) {
     });
     foreach ([1 << 20, 17 << 20] as $size) {
         prepared("$way-big", $link, 'REPLACE INTO big VALUES (?, ?)', [1, str_repeat('0123456789abcdef', $size >> 4)]);
-        prepared("$way-big", $link, 'SELECT id, body, MD5(body) FROM big WHERE id = ?', [1]);
+        prepared("$way-big", $link, 'SELECT id, body, SHA2(body, 256) FROM big WHERE id = ?', [1]);
     }
     $link = null;
 }

@@ -53,7 +53,7 @@ export function say(name, ...values) {
 export async function attempt(name, work) {
   let timer
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer within 30 s')), 30_000)
+    timer = setTimeout(() => reject(new Error('no answer within 120 s')), 120_000)
   })
   try {
     const value = await Promise.race([work(), late])

@@ -11,7 +11,7 @@ def connect(**more):
     return pymysql.connect(**{**options, **more})
 
 
-matrix = Matrix(pymysql, connect)
+matrix = Matrix(connect)
 matrix.logins(ssl={'ca': ENV['ca']}, host='localhost')
 
 
