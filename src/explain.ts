@@ -158,6 +158,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
     },
     tls: null,
     proxyProtocolNetworks: [],
+    localInfile: true,
     compressionAlgorithms: ['uncompressed'],
     workers: 1,
   }

@@ -32,6 +32,7 @@ export function buildSnapshot(
     limits: config.limits,
     tls,
     proxyProtocolNetworks: config.proxyProtocolNetworks,
+    localInfile: config.localInfile,
     compressionAlgorithms: config.compressionAlgorithms,
     workers: config.workers,
   }

@@ -251,6 +251,7 @@ export const CONFIG_SCHEMA = map({
     null,
   ),
   proxy_protocol_networks: orElse(oneOrMany(network), []),
+  local_infile: orElse(flag, true),
   protocol_compression_algorithms: orElse(oneOrMany(oneOf(CLIENT_COMPRESSIONS)), [...CLIENT_COMPRESSIONS]),
   limits: orElse(limits, null),
 })
@@ -336,6 +337,7 @@ export interface Config {
   /** Towards clients. Without `cert` and `key` a certificate is generated. */
   readonly tls: TlsFiles & { readonly mode: ClientTlsMode }
   readonly proxyProtocolNetworks: readonly string[]
+  readonly localInfile: boolean
   readonly compressionAlgorithms: readonly ClientCompressionAlgorithm[]
   readonly limits: Limits
   /** What an operator should know though it is no error; one line each. */

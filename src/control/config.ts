@@ -57,6 +57,7 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
     datadir: file.datadir === null ? defaultDatadir(env) : resolve(directory, file.datadir),
     tls: readClientTls(file, document, directory),
     proxyProtocolNetworks: file.proxy_protocol_networks,
+    localInfile: file.local_infile,
     compressionAlgorithms: file.protocol_compression_algorithms,
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
     warnings: warningsOf(path, file, document),

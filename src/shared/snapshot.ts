@@ -184,6 +184,8 @@ export interface Snapshot {
   readonly readOnlyFunctions: readonly string[]
   readonly limits: Limits
   /** null: clients are not offered TLS. */
+  /** Whether clients may be asked for local files (LOAD DATA LOCAL), where the servers allow it. */
+  readonly localInfile: boolean
   readonly tls: TlsMaterial | null
   /** Addresses, CIDR ranges, `localhost` (unix sockets) or `*`, from which a PROXY protocol header is believed. */
   readonly proxyProtocolNetworks: readonly string[]

@@ -169,4 +169,5 @@ export const K = {
   xml: 167,
   cycle: 168,
   recover: 169,
+  status: 170,
 } as const

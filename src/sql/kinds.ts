@@ -25,9 +25,9 @@ export const StatementKind = {
   ddl: 10,
   /** A read that only the primary can answer rightly: locks rows, takes advisory locks, writes a file, sets a variable. */
   primaryRead: 11,
-  /** Asks for what the statement before left on its connection: SHOW WARNINGS, ROW_COUNT(), FOUND_ROWS(). */
+  /** Asks for what the statement before left on its connection: SHOW WARNINGS, SHOW STATUS, ROW_COUNT(), FOUND_ROWS(). */
   diagnostics: 12,
-  /** SHOW about the connection or the server: STATUS, VARIABLES, PROCESSLIST, BINARY LOGS, REPLICA STATUS. */
+  /** SHOW about the server: GLOBAL STATUS, VARIABLES, PROCESSLIST, BINARY LOGS, REPLICA STATUS. */
   show: 13,
   /** EXPLAIN of a statement that would write: the primary's plan is asked for, nothing changes. */
   explainWrite: 14,
@@ -80,7 +80,7 @@ export const RouteNeed = {
 
 const need: number[] = new Array(StatementKindName.length).fill(RouteNeed.primary)
 for (const kind of [StatementKind.read, StatementKind.do]) need[kind] = RouteNeed.any
-for (const kind of [StatementKind.diagnostics, StatementKind.show]) need[kind] = RouteNeed.last
+need[StatementKind.diagnostics] = RouteNeed.last
 for (const name of [
   'begin',
   'beginReadOnly',

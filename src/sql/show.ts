@@ -40,11 +40,17 @@ const MODIFIERS: ReadonlySet<number> = new Set([K.full, K.extended, K.global, K.
 /** SHOW, whose keyword is the scanner's current token. */
 export function showStatement(analysis: Analysis): number {
   let word = analysis.nextKeyword()
-  while (MODIFIERS.has(word)) word = analysis.nextKeyword()
+  let isGlobal = false
+  while (MODIFIERS.has(word)) {
+    isGlobal ||= word === K.global
+    word = analysis.nextKeyword()
+  }
   if (analysis.atEnd()) return analysis.giveUp()
   analysis.scan(Stop.statement)
   if (SCHEMA_WORDS.has(word)) return analysis.readKind(StatementKind.read)
-  if (!DIAGNOSTIC_WORDS.has(word)) return analysis.readKind(StatementKind.show)
+  // The counters of a session are those of its connection, and tell of the statement before.
+  const asksConnection = DIAGNOSTIC_WORDS.has(word) || (word === K.status && !isGlobal)
+  if (!asksConnection) return analysis.readKind(StatementKind.show)
   analysis.effects |= Effect.readsDiagnostics
   return analysis.readKind(StatementKind.diagnostics)
 }

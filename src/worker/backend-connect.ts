@@ -116,6 +116,16 @@ export class RelayedLogin {
   }
 }
 
+/** Whether an error is not the server's, but what a client finds wrong (errmsg.h: 2000 to 2999): no server sends these. */
+function isOurs({ errno }: ErrPacket): boolean {
+  return errno >= 2000 && errno < 3000
+}
+
+/** ER_NOT_SUPPORTED_AUTH_MODE, for accounts by whose plugin Sluice cannot log in. */
+function notSupported({ message }: ErrPacket): ErrPacket {
+  return { errno: 1251, sqlState: '08004', message: `sluice: ${message}` }
+}
+
 /** Where few bytes go, or the login has begun before the compressor could be loaded. */
 function uncompressed(target: BackendTarget): BackendTarget {
   return { ...target, compression: 'off' }
@@ -231,7 +241,7 @@ class ConnectAttempt {
   }
 
   #refused({ err, reason }: Extract<ClientLoginAction, { type: 'fail' }>): void {
-    if (reason !== 'tls-not-offered') return this.#fail(err.message, err)
+    if (reason !== 'tls-not-offered') return this.#fail(err.message, isOurs(err) ? notSupported(err) : err)
     this.#failTls(noTlsOffered(this.#target.id, this.#target.tls.mode))
   }
 

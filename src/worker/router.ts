@@ -20,7 +20,6 @@ const PLACE: Readonly<Record<keyof typeof StatementKind, number>> = {
   do: Place.replica,
   beginReadOnly: Place.replica,
   diagnostics: Place.last,
-  show: Place.last,
   set: Place.own,
   use: Place.own,
   empty: Place.own,
@@ -32,6 +31,7 @@ const PLACE: Readonly<Record<keyof typeof StatementKind, number>> = {
   write: Place.primary,
   ddl: Place.primary,
   primaryRead: Place.primary,
+  show: Place.primary,
   explainWrite: Place.primary,
   call: Place.primary,
   lockTables: Place.primary,
@@ -167,9 +167,15 @@ export function route(input: RouteInput, into: Decision): Decision {
   return pick(input, into, writer, others ? Reason.ownWrites : Reason.noReplica)
 }
 
+const ASKED_OF_PRIMARY: ReadonlySet<number> = new Set([
+  StatementKind.primaryRead,
+  StatementKind.explainWrite,
+  StatementKind.show,
+])
+
 function reasonForPrimary(kind: number): string {
   if (kind === StatementKind.begin) return Reason.transaction
-  return kind === StatementKind.primaryRead || kind === StatementKind.explainWrite ? Reason.effects : Reason.write
+  return ASKED_OF_PRIMARY.has(kind) ? Reason.effects : Reason.write
 }
 
 function reasonToStay({ effects, facts }: RouteInput): string | null {

@@ -73,10 +73,10 @@ class LoginDriver implements AuthenticationOwner {
     const options = {
       serverVersion: greeting.serverVersion,
       connectionId,
-      capabilities: greeting.capabilities & (OFFERED | this.#compressions()),
+      capabilities: greeting.capabilities & this.#offered(),
       mariadbCapabilities: greeting.mariadbCapabilities & MARIADB_OFFERED,
       collation: greeting.collation,
-      status: STATUS_AUTOCOMMIT,
+      status: greeting.autocommit === false ? 0 : STATUS_AUTOCOMMIT,
       tls: { available: tls !== null, required: tls !== null && tls.mode !== 'preferred' },
       // Behind a unix socket over which a load balancer may come the client can be anywhere.
       secureTransport: this.#place.local && !this.#opening.mayChange,
@@ -219,6 +219,11 @@ class LoginDriver implements AuthenticationOwner {
   }
 
   /** Flags of the algorithms that clients may use. */
+  #offered(): number {
+    const offered = OFFERED | this.#compressions()
+    return this.#context.view.snapshot.localInfile ? offered : offered & ~Capability.LOCAL_FILES
+  }
+
   #compressions(): number {
     return this.#context.view.snapshot.compressionAlgorithms.reduce((flags, name) => flags | compressionFlag(name), 0)
   }

@@ -8,10 +8,10 @@ it('the monitor logs in over a unix socket with caching_sha2_password, also when
   // FLUSH PRIVILEGES empties the plugin's cache: the server asks for the password itself.
   await execute(primary, 'FLUSH LOCAL PRIVILEGES')
   const probe = await ProbeConnection.open({
+    id: primary.socket,
     host: primary.socket,
     port: 0,
     tls: NO_SERVER_TLS,
-    tlsFiles: { ca: null, cert: null, key: null },
     proxyProtocol: 'off',
     ...accounts.monitor,
     connectTimeoutMs: 10_000,

@@ -60,6 +60,7 @@ function snapshot(version: number, port: number): Snapshot {
     limits: {} as Limits,
     tls: null,
     proxyProtocolNetworks: [],
+    localInfile: true,
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     workers: 2,
   }

@@ -64,6 +64,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
     },
     tls: null,
     proxyProtocolNetworks: [],
+    localInfile: true,
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     workers: 1,
     ...more,

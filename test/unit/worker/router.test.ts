@@ -18,6 +18,7 @@ const REASON_ON_PRIMARY: Readonly<Record<string, string>> = {
   begin: Reason.transaction,
   primaryRead: Reason.effects,
   explainWrite: Reason.effects,
+  show: Reason.effects,
 }
 
 function inputFor(snapshot: Snapshot, more: Partial<RouteInput> = {}): RouteInput {
@@ -50,7 +51,7 @@ function facts(change: (facts: SessionFacts) => void): SessionFacts {
 const kindsAt = (place: string) =>
   ({
     replica: ['read', 'do', 'beginReadOnly'],
-    last: ['diagnostics', 'show'],
+    last: ['diagnostics'],
     own: ['set', 'use', 'empty', 'commit', 'rollback', 'savepoint'],
   })[place]!
 

@@ -28,6 +28,7 @@ export function configText(config: Config): string {
       replication_lag_timeout: monitor.replicationLagTimeoutMs,
       replication_lag_grace: monitor.replicationLagGraceMs,
       routines_interval: monitor.routinesIntervalMs,
+      accounts_interval: monitor.accountsIntervalMs,
     },
     servers: config.servers.map((server) => ({
       host: server.port === 0 ? `unix:${server.host}` : server.host,
@@ -48,19 +49,31 @@ export function configText(config: Config): string {
     replication_hostgroups: config.replicationHostgroups.map(({ writer, reader }) => ({ writer, reader })),
     users: config.users.map((user) => ({
       name: user.name,
-      password: HIDDEN,
+      ...(user.passwordHash === null ? { password: HIDDEN } : { password_hash: HIDDEN }),
+      ...(user.backendUser !== null && { backend_user: user.backendUser }),
+      ...(user.backendPassword !== null && { backend_password: HIDDEN }),
       default_hostgroup: user.defaultHostgroup,
       ...(user.defaultSchema !== null && { default_schema: user.defaultSchema }),
       max_connections: user.maxConnections,
       use_ssl: user.useSsl,
     })),
+    pass_through:
+      config.passThrough === null
+        ? { enabled: false }
+        : {
+            enabled: true,
+            default_hostgroup: config.passThrough.defaultHostgroup,
+            recheck_interval: config.passThrough.recheckMs,
+          },
     datadir: config.datadir,
     tls: Object.fromEntries(Object.entries(config.tls).filter(([, value]) => value !== null)),
     proxy_protocol_networks: config.proxyProtocolNetworks,
+    local_infile: config.localInfile,
     protocol_compression_algorithms: config.compressionAlgorithms,
     limits: {
       max_connections: limits.maxConnections,
       max_connections_per_address: limits.maxConnectionsPerAddress,
+      max_failed_logins: limits.maxFailedLogins,
       connect_timeout_client: limits.handshakeTimeoutMs,
       connect_timeout_server: limits.connectTimeoutServerMs,
       connect_timeout_server_max: limits.connectTimeoutServerMaxMs,

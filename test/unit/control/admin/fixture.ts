@@ -186,6 +186,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     datadir: '/var/lib/sluice',
     tls: { mode: 'preferred', cert: null, key: null, ca: null },
     proxyProtocolNetworks: [],
+    localInfile: true,
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     limits: LIMITS,
     warnings: [],
@@ -204,6 +205,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     limits: LIMITS,
     tls: options.tls ?? null,
     proxyProtocolNetworks: [],
+    localInfile: true,
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     workers: 2,
   }

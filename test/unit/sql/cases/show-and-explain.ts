@@ -64,12 +64,12 @@ export const SHOW_AND_EXPLAIN: Group[] = [
     ['readsDiagnostics', 'readsUserVariable', 'setsUserVariable'],
     ['GET DIAGNOSTICS @n = NUMBER', 'GET CURRENT DIAGNOSTICS CONDITION 1 @m = MESSAGE_TEXT'],
   ),
+  group('diagnostics', ['readsDiagnostics'], ['SHOW STATUS', "SHOW SESSION STATUS LIKE 'Last_query_cost'"]),
   group('diagnostics', [], ["SIGNAL SQLSTATE '45000'"]),
   group(
     'show',
     [],
     [
-      'SHOW STATUS',
       "SHOW GLOBAL STATUS LIKE 'Threads%'",
       'SHOW SESSION VARIABLES',
       "SHOW VARIABLES LIKE 'sql_mode'",
