@@ -11,6 +11,8 @@ export function preparePacket(sql: string): Buffer {
   return encodeCommand(Command.STMT_PREPARE, Buffer.from(sql))
 }
 
+export const PING_PACKET = encodeCommand(Command.PING)
+
 export const QUIT_PACKET = encodeCommand(Command.QUIT)
 
 const LONG = 0x03

@@ -80,7 +80,7 @@ interface Places {
 }
 
 function configuration(options: SluiceOptions, { port, admin, metrics, dir }: Places): object {
-  const { primary, replicas, user, monitor, workers, maxAllowedPacket, maxConnections } = options
+  const { primary, replicas, monitor, workers, maxAllowedPacket, maxConnections } = options
   const server = ({ host, port }: Address, hostgroup: number) => ({ host, port, hostgroup, max_connections: 100_000 })
   return {
     listen: `127.0.0.1:${port}`,
@@ -90,7 +90,6 @@ function configuration(options: SluiceOptions, { port, admin, metrics, dir }: Pl
     monitor: { user: monitor.user, password: monitor.password },
     servers: [server(primary, 0), ...replicas.map((replica) => server(replica, 1))],
     replication_hostgroups: [{ writer: 0, reader: 1 }],
-    users: [{ name: user.user, password: user.password }],
     datadir: dir,
     limits: { max_connections: maxConnections, max_allowed_packet: maxAllowedPacket },
   }

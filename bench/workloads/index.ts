@@ -1,5 +1,5 @@
 import { bulk, pointSelect, preparedPointSelect, readWrite } from './sysbench-like.js'
-import { connectPerQuery, mixed } from './tutorial.js'
+import { connectPerQuery, login, mixed } from './tutorial.js'
 import type { Workload } from './workload.js'
 
 export type { DataShape, Group, Script, Workload } from './workload.js'
@@ -10,6 +10,7 @@ export const WORKLOADS: readonly Workload[] = [
   readWrite,
   mixed,
   connectPerQuery,
+  login,
   bulk,
 ]
 

@@ -1,9 +1,9 @@
-import { queryPacket } from '../load/packets.js'
+import { PING_PACKET, queryPacket } from '../load/packets.js'
 import { Random } from '../stats/random.js'
 import { oneOf } from './scripts.js'
 import type { DataShape, Group, Workload } from './workload.js'
 
-/** The two shapes of load that tutorials on read/write splitting use, on `customers` and `orders`. */
+/** The two shapes of load that tutorials on read/write splitting use, on `customers` and `orders`, and the login by itself. */
 
 const VARIANTS = 4_000
 const READERS = 50
@@ -29,6 +29,17 @@ export const connectPerQuery: Workload = {
   unit: 'query',
   connectsPerOperation: true,
   groups: readersAndWriters,
+}
+
+export const login: Workload = {
+  name: 'login',
+  summary: 'a login with caching_sha2_password, and COM_PING',
+  tables: [],
+  defaultConnections: READERS + WRITERS,
+  operation: 'login',
+  unit: 'query',
+  connectsPerOperation: true,
+  groups: () => [{ name: 'clients', share: 1, script: (random) => oneOf([PING_PACKET], random) }],
 }
 
 function readersAndWriters(data: DataShape): Group[] {
