@@ -181,18 +181,22 @@ function checkGtid(dialect: Dialect, server: ServerConfig, state: Row, facts: Ro
 }
 
 async function checkUser(config: Config, server: ServerConfig, user: Config['users'][number]): Promise<Finding> {
-  const { name, password, defaultSchema } = user
+  const { name, defaultSchema, backendUser, backendPassword, passwordHash } = user
+  if (backendPassword === null && passwordHash !== null) {
+    return ok(server.id, `user ${name} has a hash in ${config.path}, so that only its own login shows its password`)
+  }
+  const account = backendUser ?? name
   try {
     const connection = await ProbeConnection.open({
       ...target(server),
-      user: name,
-      password,
+      user: account,
+      password: backendPassword ?? user.password,
       database: defaultSchema ?? undefined,
     })
     connection.close()
-    return ok(server.id, `user ${name} can log in`)
+    return ok(server.id, `user ${name} can log in${account === name ? '' : ` as ${account}`}`)
   } catch (error) {
-    const line = `user ${name} cannot log in: ${(error as Error).message}`
+    const line = `user ${account} cannot log in: ${(error as Error).message}`
     return problem(server.id, line, `the same account and password on the server and in users of ${config.path}`)
   }
 }

@@ -53,7 +53,7 @@ function serverRows(servers: readonly ServerRow[]): Rows {
 function userRows(users: readonly UserEntry[]): Rows {
   return users.map((user) => [
     user.name,
-    user.password === '' ? '' : nativeHash(user.password),
+    user.passwordHash ?? (user.password === '' ? '' : nativeHash(user.password)),
     user.defaultHostgroup,
     user.defaultSchema,
     user.maxConnections,
