@@ -53,7 +53,8 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
       if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, job.command) : null
     } catch (error) {
       lastFailure = error
-      const isReader = job.context.view.readerOf(hostgroup) < 0 && candidate !== null
+      // Without replication hostgroups a hostgroup's servers are their own primaries: nobody else knows better.
+      const isReader = candidate !== null && !job.context.view.isWriter(hostgroup)
       if (dealWith(error, job.command, candidate?.entry.id ?? '', isReader)) continue
     }
     if (!job.wanted()) return null
