@@ -13,11 +13,14 @@ export const Handling = {
   statement: 2,
   /** Routed by the kind that its rule gives. */
   routed: 3,
-  /** Answered here. */
-  local: 4,
-  changeUser: 6,
   /** COM_PROCESS_KILL. */
-  kill: 5,
+  kill: 4,
+  changeUser: 5,
+  reset: 6,
+  ping: 7,
+  quit: 8,
+  /** No command that is served. */
+  unknown: 9,
 } as const
 
 export interface CommandRule {
@@ -57,9 +60,9 @@ export const COMMAND_RULES: ReadonlyMap<number, CommandRule> = new Map([
   [Command.REGISTER_REPLICA, rule(Handling.routed, admin)],
   [Command.BINLOG_DUMP, rule(Handling.routed, admin, Answer.rows)],
   [Command.BINLOG_DUMP_GTID, rule(Handling.routed, admin, Answer.rows)],
-  [Command.PING, rule(Handling.local, unknown)],
-  [Command.QUIT, rule(Handling.local, unknown)],
-  [Command.RESET_CONNECTION, rule(Handling.local, unknown)],
+  [Command.PING, rule(Handling.ping, unknown)],
+  [Command.QUIT, rule(Handling.quit, unknown)],
+  [Command.RESET_CONNECTION, rule(Handling.reset, unknown)],
 ])
 
 const CLASS: Partial<Record<keyof typeof StatementKind, QueryClass>> = {

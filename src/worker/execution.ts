@@ -43,11 +43,11 @@ export interface ExecutionListener {
   failed(error: ProxyError, sequence: number): void
   /** Part of an answer was cut in the middle of a packet: nothing more can be said to this client. */
   broken(reason: string): void
-  infileRequested(backend: Backend): void
+  infileRequested(): void
   /** The answer was lost before the client had any of it: the command is executed again. */
   repeating(): void
   /** Our mistake: the session ends. */
-  crashed(error: unknown): void
+  blame(error: unknown): void
   /** What the command asks for has happened already: answer OK. */
   nothingToDo(): void
 }
@@ -66,7 +66,7 @@ export class Execution implements RelayListener, BackendHolder {
   lastErrno = 0
 
   readonly #context: WorkerContext
-  readonly #text: SessionText
+  readonly text: SessionText
   readonly #relay: Relay
   readonly #listener: ExecutionListener
   readonly #notes = new AnswerNotes()
@@ -91,7 +91,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#context = context
     this.facts = facts
     this.state = state
-    this.#text = text
+    this.text = text
     this.#listener = listener
     this.#relay = new Relay(client, capabilities, this)
     this.backends = new SessionBackends(context, login, state, this)
@@ -164,32 +164,31 @@ export class Execution implements RelayListener, BackendHolder {
     this.backends.releaseAll()
   }
 
-  /** Forgets all that the session has set up, as COM_RESET_CONNECTION does. */
-  reset(): void {
+  /**
+   * Forgets all that the session has set up, as COM_RESET_CONNECTION does.
+   * @returns false when the command in hand has to go to the server, since the connection there cannot be opened anew
+   */
+  reset(): boolean {
+    const { pinned } = this.facts
+    const keepsConnection = this.backends.login.withoutPassword === true
+    const { flavor, collation } = this.#context.view.snapshot.greeting
     this.#statements?.clear()
     this.#elsewhere = null
     this.facts.reset()
-    const { flavor, collation } = this.#context.view.snapshot.greeting
     // MySQL goes back to its own character set, MariaDB to the one of the login.
-    this.state.reset(flavor === 'mysql' ? collation : this.state.collation)
-    this.backends.releaseAll()
+    this.state.reset(flavor === 'mysql' && !keepsConnection ? collation : this.state.collation)
+    if (!keepsConnection) this.backends.releaseAll()
+    else if (pinned !== null) {
+      this.facts.addPin(Pin.authentication, pinned)
+      pinned.applied.reset(this.state.version)
+    }
+    return !keepsConnection
   }
 
   /** Uses a connection that the client has logged in to itself, and no other. */
   adopt({ backend, candidate }: RelayedConnection): void {
     this.backends.adopt(candidate, backend)
     this.facts.addPin(Pin.authentication, backend)
-  }
-
-  /** As `reset`, where the connection cannot be opened anew: the command in hand does it there. */
-  resetOnServer(): void {
-    const { pinned } = this.facts
-    this.#statements?.clear()
-    this.facts.reset()
-    this.state.reset(this.state.collation)
-    if (pinned === null) return
-    this.facts.addPin(Pin.authentication, pinned)
-    pinned.applied.reset(this.state.version)
   }
 
   /** Closes a prepared statement everywhere; this command has no answer. */
@@ -293,7 +292,7 @@ export class Execution implements RelayListener, BackendHolder {
   #learnDiagnostics(backend: Backend): void {
     if (this.#context.view.isWriter(backend.target.hostgroup)) return
     const { buffer, start, end } = this.#sqlInHand()
-    const names = diagnosticsTargets(buffer, start, end, this.#text.options)
+    const names = diagnosticsTargets(buffer, start, end, this.text.options)
     const known = this.#elsewhere?.backend === backend ? this.#elsewhere.names : []
     this.#elsewhere = { backend, names: new Set([...known, ...names]) }
   }
@@ -318,7 +317,7 @@ export class Execution implements RelayListener, BackendHolder {
     } catch (error) {
       if (turn !== this.#turn) return
       if (error instanceof ProxyError) this.#listener.failed(error, 1)
-      else this.#listener.crashed(error)
+      else this.#listener.blame(error)
     }
   }
 
@@ -396,12 +395,12 @@ export class Execution implements RelayListener, BackendHolder {
     packet.writeUInt32LE(statement.id, idAt)
   }
 
-  infileRequested(backend: Backend): void {
-    this.#listener.infileRequested(backend)
+  infileRequested(): void {
+    this.#listener.infileRequested()
   }
 
   crashed(error: unknown): void {
-    this.#listener.crashed(error)
+    this.#listener.blame(error)
   }
 
   answered(backend: Backend): void {
@@ -422,7 +421,7 @@ export class Execution implements RelayListener, BackendHolder {
   #learnAssignments(backend: Backend): void {
     const { command } = this
     if (command.kind === StatementKind.set && command.code !== Command.STMT_PREPARE) {
-      learnAssignments(this.#sqlInHand(), this.#text.options, backend, this.state, this.facts, this.#notes)
+      learnAssignments(this.#sqlInHand(), this.text.options, backend, this.state, this.facts, this.#notes)
     } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) this.facts.userVariablesOnPrimary = true
   }
 
@@ -432,7 +431,7 @@ export class Execution implements RelayListener, BackendHolder {
       const { packet } = statement.shared
       return { buffer: packet, start: PREPARED_TEXT_AT, end: packet.length }
     }
-    return { buffer: command.buffer, start: this.#text.textStart(command), end: command.end }
+    return { buffer: command.buffer, start: this.text.textStart(command), end: command.end }
   }
 
   #learnStatement(backend: Backend, failed: boolean): void {

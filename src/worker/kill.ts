@@ -1,5 +1,7 @@
 import { SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../shared/ipc.js'
 import type { ServerId } from '../shared/snapshot.js'
+import type { WorkerContext } from './context.js'
+import { killRunning } from './killer.js'
 import type { Session } from './session.js'
 
 /*
@@ -31,9 +33,9 @@ export function placeOf(session: Session): SessionPlace {
 }
 
 /** Does to a session what a server has allowed. */
-export function performKill(session: Session, { statementOnly, doneOn }: SessionKill): void {
+export function performKill(session: Session, { statementOnly, doneOn }: SessionKill, context: WorkerContext): void {
   if (!statementOnly) return session.close('killed')
-  const { running, command } = session.execution
+  const { running, command, backends } = session.execution
   if (running === null) command.killed = true
-  else if (running.target.id !== doneOn) session.killStatement(running)
+  else if (running.target.id !== doneOn) killRunning(running, backends.login, context, 'QUERY')
 }

@@ -8,15 +8,15 @@ const INFO_LENGTH_MAX = 1_000
 
 /** How a session is shown in the process list. */
 export function processRow(session: Session, worker: number): ProcessRow {
-  const { command, facts, running, state, backends } = session.execution
+  const { command, facts, running, state, text, backends } = session.execution
   const backend = running ?? facts.pinned
   return {
     threadId: worker,
     sessionId: session.id,
     user: session.user,
     db: state.schema,
-    clientHost: session.host,
-    clientPort: session.port,
+    clientHost: session.place.host,
+    clientPort: session.place.port,
     hostgroup: backend?.target.hostgroup ?? -1,
     localServerHost: backend?.localAddress ?? '',
     localServerPort: backend?.localPort ?? 0,
@@ -24,7 +24,7 @@ export function processRow(session: Session, worker: number): ProcessRow {
     serverPort: backend?.target.port ?? 0,
     command: session.phase === 'ready' ? 'Sleep' : commandName(command.code),
     timeMs: Math.round(monotonicMs() - session.since),
-    info: session.phase === 'ready' ? '' : session.commandText(INFO_LENGTH_MAX),
+    info: session.phase === 'ready' ? '' : text.excerpt(command, INFO_LENGTH_MAX),
     statusFlags: facts.statusFlags,
     extendedInfo: JSON.stringify({
       phase: session.phase,

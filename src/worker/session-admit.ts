@@ -2,6 +2,7 @@ import { ProxyError } from '../shared/errors.js'
 import { errPacket, okPacket } from './answers.js'
 import type { WorkerContext } from './context.js'
 import type { Session } from './session.js'
+import { asProxyError, SHUTDOWN } from './session-end.js'
 
 /**
  * Ends the login: a session within its user's limit, whose schema a server has (only a server can tell), gets its OK;
@@ -32,17 +33,12 @@ export function admit(
 
 function welcome(session: Session, sequence: number): void {
   if (session.phase === 'closed') return
-  if (session.draining) {
-    return refuse(session, sequence, new ProxyError('shutdown', 1053, '08S01', 'Server shutdown in progress'))
-  }
+  if (session.draining) return refuse(session, sequence, SHUTDOWN)
   session.welcome(okPacket(sequence, session.execution.facts.statusFlags, session.capabilities))
 }
 
 function refuse(session: Session, sequence: number, error: unknown): void {
   if (session.phase === 'closed') return
-  const known =
-    error instanceof ProxyError
-      ? error
-      : new ProxyError('internal', 1105, 'HY000', 'sluice: internal error; see its log')
+  const known = asProxyError(error)
   session.refuse(errPacket(sequence, known, session.capabilities), known.message)
 }

@@ -158,6 +158,11 @@ export class SessionFacts {
 /** A session that writes for days must not keep a GTID for each write: older ones are told by their time. */
 const GTIDS_MAX = 64
 
+/** Status flags of a new session of a server that greets so. */
+export function initialStatus({ autocommit }: { readonly autocommit?: boolean }): number {
+  return autocommit === false ? 0 : STATUS_AUTOCOMMIT
+}
+
 const STATUS_IN_TRANS = 0x0001
 const STATUS_AUTOCOMMIT = 0x0002
 const STATUS_IN_TRANS_READONLY = 0x2000

@@ -20,6 +20,7 @@ import { addressOf, type ClientAddress } from './client-address.js'
 import { agreedAlgorithm, COMPRESSION_FLAGS, type Compression, compressionFlag, compressionFor } from './compressors.js'
 import type { WorkerContext } from './context.js'
 import { Opening } from './opening.js'
+import { initialStatus } from './session-facts.js'
 import { certificateProblem, startClientTls } from './tls-context.js'
 
 /** A login that succeeded: the socket (by now perhaps TLS) and what was agreed on. */
@@ -76,7 +77,7 @@ class LoginDriver implements AuthenticationOwner {
       capabilities: greeting.capabilities & this.#offered(),
       mariadbCapabilities: greeting.mariadbCapabilities & MARIADB_OFFERED,
       collation: greeting.collation,
-      status: greeting.autocommit === false ? 0 : STATUS_AUTOCOMMIT,
+      status: initialStatus(greeting),
       tls: { available: tls !== null, required: tls !== null && tls.mode !== 'preferred' },
       // Behind a unix socket over which a load balancer may come the client can be anywhere.
       secureTransport: this.#place.local && !this.#opening.mayChange,
@@ -261,8 +262,6 @@ class LoginDriver implements AuthenticationOwner {
 export function defaultPlugin(flavor: Flavor): string {
   return flavor === 'mariadb' ? AuthPlugin.NATIVE : AuthPlugin.CACHING_SHA2
 }
-
-const STATUS_AUTOCOMMIT = 0x0002
 
 /** What a client is told that is to compress and does not (ER_WRONG_COMPRESSION_ALGORITHM_CLIENT). */
 const NOT_COMPRESSED: ErrPacket = {

@@ -45,6 +45,14 @@ export class SessionText {
     return code === Command.QUERY ? queryTextOffset(buffer, payload, end, this.#capabilities) : payload + 1
   }
 
+  /** The text of a command to be looked at by people, cut to `limit` characters; empty where it has none. */
+  excerpt(command: CommandInHand, limit: number): string {
+    if (command.code !== Command.QUERY && command.code !== Command.STMT_PREPARE) return ''
+    const start = this.textStart(command)
+    if (start < 0) return ''
+    return command.buffer.toString('utf8', start, Math.min(command.end, start + 4 * limit)).slice(0, limit)
+  }
+
   /** Classifies a command's text; the result is written into the command. */
   understand(command: CommandInHand): void {
     const textStart = this.textStart(command)

@@ -1,26 +1,24 @@
-import type { Socket } from 'node:net'
-import { Answer, Command, Frame, Framer, ProtocolError, ServerErrors } from '../../protocol/index.js'
+import { ProtocolError } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
-import { InvariantError, ProxyError } from '../shared/errors.js'
+import { InvariantError, type ProxyError } from '../shared/errors.js'
 import type { SessionKill, SessionPlace } from '../shared/ipc.js'
-import { StatementKind } from '../sql/index.js'
 import { errPacket, okPacket } from './answers.js'
-import { type Authenticated, Authentication } from './authentication.js'
-import type { Backend } from './backend.js'
-import { type BackendLogin, backendLogin } from './backend-login.js'
+import type { Authenticated, Authentication } from './authentication.js'
 import type { ClientAddress } from './client-address.js'
 import { ClientSocket } from './client-socket.js'
-import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isDump, isExecute } from './command.js'
+import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
-import { Execution, type ExecutionListener } from './execution.js'
-import { killedId, killsStatementOnly, withKilledId } from './kill-command.js'
+import type { Execution, ExecutionListener } from './execution.js'
+import { killedId, killsStatementOnly } from './kill-command.js'
 import { killRunning } from './killer.js'
-import { SessionFacts } from './session-facts.js'
-import { defaultPlugin, type LoggedIn } from './session-login.js'
+import { beginChangeUser, type ChangingSession } from './session-change-user.js'
+import { asProxyError, INACTIVE, noteFailure, packetTooLarge, SHUTDOWN } from './session-end.js'
+import { type IncomingListener, SessionIncoming } from './session-incoming.js'
+import { aimKill, findKilled, isPerformed, killedItself, notOwner } from './session-kill.js'
+import type { LoggedIn } from './session-login.js'
 import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
-import { SessionState } from './session-state.js'
-import { SessionText } from './session-text.js'
-import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from './statements.js'
+import { beginAs, type ClientTerms } from './session-start.js'
+import { judge, ruleOf, type Verdict } from './verdict.js'
 
 /** Told what becomes of a session. */
 export interface SessionOwner {
@@ -30,13 +28,14 @@ export interface SessionOwner {
 }
 
 /**
- * One client, from its login to its end: cuts its bytes into commands, hands each to the execution, and answers what
- * Sluice answers itself.
+ * One client, from its login to its end: takes its commands from the incoming side, decides for each whether it is executed
+ * or answered here, and owns the phase that says what may come next.
  */
-export class Session implements ExecutionListener {
+export class Session implements ClientTerms, IncomingListener, ExecutionListener, ChangingSession {
   readonly id: number
-  readonly host: string
-  readonly port: number
+  readonly place: ClientAddress
+  readonly capabilities: number
+  readonly mariadbCapabilities: number
   /** Replaced with the user. */
   execution: Execution
   /** Monotonic ms of the last change of phase: how long it has been idle, or busy. */
@@ -47,15 +46,8 @@ export class Session implements ExecutionListener {
   readonly #context: WorkerContext
   readonly #owner: SessionOwner
   readonly #client: ClientSocket
-  /** Negotiated with the client: CLIENT_* flags. */
-  readonly capabilities: number
-  readonly #place: ClientAddress
-  readonly #mariadbCapabilities: number
-  #login!: BackendLogin
-  #text!: SessionText
-  readonly #framer: Framer
+  readonly #incoming: SessionIncoming
   #phase: SessionPhase = 'admitting'
-  #clientPaused = false
   /** The KILL of a session of ours that is being executed. */
   #killing: SessionKill | null = null
   /** COM_CHANGE_USER in progress. */
@@ -64,48 +56,17 @@ export class Session implements ExecutionListener {
   constructor(id: number, result: LoggedIn, context: WorkerContext, owner: SessionOwner) {
     const { socket, place, login, compression, rest } = result
     this.id = id
-    this.host = place.host
-    this.port = place.port
-    this.#place = place
+    this.place = place
+    this.capabilities = login.capabilities
+    this.mariadbCapabilities = login.mariadbCapabilities
     this.#context = context
     this.#owner = owner
     this.#client = new ClientSocket(socket, login.tls, compression)
-    this.capabilities = login.capabilities
-    this.#mariadbCapabilities = login.mariadbCapabilities
-    this.#framer = new Framer(context.view.snapshot.limits.maxBufferedCommand)
-    this.execution = this.#enter(result)
-    this.#listen(socket, rest)
-  }
-
-  /** Begins anew, as the user that has logged in. */
-  #enter({ login, user, credentials, relayed }: Authenticated): Execution {
-    const { response } = login
-    const state = new SessionState(response.database ?? user.defaultSchema ?? '', response.collation)
-    this.#login = backendLogin(credentials, user.name, {
-      capabilities: this.capabilities,
-      mariadbCapabilities: this.#mariadbCapabilities,
-      database: state.schema,
-      collation: state.collation,
-      attributes: response.attributes,
-      client: this.#place.endpoints,
-    })
-    this.#text = new SessionText(this.#context, state, this.capabilities)
-    const facts = new SessionFacts(
-      user,
-      this.#context.view.snapshot.greeting.autocommit === false ? 0 : STATUS_AUTOCOMMIT,
-    )
-    const execution = new Execution(
-      this.#context,
-      this.#client,
-      this.capabilities,
-      this.#login,
-      facts,
-      state,
-      this.#text,
-      this,
-    )
-    if (relayed !== null) execution.adopt(relayed)
-    return execution
+    this.#incoming = new SessionIncoming(context, this.#client, this)
+    this.execution = beginAs(result, this, this.#client, context, this)
+    socket.on('error', this.#onGone)
+    socket.on('close', this.#onGone)
+    this.#incoming.listen(rest)
   }
 
   get phase(): SessionPhase {
@@ -116,28 +77,12 @@ export class Session implements ExecutionListener {
     return this.execution.facts.user.name
   }
 
-  /** The text of the command in hand, cut to `limit` characters; empty where it has none. */
-  commandText(limit: number): string {
-    const { command } = this.execution
-    if (command.code !== Command.QUERY && command.code !== Command.STMT_PREPARE) return ''
-    const start = this.#text.textStart(command)
-    if (start < 0) return ''
-    return command.buffer.toString('utf8', start, Math.min(command.end, start + 4 * limit)).slice(0, limit)
-  }
-
-  #listen(socket: Socket, rest: Buffer): void {
-    socket.on('error', this.#onGone)
-    socket.on('close', this.#onGone)
-    const broken = (error: ProtocolError): void => this.#blame(error)
-    this.#client.listen({ received: this.#onData, broken }, rest)
-  }
-
   /** Ends the login with its OK; what the client has sent ahead is taken now. */
   welcome(ok: Buffer): void {
     this.#client.write(ok)
     this.#client.compress()
     this.#move('ready')
-    this.#pump()
+    this.#incoming.advance()
   }
 
   /** Ends the login with an ERR. */
@@ -146,429 +91,43 @@ export class Session implements ExecutionListener {
     this.close(reason)
   }
 
-  // The client's bytes. ------------------------------------------------------------------------------------------------
+  // A command. ---------------------------------------------------------------------------------------------------------
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.#framer.push(chunk)
-    this.#pump()
-  }
-
-  readonly #pump = (): void => {
-    try {
-      this.#advance()
-    } catch (error) {
-      this.#blame(error)
-    }
-  }
-
-  /** Takes commands as long as the session is between commands, and the pieces of a long one. */
-  #advance(): void {
-    for (;;) {
-      switch (this.#phase) {
-        case 'ready':
-          if (!this.#takeCommand()) return
-          break
-        case 'uploading':
-          if (!this.#takePiece()) return
-          break
-        case 'infile':
-          if (!this.#takeInfile()) return
-          break
-        case 'discarding':
-          if (!this.#discardPiece()) return
-          break
-        case 'changing':
-          if (!this.#takeChange()) return
-          break
-        case 'closed':
-          return
-        default:
-          // A client that sends ahead is read from again when its turn comes.
-          if (this.#framer.unread > 0) this.#pauseClient()
-          return
-      }
-    }
-  }
-
-  /** @returns false when there is no whole command. */
-  #takeCommand(): boolean {
-    const found = this.#framer.next()
-    if (found === Frame.more) {
-      this.#resumeClient()
-      return false
-    }
-    const { buffer, start, end, sequence } = this.#framer
-    this.#client.commandTaken(buffer, start)
-    if (sequence !== 0 && !this.#client.compressed)
-      throw new ProtocolError('out-of-order', 'Got packets out of order', ServerErrors.NET_PACKETS_OUT_OF_ORDER)
-    if (end === start) throw new ProtocolError('malformed', 'Malformed packet: a command of no bytes')
-    const size = found === Frame.large ? this.#framer.announced : end - start
-    if (size > this.#context.view.snapshot.limits.maxAllowedPacket) return this.#tooLarge()
-    const streamed = found === Frame.large && !this.#framer.last
-    this.#command(buffer, start, end, streamed)
-    // Answered here without its rest, which is no command of its own.
-    if (streamed && this.#phase === 'ready') this.#move('discarding')
-    return true
-  }
-
-  #command(buffer: Buffer, start: number, end: number, streamed: boolean): void {
-    const rule = COMMAND_RULES.get(buffer[start])
+  command(buffer: Buffer, start: number, end: number, streamed: boolean): void {
     this.#context.counters.questions++
     this.since = monotonicMs()
-    const { command } = this.execution
-    command.take(buffer, start, end, rule ?? UNKNOWN, this.since)
-    command.streamed = streamed
-    this.execution.statement = null
-    const isMariadbs = command.code === Command.STMT_BULK_EXECUTE
-    if (rule === undefined || (isMariadbs && this.#context.view.flavor !== 'mariadb'))
-      return this.#answerError(new ProxyError('unknown-command', 1047, '08S01', 'Unknown command'))
-    switch (rule.handling) {
-      case Handling.text:
-        this.#text.understand(command)
-        if (command.kind === StatementKind.kill || command.kind === StatementKind.killQuery) return void this.#kill()
+    const { execution } = this
+    const rule = ruleOf(buffer[start], this.#context.view.flavor)
+    execution.command.take(buffer, start, end, rule, this.since)
+    execution.command.streamed = streamed
+    execution.statement = null
+    this.#follow(judge(execution, rule, this.#context))
+    // Answered here without its rest, which is no command of its own.
+    if (streamed && this.#phase === 'ready') this.#move('discarding')
+  }
+
+  #follow(verdict: Verdict): void {
+    switch (verdict) {
+      case 'execute':
         return this.#execute()
-      case Handling.prepare:
-        this.#text.understand(command)
-        command.repeatable = false
-        return this.#prepare()
-      case Handling.statement:
-        return this.#statementCommand(buffer, start)
-      case Handling.changeUser:
-        return this.#changeUser(buffer.subarray(start, end))
-      case Handling.kill:
+      case 'ok':
+        return this.#answerOk()
+      case 'silence':
+        return
+      case 'kill':
         return void this.#kill()
-      case Handling.routed:
-        return this.#execute()
+      case 'changeUser':
+        return this.#changeUser()
+      case 'quit':
+        return this.close('quit')
       default:
-        return this.#local(command.code)
+        this.#answerError(verdict)
     }
   }
 
   #execute(): void {
     this.#move('waiting')
     this.execution.start()
-  }
-
-  /** A KILL of a session of ours goes to a server that knows it, by the id that it has there. */
-  async #kill(): Promise<void> {
-    const { command } = this.execution
-    const id = killedId(command)
-    if (id < 0) return this.#execute()
-    this.#move('waiting')
-    try {
-      const server = this.#context.view.online(this.execution.facts.user.defaultHostgroup)[0]?.entry.id ?? ''
-      const place = await this.#context.findSession({ id, server })
-      if (this.#phase === 'closed') return
-      if (place !== null) {
-        const statementOnly = killsStatementOnly(command)
-        if (place.connections.length === 0) return this.#killWithoutServer(place, statementOnly)
-        const { server, threadId } = place.connections[0]
-        this.#killing = { sessionId: place.sessionId, statementOnly, doneOn: server }
-        command.redirect(withKilledId(command, threadId), server)
-      }
-      this.execution.start()
-    } catch (error) {
-      this.#blame(error)
-    }
-  }
-
-  /** A session without a connection to any server runs nothing, and nobody else can judge who may end it. */
-  #killWithoutServer({ sessionId, user }: SessionPlace, statementOnly: boolean): void {
-    if (user !== this.user) {
-      const error = new ProxyError('kill-denied', 1095, 'HY000', `You are not owner of thread ${sessionId}`)
-      return this.failed(error, 1)
-    }
-    const ownEnd = sessionId === this.id && !statementOnly
-    if (sessionId === this.id) {
-      this.#answerError(this.#context.view.flavor === 'mysql' ? INTERRUPTED : CONNECTION_KILLED)
-    } else this.#answerOk()
-    if (ownEnd) return this.close('killed')
-    this.#context.killSession({ sessionId, statementOnly, doneOn: '' })
-    this.#next()
-  }
-
-  /** The server has answered a KILL: where it has allowed it, the session that is meant has to hear of it. */
-  #passKillOn(): void {
-    const kill = this.#killing
-    this.#killing = null
-    const errno = this.execution.lastErrno
-    const hitItself = errno === INTERRUPTED.errno || errno === CONNECTION_KILLED.errno
-    if (kill !== null && (errno === 0 || hitItself)) this.#context.killSession(kill)
-  }
-
-  /** Ends the statement that runs, and nothing else. */
-  killStatement(running: Backend): void {
-    killRunning(running, this.#login, this.#context, 'QUERY')
-  }
-
-  #prepare(): void {
-    this.#context.counters.comFrontendStmtPrepare++
-    try {
-      this.execution.statement = this.execution.statements.add(this.execution.command, this.execution.state)
-    } catch (error) {
-      if (!(error instanceof ProxyError)) throw error
-      return this.#answerError(error)
-    }
-    this.#execute()
-  }
-
-  /** Commands that name a prepared statement. */
-  #statementCommand(buffer: Buffer, start: number): void {
-    const { command, statements } = this.execution
-    const { counters, view } = this.#context
-    const statement = statements.find(buffer, start, view.flavor === 'mariadb')
-    if (statement === null) return this.#unknownStatement(buffer, start)
-    this.execution.statement = statement
-    const { shared } = statement
-    command.kind = shared.kind
-    command.effects = shared.effects
-    command.hint = shared.hint
-    command.hintHostgroup = shared.hintHostgroup
-    command.perStatement = shared.perStatement
-    command.repeatable = isExecute(command.code) && shared.repeatable && !command.streamed
-    if (asksForCursor(command)) command.answer = Answer.cursor
-    if (isExecute(command.code)) counters.comFrontendStmtExecute++
-    if (command.code === Command.STMT_CLOSE) {
-      counters.comFrontendStmtClose++
-      return this.execution.closeStatement(statement)
-    }
-    if (this.#answersStatement(statement, buffer.readUInt32LE(start + 1))) return
-    this.#execute()
-  }
-
-  /** Answers what can only be answered here: no server has the statement's cursor, or the parameters sent ahead. */
-  #answersStatement(statement: PreparedStatement, id: number): boolean {
-    const { code } = this.execution.command
-    const { cursorOn, longDataOn } = statement
-    const lost = (code === Command.STMT_FETCH ? cursorOn : longDataOn)?.state === 'closed'
-    if (code === Command.STMT_RESET && (lost || (cursorOn ?? statement.boundTo) === null)) {
-      statement.reset()
-      this.#answerOk()
-    } else if (lost) {
-      // More data for what is lost has no answer either.
-      if (code === Command.STMT_SEND_LONG_DATA) return true
-      statement.reset()
-      this.#answerError(statementDataLost(id, this.#context.view.flavor))
-    } else if (code === Command.STMT_FETCH && cursorOn === null)
-      this.#answerError(noCursor(id, this.#context.view.flavor))
-    else return false
-    return true
-  }
-
-  #unknownStatement(buffer: Buffer, start: number): void {
-    const { code } = this.execution.command
-    if (code === Command.STMT_CLOSE || code === Command.STMT_SEND_LONG_DATA) return
-    const id = buffer.length >= start + 5 ? buffer.readUInt32LE(start + 1) : 0
-    const command = this.#context.view.flavor === 'mysql' ? MYSQL_PRECHECK : STATEMENT_COMMANDS[code]
-    this.#answerError(unknownStatement(id, command))
-  }
-
-  #local(code: number): void {
-    if (code === Command.QUIT) return this.close('quit')
-    if (code === Command.RESET_CONNECTION && this.#login.withoutPassword === true) {
-      this.execution.resetOnServer()
-      return this.#execute()
-    }
-    if (code === Command.RESET_CONNECTION) this.execution.reset()
-    this.#answerOk()
-  }
-
-  // COM_CHANGE_USER. ---------------------------------------------------------------------------------------------------
-
-  #changeUser(payload: Buffer): void {
-    this.#move('changing')
-    const { greeting } = this.#context.view.snapshot
-    const options = {
-      serverVersion: greeting.serverVersion,
-      connectionId: this.id,
-      capabilities: this.capabilities,
-      collation: greeting.collation,
-      status: 0,
-      tls: { available: false, required: false },
-      secureTransport: this.#place.local,
-      defaultPlugin: defaultPlugin(greeting.flavor),
-      changeUser: {
-        capabilities: this.capabilities,
-        mariadbCapabilities: this.#mariadbCapabilities,
-        tls: this.#client.encrypted,
-      },
-    }
-    this.#change = new Authentication(this.#context, () => this.#place, options, {
-      send: (packet) => this.#client.write(packet),
-      startTls: () => {},
-      authenticated: (result) => this.#userChanged(result),
-      refused: (packet, err, reason) => {
-        this.#context.counters.accessDenied++
-        this.#context.log.info({ client: this.host, reason }, `change of user refused: ${err.message}`)
-        this.#client.write(packet)
-        // A MariaDB server lets the session go on as who it was.
-        if (this.#context.view.flavor === 'mysql') return this.close(reason)
-        this.#change = null
-        this.#next()
-      },
-      crashed: (error) => this.#blame(error),
-    })
-    this.#change.changeUser(payload, 0)
-  }
-
-  /** @returns false when there is no whole packet, or none is awaited. */
-  #takeChange(): boolean {
-    if (this.#change === null || this.#change.waiting) {
-      if (this.#framer.unread > 0) this.#pauseClient()
-      return false
-    }
-    const found = this.#framer.next()
-    if (found === Frame.more) {
-      this.#resumeClient()
-      return false
-    }
-    if (found !== Frame.packet) throw new ProtocolError('malformed', 'a packet of the login is too large')
-    const { buffer, start, end, sequence } = this.#framer
-    this.#change.packet(buffer.subarray(start, end), sequence)
-    return true
-  }
-
-  /** All that the session had is gone, but what its client wrote and may want to read. */
-  #userChanged(result: Authenticated): void {
-    const before = this.execution
-    this.#change = null
-    before.end()
-    this.execution = this.#enter(result)
-    this.execution.facts.inheritWrites(before.facts)
-    this.#move('admitting')
-    this.#owner.userChanged(this, before.facts.user.name, result.sequence)
-  }
-
-  // A command that is streamed. ----------------------------------------------------------------------------------------
-
-  #takePiece(): boolean {
-    if (this.#framer.next() === Frame.more) {
-      this.#resumeClient()
-      return false
-    }
-    const { buffer, start, end, last, announced } = this.#framer
-    if (announced > this.#context.view.snapshot.limits.maxAllowedPacket) return this.#tooLarge()
-    const roomLeft = this.execution.upload(buffer.subarray(start, end))
-    if (last) {
-      this.#move('relaying')
-      if (this.execution.running === null) this.#next()
-      return true
-    }
-    if (!roomLeft) this.#waitForServer()
-    return roomLeft
-  }
-
-  #takeInfile(): boolean {
-    const found = this.#framer.next()
-    if (found === Frame.more) {
-      this.#resumeClient()
-      return false
-    }
-    const { buffer, start, end } = this.#framer
-    const headerIncluded = found === Frame.piece ? start : start - 4
-    const roomLeft = this.execution.upload(buffer.subarray(headerIncluded, end))
-    if (found === Frame.packet && end === start) {
-      this.execution.running!.follower.infileSent()
-      this.#move('relaying')
-      return true
-    }
-    if (!roomLeft) this.#waitForServer()
-    return roomLeft
-  }
-
-  #discardPiece(): boolean {
-    if (this.#framer.next() === Frame.more) {
-      this.#resumeClient()
-      return false
-    }
-    if (this.#framer.last) this.#move('ready')
-    return true
-  }
-
-  #waitForServer(): void {
-    this.#pauseClient()
-    this.execution.onUploadDrain(() => {
-      this.#resumeClient()
-      this.#pump()
-    })
-  }
-
-  /** The connection cannot go on, since what follows of the packet would be taken for commands: as the server does. */
-  #tooLarge(): false {
-    const { maxAllowedPacket } = this.#context.view.snapshot.limits
-    const message = `Got a packet bigger than 'max_allowed_packet' bytes (sluice: ${maxAllowedPacket})`
-    const error = new ProxyError('packet-too-large', 1153, '08S01', message)
-    this.#context.countError(error.code)
-    this.#client.write(errPacket((this.#framer.sequence + 1) & 0xff, error, this.capabilities))
-    this.close('packet over max_allowed_packet')
-    return false
-  }
-
-  // What the execution tells. ------------------------------------------------------------------------------------------
-
-  commandSent(): void {
-    this.#move(this.execution.command.streamed ? 'uploading' : 'relaying')
-    if (this.#phase === 'uploading') this.#pump()
-  }
-
-  commandDone(): void {
-    if (this.execution.command.streamed) {
-      this.#move('uploading')
-      return this.#pump()
-    }
-    this.#next()
-  }
-
-  answered(): void {
-    if (this.#killing !== null) this.#passKillOn()
-    if (this.#phase === 'closed') return
-    // A server ends the connection of a reader of its binary log with the reading.
-    if (isDump(this.execution.command.code)) return this.close('the binary log has been read')
-    // A server that answers before it has the whole command will close the connection; so do we.
-    if (this.#phase === 'uploading' || this.#phase === 'infile')
-      return this.close('the server refused the rest of a command')
-    this.#next()
-  }
-
-  failed(error: ProxyError, sequence: number): void {
-    this.#killing = null
-    const uploading = this.#phase === 'uploading' || this.#phase === 'infile' || this.execution.command.streamed
-    this.#context.countError(error.code)
-    this.#client.write(errPacket(sequence, error, this.capabilities))
-    if (uploading) return this.close('a command could not be passed on')
-    this.#next()
-  }
-
-  broken(reason: string): void {
-    this.close(`an answer was cut: ${reason}`)
-  }
-
-  repeating(): void {
-    this.#move('waiting')
-  }
-
-  crashed(error: unknown): void {
-    this.#blame(error)
-  }
-
-  nothingToDo(): void {
-    this.#answerOk()
-    this.#next()
-  }
-
-  infileRequested(_backend: Backend): void {
-    this.#move('infile')
-  }
-
-  /** A command is over: on to the next, which may have come already. */
-  #next(): void {
-    this.since = monotonicMs()
-    this.execution.command.release()
-    this.execution.statement = null
-    this.#move('ready')
-    if (this.draining && !this.execution.facts.inTransaction) return this.closeForShutdown()
-    if (this.#framer.unread > 0) queueMicrotask(this.#pump)
-    else this.#resumeClient()
   }
 
   #answerOk(): void {
@@ -581,6 +140,165 @@ export class Session implements ExecutionListener {
     this.#client.write(errPacket(1, error, this.capabilities))
   }
 
+  // KILL. --------------------------------------------------------------------------------------------------------------
+
+  /** A KILL of a session of ours goes to a server that knows it; one of anything else goes where it is routed to. */
+  async #kill(): Promise<void> {
+    if (killedId(this.execution.command) < 0) return this.#execute()
+    this.#move('waiting')
+    try {
+      const place = await findKilled(this.execution, this.#context)
+      if (this.#phase === 'closed') return
+      if (place !== null && place.connections.length === 0) return this.#killWithoutServer(place)
+      if (place !== null) this.#killing = aimKill(this.execution, place)
+      this.execution.start()
+    } catch (error) {
+      this.blame(error)
+    }
+  }
+
+  /** A session without a connection to any server runs nothing, and nobody else can judge who may end it. */
+  #killWithoutServer({ sessionId, user }: SessionPlace): void {
+    if (user !== this.user) return this.failed(notOwner(sessionId), 1)
+    const statementOnly = killsStatementOnly(this.execution.command)
+    const itself = sessionId === this.id
+    if (itself) this.#answerError(killedItself(this.#context.view.flavor))
+    else this.#answerOk()
+    if (itself && !statementOnly) return this.close('killed')
+    this.#context.killSession({ sessionId, statementOnly, doneOn: '' })
+    this.#nextCommand()
+  }
+
+  /** The server has answered a KILL: where it has allowed it, the session that is meant has to hear of it. */
+  #passKillOn(kill: SessionKill): void {
+    this.#killing = null
+    if (isPerformed(this.execution.lastErrno)) this.#context.killSession(kill)
+  }
+
+  // COM_CHANGE_USER. ---------------------------------------------------------------------------------------------------
+
+  #changeUser(): void {
+    const { buffer, start, end } = this.execution.command
+    this.#move('changing')
+    this.#change = beginChangeUser(this, this.#context)
+    this.#change.changeUser(buffer.subarray(start + HEADER_SIZE, end), 0)
+  }
+
+  get encrypted(): boolean {
+    return this.#client.encrypted
+  }
+
+  get awaitsLoginPacket(): boolean {
+    return this.#change !== null && !this.#change.waiting
+  }
+
+  loginPacket(payload: Buffer, sequence: number): void {
+    this.#change!.packet(payload, sequence)
+  }
+
+  send(packet: Buffer): void {
+    this.#client.write(packet)
+  }
+
+  /** All that the session had is gone, but what its client wrote and may want to read. */
+  userChanged(result: Authenticated): void {
+    const before = this.execution
+    this.#change = null
+    before.end()
+    this.execution = beginAs(result, this, this.#client, this.#context, this)
+    this.execution.facts.inheritWrites(before.facts)
+    this.#move('admitting')
+    this.#owner.userChanged(this, before.facts.user.name, result.sequence)
+  }
+
+  changeRefused(packet: Buffer, reason: string): void {
+    this.#client.write(packet)
+    // A MariaDB server lets the session go on as who it was.
+    if (this.#context.view.flavor === 'mysql') return this.close(reason)
+    this.#change = null
+    this.#nextCommand()
+  }
+
+  // A command that is streamed. ----------------------------------------------------------------------------------------
+
+  commandUploaded(): void {
+    this.#move('relaying')
+    if (this.execution.running === null) this.#nextCommand()
+  }
+
+  infileUploaded(): void {
+    this.execution.running!.follower.infileSent()
+    this.#move('relaying')
+  }
+
+  discarded(): void {
+    this.#move('ready')
+  }
+
+  get #isUploading(): boolean {
+    return this.#phase === 'uploading' || this.#phase === 'infile'
+  }
+
+  // What the execution tells. ------------------------------------------------------------------------------------------
+
+  commandSent(): void {
+    if (!this.execution.command.streamed) return this.#move('relaying')
+    this.#move('uploading')
+    this.#incoming.advance()
+  }
+
+  commandDone(): void {
+    if (!this.execution.command.streamed) return this.#nextCommand()
+    this.#move('uploading')
+    this.#incoming.advance()
+  }
+
+  infileRequested(): void {
+    this.#move('infile')
+  }
+
+  repeating(): void {
+    this.#move('waiting')
+  }
+
+  answered(): void {
+    if (this.#killing !== null) this.#passKillOn(this.#killing)
+    if (this.#phase === 'closed') return
+    // A server ends the connection of a reader of its binary log with the reading.
+    if (isDump(this.execution.command.code)) return this.close('the binary log has been read')
+    // A server that answers before it has the whole command will close the connection; so do we.
+    if (this.#isUploading) return this.close('the server refused the rest of a command')
+    this.#nextCommand()
+  }
+
+  nothingToDo(): void {
+    this.#answerOk()
+    this.#nextCommand()
+  }
+
+  failed(error: ProxyError, sequence: number): void {
+    this.#killing = null
+    const isCut = this.#isUploading || this.execution.command.streamed
+    this.#context.countError(error.code)
+    this.#client.write(errPacket(sequence, error, this.capabilities))
+    if (isCut) return this.close('a command could not be passed on')
+    this.#nextCommand()
+  }
+
+  broken(reason: string): void {
+    this.close(`an answer was cut: ${reason}`)
+  }
+
+  /** A command is over: on to the next, which may have come already. */
+  #nextCommand(): void {
+    this.since = monotonicMs()
+    this.execution.command.release()
+    this.execution.statement = null
+    this.#move('ready')
+    if (this.draining && !this.execution.facts.inTransaction) return this.closeForShutdown()
+    this.#incoming.nextCommand()
+  }
+
   // The end. -----------------------------------------------------------------------------------------------------------
 
   readonly #onGone = (): void => this.close('the client closed the connection', this.#finishesAlone)
@@ -591,19 +309,34 @@ export class Session implements ExecutionListener {
     return command.class === 'write' && !facts.inTransaction
   }
 
-  /** Ends a session that has been idle for too long: MySQL says so (ER_CLIENT_INTERACTION_TIMEOUT), MariaDB does not. */
+  /** Ends a session that has been idle for too long. */
   closeForInactivity(): void {
-    if (this.#context.view.flavor === 'mariadb') return this.close('idle timeout')
-    const message =
-      'The client was disconnected by the server because of inactivity. See wait_timeout and interactive_timeout for configuring this behavior.'
-    this.#client.writeUnasked(errPacket(0, { errno: 4031, sqlState: 'HY000', message }, this.capabilities))
+    if (this.#context.view.flavor === 'mysql') this.#client.writeUnasked(errPacket(0, INACTIVE, this.capabilities))
     this.close('idle timeout')
   }
 
   closeForShutdown(): void {
-    const message = 'Server shutdown in progress'
-    this.#client.writeUnasked(errPacket(0, { errno: 1053, sqlState: '08S01', message }, this.capabilities))
+    this.#client.writeUnasked(errPacket(0, SHUTDOWN, this.capabilities))
     this.close('shutdown')
+  }
+
+  tooLarge(): void {
+    const error = packetTooLarge(this.#context.view.snapshot.limits.maxAllowedPacket)
+    this.#context.countError(error.code)
+    this.#client.write(errPacket(this.#incoming.answerSequence, error, this.capabilities))
+    this.close('packet over max_allowed_packet')
+  }
+
+  /** Ends the session by an error: the client's, if it broke the protocol, else ours. */
+  blame(error: unknown): void {
+    if (this.#phase === 'closed') return
+    noteFailure(error, this, this.#context)
+    if (error instanceof ProtocolError) {
+      this.#client.write(errPacket(this.#incoming.answerSequence, error, this.capabilities))
+      return this.close(error.code)
+    }
+    this.#client.write(errPacket(1, asProxyError(error), this.capabilities))
+    this.close('internal error')
   }
 
   /** @param leaveRunning the statement in flight is not to be killed */
@@ -611,7 +344,7 @@ export class Session implements ExecutionListener {
     if (this.#phase === 'closed') return
     this.#move('closed')
     const { running } = this.execution
-    if (running !== null && !leaveRunning) killRunning(running, this.#login, this.#context)
+    if (running !== null && !leaveRunning) killRunning(running, this.execution.backends.login, this.#context)
     this.#change?.abandon()
     this.execution.end()
     this.#context.log.debug({ session: this.id, reason }, 'session closed')
@@ -619,72 +352,10 @@ export class Session implements ExecutionListener {
     this.#owner.sessionClosed(this)
   }
 
-  #blame(error: unknown): void {
-    if (error instanceof ProtocolError) {
-      this.#context.counters.protocolErrors++
-      this.#context.log.warn(
-        { session: this.id, client: this.host, code: error.code },
-        `client broke the protocol: ${error.message}`,
-      )
-      this.#client.write(errPacket((this.#framer.sequence + 1) & 0xff, error, this.capabilities))
-      return this.close(error.code)
-    }
-    if (this.#phase === 'closed') return
-    this.#context.counters.invariantErrors++
-    const { kind, code } = this.execution.command
-    this.#context.log.error(
-      { session: this.id, phase: this.#phase, command: code, kind, err: error },
-      'a session ends by an error in Sluice',
-    )
-    const known =
-      error instanceof ProxyError
-        ? error
-        : new ProxyError('internal', 1105, 'HY000', 'sluice: internal error; see its log')
-    this.#client.write(errPacket(1, known, this.capabilities))
-    this.close('internal error')
-  }
-
-  // ---------------------------------------------------------------------------------------------------------------------
-
   #move(to: SessionPhase): void {
     if (!NEXT_PHASE[this.#phase].includes(to)) throw new InvariantError(`session ${this.id}: ${this.#phase} -> ${to}`)
     this.#phase = to
   }
-
-  #pauseClient(): void {
-    if (this.#clientPaused) return
-    this.#clientPaused = true
-    this.#client.pause()
-  }
-
-  #resumeClient(): void {
-    if (!this.#clientPaused) return
-    this.#clientPaused = false
-    this.#client.resume()
-  }
 }
 
-/** COM_STMT_EXECUTE: command, statement id (4), cursor type. A CALL opens none, but its procedure may have cursors. */
-function asksForCursor({ code, kind, buffer, start }: CommandInHand): boolean {
-  return code === Command.STMT_EXECUTE && kind !== StatementKind.call && (buffer[start + 9] & CURSOR_TYPES) !== 0
-}
-
-const STATUS_AUTOCOMMIT = 0x0002
-
-/** What a session is told that kills itself, by MySQL and by MariaDB. */
-const INTERRUPTED = new ProxyError('killed', 1317, '70100', 'Query execution was interrupted')
-const CONNECTION_KILLED = new ProxyError('killed', 1927, '70100', 'Connection was killed')
-
-/** CURSOR_TYPE_READ_ONLY, _FOR_UPDATE and _SCROLLABLE. */
-const CURSOR_TYPES = 0x07
-
-const UNKNOWN: CommandRule = { handling: Handling.local, kind: 0, answer: Answer.results }
-
-/** What MySQL (8.0 and later) names in its message 1243, and the commands' names in MariaDB's. */
-const MYSQL_PRECHECK = 'mysql_stmt_precheck'
-const STATEMENT_COMMANDS: Readonly<Record<number, string>> = {
-  [Command.STMT_EXECUTE]: 'mysqld_stmt_execute',
-  [Command.STMT_BULK_EXECUTE]: 'mysqld_stmt_bulk_execute',
-  [Command.STMT_FETCH]: 'mysqld_stmt_fetch',
-  [Command.STMT_RESET]: 'mysqld_stmt_reset',
-}
+const HEADER_SIZE = 4

@@ -229,7 +229,7 @@ export class Worker implements WorkerContext, SessionOwner {
 
   killHere(kill: SessionKill): void {
     const session = this.#sessions.get(kill.sessionId)
-    if (session !== undefined) performKill(session, kill)
+    if (session !== undefined) performKill(session, kill, this)
   }
 
   clientAborted(host: string, reason: string): void {
