@@ -1,0 +1,42 @@
+import type { Authenticated } from './authentication.js'
+import { backendLogin } from './backend-login.js'
+import type { ClientAddress } from './client-address.js'
+import type { ClientSocket } from './client-socket.js'
+import type { WorkerContext } from './context.js'
+import { Execution, type ExecutionListener } from './execution.js'
+import { initialStatus, SessionFacts } from './session-facts.js'
+import { SessionState } from './session-state.js'
+import { SessionText } from './session-text.js'
+
+/** What is agreed on with a client for as long as it is connected, whoever it logs in as. */
+export interface ClientTerms {
+  readonly place: ClientAddress
+  /** Negotiated with the client: CLIENT_* flags, and MariaDB's own. */
+  readonly capabilities: number
+  readonly mariadbCapabilities: number
+}
+
+/** What a session begins with as the user that has logged in: its state and facts, and how its commands are executed. */
+export function beginAs(
+  { login, user, credentials, relayed }: Authenticated,
+  { place, capabilities, mariadbCapabilities }: ClientTerms,
+  client: ClientSocket,
+  context: WorkerContext,
+  listener: ExecutionListener,
+): Execution {
+  const { response } = login
+  const state = new SessionState(response.database ?? user.defaultSchema ?? '', response.collation)
+  const toServers = backendLogin(credentials, user.name, {
+    capabilities,
+    mariadbCapabilities,
+    database: state.schema,
+    collation: state.collation,
+    attributes: response.attributes,
+    client: place.endpoints,
+  })
+  const facts = new SessionFacts(user, initialStatus(context.view.snapshot.greeting))
+  const text = new SessionText(context, state, capabilities)
+  const execution = new Execution(context, client, capabilities, toServers, facts, state, text, listener)
+  if (relayed !== null) execution.adopt(relayed)
+  return execution
+}

@@ -1,0 +1,132 @@
+import { Answer, Command } from '../../protocol/index.js'
+import { ProxyError } from '../shared/errors.js'
+import type { Flavor } from '../shared/snapshot.js'
+import { StatementKind } from '../sql/index.js'
+import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isExecute } from './command.js'
+import type { WorkerContext } from './context.js'
+import type { Execution } from './execution.js'
+import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from './statements.js'
+
+/**
+ * What is done with a command: it goes to a server, or is answered here with OK, with an error or not at all, or is one of
+ * those that the session itself sees to.
+ */
+export type Verdict = 'execute' | 'ok' | 'silence' | 'kill' | 'changeUser' | 'quit' | ProxyError
+
+/** Judges the command in hand before it is routed, and notes on it what is known of its text or its statement. */
+export function judge(execution: Execution, rule: CommandRule, context: WorkerContext): Verdict {
+  const { command } = execution
+  switch (rule.handling) {
+    case Handling.text:
+      execution.text.understand(command)
+      return command.kind === StatementKind.kill || command.kind === StatementKind.killQuery ? 'kill' : 'execute'
+    case Handling.prepare:
+      execution.text.understand(command)
+      command.repeatable = false
+      return judgePrepare(execution, context)
+    case Handling.statement:
+      return judgeStatementCommand(execution, context)
+    case Handling.routed:
+      return 'execute'
+    case Handling.kill:
+      return 'kill'
+    case Handling.changeUser:
+      return 'changeUser'
+    case Handling.reset:
+      return execution.reset() ? 'ok' : 'execute'
+    case Handling.ping:
+      return 'ok'
+    case Handling.quit:
+      return 'quit'
+    default:
+      return UNKNOWN_COMMAND
+  }
+}
+
+/** The rule of a command, which is none where the servers would not know the command. */
+export function ruleOf(code: number, flavor: Flavor): CommandRule {
+  if (code === Command.STMT_BULK_EXECUTE && flavor !== 'mariadb') return UNKNOWN
+  return COMMAND_RULES.get(code) ?? UNKNOWN
+}
+
+/** The statement is remembered before a server is asked for it. */
+function judgePrepare(execution: Execution, { counters }: WorkerContext): Verdict {
+  counters.comFrontendStmtPrepare++
+  try {
+    execution.statement = execution.statements.add(execution.command, execution.state)
+  } catch (error) {
+    if (error instanceof ProxyError) return error
+    throw error
+  }
+  return 'execute'
+}
+
+/** Commands that name a prepared statement: what is known of that is true of them. */
+function judgeStatementCommand(execution: Execution, { counters, view }: WorkerContext): Verdict {
+  const { command, statements } = execution
+  const { code, buffer } = command
+  const payload = command.start + HEADER_SIZE
+  const statement = statements.find(buffer, payload, view.flavor === 'mariadb')
+  if (statement === null) return unknownStatementIn(code, buffer, payload, view.flavor)
+  execution.statement = statement
+  const { shared } = statement
+  command.kind = shared.kind
+  command.effects = shared.effects
+  command.hint = shared.hint
+  command.hintHostgroup = shared.hintHostgroup
+  command.perStatement = shared.perStatement
+  command.repeatable = isExecute(code) && shared.repeatable && !command.streamed
+  if (asksForCursor(command, payload)) command.answer = Answer.cursor
+  if (isExecute(code)) counters.comFrontendStmtExecute++
+  if (code === Command.STMT_CLOSE) {
+    counters.comFrontendStmtClose++
+    execution.closeStatement(statement)
+    return 'silence'
+  }
+  return judgeByData(code, statement, buffer.readUInt32LE(payload + 1), view.flavor)
+}
+
+/** Some can only be answered here: no server has the statement's cursor, or the parameters sent ahead. */
+function judgeByData(code: number, statement: PreparedStatement, id: number, flavor: Flavor): Verdict {
+  const { cursorOn, longDataOn } = statement
+  const lost = (code === Command.STMT_FETCH ? cursorOn : longDataOn)?.state === 'closed'
+  if (code === Command.STMT_RESET && (lost || (cursorOn ?? statement.boundTo) === null)) {
+    statement.reset()
+    return 'ok'
+  }
+  if (lost) {
+    // More data for what is lost has no answer either.
+    if (code === Command.STMT_SEND_LONG_DATA) return 'silence'
+    statement.reset()
+    return statementDataLost(id, flavor)
+  }
+  return code === Command.STMT_FETCH && cursorOn === null ? noCursor(id, flavor) : 'execute'
+}
+
+function unknownStatementIn(code: number, buffer: Buffer, payload: number, flavor: Flavor): Verdict {
+  if (code === Command.STMT_CLOSE || code === Command.STMT_SEND_LONG_DATA) return 'silence'
+  const id = buffer.length >= payload + 5 ? buffer.readUInt32LE(payload + 1) : 0
+  return unknownStatement(id, flavor === 'mysql' ? MYSQL_PRECHECK : STATEMENT_COMMANDS[code])
+}
+
+/** COM_STMT_EXECUTE: command, statement id (4), cursor type. A CALL opens none, but its procedure may have cursors. */
+function asksForCursor({ code, kind, buffer }: CommandInHand, payload: number): boolean {
+  return code === Command.STMT_EXECUTE && kind !== StatementKind.call && (buffer[payload + 5] & CURSOR_TYPES) !== 0
+}
+
+const UNKNOWN: CommandRule = { handling: Handling.unknown, kind: StatementKind.unknown, answer: Answer.results }
+const UNKNOWN_COMMAND = new ProxyError('unknown-command', 1047, '08S01', 'Unknown command')
+
+const HEADER_SIZE = 4
+
+/** CURSOR_TYPE_READ_ONLY, _FOR_UPDATE and _SCROLLABLE. */
+const CURSOR_TYPES = 0x07
+
+/** What MySQL (8.0 and later) names in its message 1243, and the commands' names in MariaDB's. */
+const MYSQL_PRECHECK = 'mysql_stmt_precheck'
+const STATEMENT_COMMANDS: Readonly<Record<number, string>> = {
+  [Command.STMT_EXECUTE]: 'mysqld_stmt_execute',
+  [Command.STMT_BULK_EXECUTE]: 'mysqld_stmt_bulk_execute',
+  [Command.STMT_FETCH]: 'mysqld_stmt_fetch',
+  [Command.STMT_RESET]: 'mysqld_stmt_reset',
+}
