@@ -14,6 +14,8 @@ const SALT_SIZE = 20
 const DIGEST_CHARACTERS = 43
 const ROUNDS_UNIT = 1000
 const DIGEST_SIZE = 32
+/** Bytes of the longest password that a server stores a hash of. */
+const PASSWORD_SIZE_MAX = 256
 const ALPHABET = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
 export interface Sha2Hash {
@@ -39,8 +41,12 @@ export function sha2Hash(password: Buffer, salt: Buffer, rounds = 5 * ROUNDS_UNI
   return `$A$${unit}$${salt.toString('latin1')}${sha256Crypt(password, salt, rounds)}`
 }
 
-/** Checks a clear password against the stored form. */
+/**
+ * Checks a clear password against the stored form. One that is longer than servers allow is wrong without a look: the time
+ * that the digest takes grows with the square of the length, and anybody may send a password.
+ */
 export function verifySha2Hash(password: Buffer, hash: Sha2Hash): boolean {
+  if (password.length > PASSWORD_SIZE_MAX) return false
   const digest = sha256Crypt(password, hash.salt, hash.rounds)
   return equalSecrets(Buffer.from(digest, 'latin1'), Buffer.from(hash.digest, 'latin1'))
 }

@@ -38,4 +38,18 @@ describe('stored hashes of caching_sha2_password', () => {
       expect(parseSha2Hash(bad)).toBeUndefined()
     }
   })
+
+  it('refuses a password that is longer than 256 bytes at once, whatever its length', () => {
+    const salt = Buffer.alloc(20, 'A')
+    const longest = Buffer.alloc(256, 'x')
+    expect(verifySha2Hash(longest, parseSha2Hash(sha2Hash(longest, salt))!)).toBe(true)
+    const tooLong = Buffer.alloc(257, 'x')
+    expect(verifySha2Hash(tooLong, parseSha2Hash(sha2Hash(tooLong, salt))!)).toBe(false)
+    // As long as a packet of the login may be: this used to be an error of the engine, or minutes of hashing.
+    const started = performance.now()
+    for (const size of [131_068, 60_000]) {
+      expect(verifySha2Hash(Buffer.alloc(size, 'x'), parseSha2Hash(text(STORED[0].hex))!)).toBe(false)
+    }
+    expect(performance.now() - started).toBeLessThan(100)
+  })
 })
