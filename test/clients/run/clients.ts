@@ -54,6 +54,9 @@ export const CLIENTS: readonly Client[] = [
   { name: 'sysbench', prepare: sysbench },
 ]
 
+/** They need nothing but the command lines' packages, which are small. */
+export const QUICK_CLIENTS = ['mysql2', 'mysql', 'mariadb', 'mysqldump', 'mariadb-dump']
+
 const script = (name: string): string => join(SCRIPTS, name)
 
 function node(name: string, modules: string): Launch {
@@ -142,7 +145,12 @@ async function java(): Promise<Launch> {
     .map((name) => join(prefix, `usr/share/java/${name}.jar`))
     .filter((path) => existsSync(path))
   const memory = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
-  const command = [join(home, 'bin/java'), ...memory, '-cp', jars.join(':'), script('ConnectorJ.java')]
+  const native = libraryFolders(prefix)
+    .map((folder) => join(folder, 'jni'))
+    .find((path) => existsSync(path))
+  const jna =
+    native === undefined ? [] : [`-Djna.boot.library.path=${native}`, '-Djna.boot.library.name=jnidispatch.system']
+  const command = [join(home, 'bin/java'), ...memory, ...jna, '-cp', jars.join(':'), script('ConnectorJ.java')]
   return { command, env: { ...libraries(prefix), JAVA_HOME: home } }
 }
 

@@ -18,6 +18,7 @@ export async function runClient(
   target: Target,
   login: Login,
   database: string,
+  quick: boolean,
 ): Promise<string> {
   await setting.resetDatabase(database)
   const folder = mkdtempSync(join(tmpdir(), 'sluice-client-'))
@@ -40,6 +41,7 @@ export async function runClient(
       cases,
       files: setting.files,
       work: folder,
+      quick: quick ? '1' : '',
     }),
   }
   try {

@@ -24,21 +24,23 @@ dump() {
 }
 everything=(--single-transaction --routines --triggers --events --hex-blob)
 dump whole "${everything[@]}" "$MATRIX_DB"
-dump with-binary --single-transaction --skip-hex-blob "$MATRIX_DB" big all_types
-dump with-lock --lock-tables "$MATRIX_DB" items child
-dump databases "${everything[@]}" --databases "$MATRIX_DB"
-dump no-data --no-data "$MATRIX_DB"
-dump skip-extended --skip-extended-insert --complete-insert --order-by-primary "$MATRIX_DB" items numbers
-dump where --where='id < 3' "$MATRIX_DB" items
-dump xml --xml "$MATRIX_DB" items
-dump quick-compressed --compress --single-transaction "$MATRIX_DB" big numbers
-dump replace --replace --skip-opt "$MATRIX_DB" items
-dump tab-like --compact "$MATRIX_DB" all_types
-dump unknown-table "$MATRIX_DB" nowhere
-dump unknown-schema no_such_schema
-dump master-data --single-transaction --"$([ "$is_mariadb" = 1 ] && echo master-data || echo source-data)"=2 "$MATRIX_DB" child \
-  | sed -E -e "s/(LOG_FILE=')[^']*/\1<file>/" -e 's/(LOG_POS=)[0-9]+/\1<position>/'
-dump flush --flush-logs --single-transaction "$MATRIX_DB" child
+if [ -z "$MATRIX_QUICK" ]; then
+  dump with-binary --single-transaction --skip-hex-blob "$MATRIX_DB" big all_types
+  dump with-lock --lock-tables "$MATRIX_DB" items child
+  dump databases "${everything[@]}" --databases "$MATRIX_DB"
+  dump no-data --no-data "$MATRIX_DB"
+  dump skip-extended --skip-extended-insert --complete-insert --order-by-primary "$MATRIX_DB" items numbers
+  dump where --where='id < 3' "$MATRIX_DB" items
+  dump xml --xml "$MATRIX_DB" items
+  dump quick-compressed --compress --single-transaction "$MATRIX_DB" big numbers
+  dump replace --replace --skip-opt "$MATRIX_DB" items
+  dump tab-like --compact "$MATRIX_DB" all_types
+  dump unknown-table "$MATRIX_DB" nowhere
+  dump unknown-schema no_such_schema
+  dump master-data --single-transaction --"$([ "$is_mariadb" = 1 ] && echo master-data || echo source-data)"=2 "$MATRIX_DB" child \
+    | sed -E -e "s/(LOG_FILE=')[^']*/\1<file>/" -e 's/(LOG_POS=)[0-9]+/\1<position>/'
+  dump flush --flush-logs --single-transaction "$MATRIX_DB" child
+fi
 
 { $MYSQL "${login[@]}" -e "CREATE DATABASE ${MATRIX_DB}_restored" 2>&1; echo "status $?"; } | sed 's/^/restore: /'
 grep -v '^status [0-9]' "$MATRIX_WORK/whole.sql" >"$MATRIX_WORK/restore.sql"

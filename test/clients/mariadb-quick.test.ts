@@ -1,0 +1,4 @@
+import { QUICK_CLIENTS } from './run/clients.js'
+import { describeMatrix } from './run/matrix.js'
+
+describeMatrix('mariadb', { clients: QUICK_CLIENTS, quick: true })
