@@ -68,6 +68,8 @@ export interface ServerLoginResult {
   readonly nativeStage1?: Buffer | undefined
   /** The clear password where the exchange revealed it, for whatever kind of secret; the receiver wipes it. */
   readonly password?: Buffer | undefined
+  /** The challenge that the client was given last; it is to be given again with COM_CHANGE_USER. */
+  readonly scramble: Buffer
 }
 
 export type ServerLoginAction =

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { AuthPlugin, newScramble, sha2Digest, wipe } from './auth.js'
 import { decryptPassword, type RsaKeyPair } from './auth-rsa.js'
-import { Capability } from './constants.js'
+import { Capability, SCRAMBLE_SIZE } from './constants.js'
 import { ProtocolError, ServerErrors } from './errors.js'
 import {
   decodeAuthSwitch,
@@ -46,8 +46,11 @@ export interface ServerLoginOptions {
   readonly rsaKeyPair?: () => RsaKeyPair | null
   /** For a login by COM_CHANGE_USER: what the session has negotiated. The owner calls `changeUser`, not `start`. */
   readonly changeUser?: { readonly capabilities: number; readonly mariadbCapabilities: number; readonly tls: boolean }
-  /** Only for tests: 20 bytes. */
-  readonly scramble?: Buffer
+  /**
+   * The challenge, 20 bytes; a new one unless given. For COM_CHANGE_USER the `scramble` of the session's login: client
+   * libraries answer that one by mysql_native_password, whatever they are sent (libmariadb, `native_password_auth_client`).
+   */
+  readonly scramble?: Buffer | undefined
 }
 
 type State =
@@ -113,10 +116,13 @@ export class ServerLogin {
   #sha2Digest: Buffer | undefined
   #nativeStage1: Buffer | undefined
   #password: Buffer | undefined
+  /** The challenge that the client has answered last. */
+  #answered: Buffer
 
   constructor(options: ServerLoginOptions) {
     this.#options = options
     this.#scramble = options.scramble ?? newScramble()
+    this.#answered = this.#scramble
     this.#tls = options.changeUser?.tls ?? false
     const { PROTOCOL_41, SECURE_CONNECTION, PLUGIN_AUTH, SSL } = Capability
     const always = options.capabilities | PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH
@@ -146,7 +152,7 @@ export class ServerLogin {
     return [this.#send(encodeGreeting(this.#greeting))]
   }
 
-  /** Takes COM_CHANGE_USER, whole, in place of greeting and response. The scramble is a new one, so it is asked anew. */
+  /** Takes COM_CHANGE_USER, whole, in place of greeting and response. The client is asked for its password in any case. */
   changeUser(payload: Buffer, sequence: number): ServerLoginAction[] {
     const session = this.#options.changeUser
     if (session === undefined || this.#state !== 'new') throw new Error('not a login by COM_CHANGE_USER')
@@ -250,6 +256,7 @@ export class ServerLogin {
     this.#account = account ?? { name: this.#username, secret: { kind: 'clear', password: randomBytes(16) } }
     const { secret } = this.#account
     if (secret.kind !== 'relay') return this.#beginAuthentication(secret, this.#response as HandshakeResponse)
+    if (secret.plugin === AuthPlugin.NATIVE) this.#answered = Buffer.from(secret.data.subarray(0, SCRAMBLE_SIZE))
     return this.#askFor('relaying', secret.plugin, secret.data)
   }
 
@@ -260,7 +267,7 @@ export class ServerLogin {
     const plugin = pluginFor(secret, clientPlugin, this.#greeting.authPlugin, this.#secure)
     // A client whose plugin is not the greeting's may have sent nothing because it waits for a scramble of its own.
     const waits = response.authResponse.length === 0 && clientPlugin !== this.#greeting.authPlugin && this.#namesPlugin
-    // And what comes with COM_CHANGE_USER answers the scramble of the session's own login.
+    // What comes with COM_CHANGE_USER is an answer by whatever plugin the client used last.
     const answered = this.#options.changeUser === undefined && plugin === clientPlugin && !waits
     if (!answered) return this.#askFor('switching', plugin, Buffer.concat([this.#scramble, Buffer.alloc(1)]))
     this.#plugin = plugin
@@ -355,6 +362,7 @@ export class ServerLogin {
       sha2Digest: this.#sha2Digest,
       nativeStage1: this.#nativeStage1,
       password: this.#password,
+      scramble: this.#answered,
     }
     return [{ type: 'done', login, sequence: this.#sequence }]
   }

@@ -13,6 +13,8 @@ export interface AccountQuestion {
   /** Nobody can listen: TLS, or a unix socket. */
   readonly secure: boolean
   readonly tls: boolean
+  /** COM_CHANGE_USER. */
+  readonly changesUser: boolean
   readonly verifier: Verifier | null
 }
 
@@ -46,7 +48,8 @@ function configuredSecret({ password, passwordHash }: UserEntry, known: Verifier
   return { kind: 'sha2_hash', hash: passwordHash, digest: known?.digest }
 }
 
-function planPassThrough({ snapshot, username, response, secure, verifier }: AccountQuestion): AccountPlan | null {
+function planPassThrough(question: AccountQuestion): AccountPlan | null {
+  const { snapshot, username, response, secure, changesUser, verifier } = question
   const { passThrough, nativeHashes, greeting } = snapshot
   if (passThrough === null || username === '') return null
   const user = passThroughUser(username, passThrough.defaultHostgroup)
@@ -54,7 +57,9 @@ function planPassThrough({ snapshot, username, response, secure, verifier }: Acc
   // A client that names mysql_native_password may know no other plugin. Where it could show its password safely it is
   // asked for it; elsewhere its answer to the server's own challenge is all that there is.
   const namesNative = (response.authPlugin ?? AuthPlugin.NATIVE) === AuthPlugin.NATIVE
-  const relayed = greeting.flavor === 'mariadb' && namesNative && !secure && hashes === undefined
+  const shows = !namesNative || secure || greeting.flavor === 'mysql'
+  // With COM_CHANGE_USER client libraries answer the session's own challenge, not another server's.
+  const relayed = !shows && !changesUser && hashes === undefined
   const secret: Secret | 'relay' = relayed
     ? 'relay'
     : { kind: 'external', digest: verifier?.digest, nativeHashes: hashes }

@@ -188,6 +188,7 @@ export class Authentication implements ClientRelayOwner {
       response,
       secure,
       tls: this.#machine.tls,
+      changesUser: this.#options.changeUser !== undefined,
       verifier,
     })
     if (this.#plan === null) return null

@@ -20,7 +20,7 @@ export interface ChangingSession extends ClientTerms {
  * come. The command's own payload is the first.
  */
 export function beginChangeUser(session: ChangingSession, context: WorkerContext): Authentication {
-  const { id, place, capabilities, mariadbCapabilities, encrypted } = session
+  const { id, place, capabilities, mariadbCapabilities, scramble, encrypted } = session
   const { greeting } = context.view.snapshot
   const options = {
     serverVersion: greeting.serverVersion,
@@ -31,6 +31,7 @@ export function beginChangeUser(session: ChangingSession, context: WorkerContext
     tls: { available: false, required: false },
     secureTransport: place.local,
     defaultPlugin: defaultPlugin(greeting.flavor),
+    scramble: Buffer.from(scramble, 'latin1'),
     changeUser: { capabilities, mariadbCapabilities, tls: encrypted },
   }
   const refused = (packet: Buffer, err: ErrPacket, reason: string): void => {

@@ -14,6 +14,8 @@ export interface ClientTerms {
   /** Negotiated with the client: CLIENT_* flags, and MariaDB's own. */
   readonly capabilities: number
   readonly mariadbCapabilities: number
+  /** The challenge of its login, as latin1: short texts take less memory than buffers. */
+  readonly scramble: string
 }
 
 /** What a session begins with as the user that has logged in: its state and facts, and how its commands are executed. */

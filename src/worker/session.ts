@@ -18,7 +18,10 @@ import { aimKill, findKilled, isPerformed, killedItself, notOwner } from './sess
 import type { LoggedIn } from './session-login.js'
 import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
 import { beginAs, type ClientTerms } from './session-start.js'
-import { judge, ruleOf, type Verdict } from './verdict.js'
+import { judge, ruleOf, UNKNOWN_COMMAND, type Verdict } from './verdict.js'
+
+/** After so many COM_CHANGE_USER that failed, a server knows the command no more (sql_parse.cc, `failed_com_change_user`). */
+const REFUSED_CHANGES_MAX = 3
 
 /** Told what becomes of a session. */
 export interface SessionOwner {
@@ -36,6 +39,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   readonly place: ClientAddress
   readonly capabilities: number
   readonly mariadbCapabilities: number
+  readonly scramble: string
   /** Replaced with the user. */
   execution: Execution
   /** Monotonic ms of the last change of phase: how long it has been idle, or busy. */
@@ -52,6 +56,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   #killing: SessionKill | null = null
   /** COM_CHANGE_USER in progress. */
   #change: Authentication | null = null
+  #refusedChanges = 0
 
   constructor(id: number, result: LoggedIn, context: WorkerContext, owner: SessionOwner) {
     const { socket, place, login, compression, rest } = result
@@ -59,6 +64,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     this.place = place
     this.capabilities = login.capabilities
     this.mariadbCapabilities = login.mariadbCapabilities
+    this.scramble = login.scramble.toString('latin1')
     this.#context = context
     this.#owner = owner
     this.#client = new ClientSocket(socket, login.tls, compression)
@@ -179,6 +185,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
 
   #changeUser(): void {
     const { buffer, start, end } = this.execution.command
+    if (this.#refusedChanges >= REFUSED_CHANGES_MAX) return this.#answerError(UNKNOWN_COMMAND)
     this.#move('changing')
     this.#change = beginChangeUser(this, this.#context)
     this.#change.changeUser(buffer.subarray(start + HEADER_SIZE, end), 0)
@@ -216,6 +223,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     // A MariaDB server lets the session go on as who it was.
     if (this.#context.view.flavor === 'mysql') return this.close(reason)
     this.#change = null
+    this.#refusedChanges++
     this.#nextCommand()
   }
 

@@ -115,7 +115,7 @@ function asksForCursor({ code, kind, buffer }: CommandInHand, payload: number): 
 }
 
 const UNKNOWN: CommandRule = { handling: Handling.unknown, kind: StatementKind.unknown, answer: Answer.results }
-const UNKNOWN_COMMAND = new ProxyError('unknown-command', 1047, '08S01', 'Unknown command')
+export const UNKNOWN_COMMAND = new ProxyError('unknown-command', 1047, '08S01', 'Unknown command')
 
 const HEADER_SIZE = 4
 

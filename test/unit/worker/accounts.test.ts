@@ -26,6 +26,7 @@ function plan(overrides: Partial<AccountQuestion>, snapshot: Partial<Snapshot> =
     response: { authPlugin: AuthPlugin.CACHING_SHA2 },
     secure: false,
     tls: false,
+    changesUser: false,
     verifier: null,
     ...overrides,
   })
@@ -99,6 +100,10 @@ describe('an account that is not configured', () => {
   it('of a MariaDB is asked by the primary itself where it cannot show its password', () => {
     expect(plan({ ...native }, mariadb)?.secret).toBe('relay')
     expect(plan({ response: {} }, mariadb)?.secret).toBe('relay')
+  })
+
+  it('of a MariaDB shows its password when it becomes somebody else: libraries answer no other challenge then', () => {
+    expect(plan({ ...native, changesUser: true }, mariadb)?.secret).toMatchObject({ kind: 'external' })
   })
 
   it('of a MariaDB shows its password where nobody can listen, or where it names the plugin for that', () => {
