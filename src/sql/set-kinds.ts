@@ -10,6 +10,7 @@ import { accessMode, WRONG } from './transactions.js'
 const { ddl, set, setTransaction } = StatementKind
 
 const AUTOCOMMIT = Buffer.from('autocommit')
+const TIMESTAMP = Buffer.from('timestamp')
 const OFF_WORDS = ['0', 'off', 'false', "'0'", "'off'", '"0"', '"off"'].map((text) => Buffer.from(text))
 const ON_WORDS = ['1', 'on', 'true', "'1'", "'on'", '"1"', '"on"'].map((text) => Buffer.from(text))
 
@@ -107,9 +108,16 @@ function assignment(analysis: Analysis, scanner: Scanner): boolean {
     if (!literal) analysis.demandAtLeast(Demand.primary)
   } else if (scope === Scope.session) {
     analysis.effects |= Effect.setsSessionState
-    if (equalsFolded(scanner.buffer, target.nameStart, target.nameEnd, AUTOCOMMIT)) autocommit(analysis, value)
+    if (isNamed(scanner, AUTOCOMMIT)) autocommit(analysis, value)
+    // No server tells what the timestamp became, and MariaDB tells it of no `@@name` without a scope.
+    if (value === ValueClass.expression && (target.bare || isNamed(scanner, TIMESTAMP)))
+      analysis.effects |= Effect.leavesConnectionState
   } else if (scope !== Scope.nextTransaction) analysis.effects |= Effect.setsGlobal
   return true
+}
+
+function isNamed(scanner: Scanner, name: Uint8Array): boolean {
+  return equalsFolded(scanner.buffer, target.nameStart, target.nameEnd, name)
 }
 
 function autocommit(analysis: Analysis, value: number): void {

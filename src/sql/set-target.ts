@@ -48,6 +48,8 @@ export class SetTarget {
   scope = 0
   /** K.names, K.charset, or 0 for a variable. */
   special = 0
+  /** A system variable written as `@@name`, without a scope. */
+  bare = false
   nameStart = 0
   nameEnd = 0
   valueStart = 0
@@ -65,6 +67,7 @@ export class SetTarget {
    */
   read(scanner: Scanner): boolean {
     this.special = 0
+    this.bare = false
     if (scanner.type === T.userVariable) return this.userVariable(scanner)
     if (scanner.type === T.systemVariable) return this.systemVariable(scanner)
     if (scanner.type === T.word) {
@@ -136,6 +139,7 @@ export class SetTarget {
     this.nameEnd = stop
     this.trimQuotes(buffer)
     this.scope = scope >= 0 ? scope : Scope.session
+    this.bare = scope < 0
     if (scope < 0 && isTransactionVariable(buffer, this.nameStart, this.nameEnd)) this.scope = Scope.nextTransaction
     scanner.next()
     return isAssignment(scanner)

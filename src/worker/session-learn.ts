@@ -192,7 +192,8 @@ export function learnAssignments(
     if (special === 'names' && literal) {
       state.setNames(valueText)
       applied.names = valueText
-    } else if (scope === 'session' && name === 'timestamp' && literal) {
+    } else if (scope === 'session' && name === 'timestamp') {
+      if (!literal) return facts.addPin(Pin.sessionState, backend)
       state.setVariableSql(name, valueText)
       applied.variables.set(name, valueText)
     } else if (scope === 'user_variable' && literal) {

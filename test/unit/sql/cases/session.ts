@@ -74,7 +74,12 @@ export const SESSION: Group[] = [
     ['setsSessionState', 'readWriteTransaction'],
     ['SET SESSION TRANSACTION READ WRITE, ISOLATION LEVEL SERIALIZABLE'],
   ),
-  group('set', ['setsSessionState', 'leavesConnectionState'], ['SET RESOURCE GROUP g']),
+  group(
+    'set',
+    ['setsSessionState', 'leavesConnectionState'],
+    ['SET RESOURCE GROUP g', 'SET timestamp = 1 + 1', 'SET @@sort_buffer_size = 1024 * 512', 'SET a = 1, @@b = -(2)'],
+  ),
+  group('set', ['setsSessionState'], ['SET timestamp = 1.5', 'SET timestamp = DEFAULT', 'SET @@a = 5, b = 1 + 1']),
   group(
     'setTransaction',
     [],
