@@ -1,22 +1,30 @@
-import type { ErrPacket } from '../../protocol/index.js'
+import { Command, type ErrPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
 import type { Backend } from './backend.js'
 import { BackendConnectError } from './backend-connect.js'
-import type { CommandInHand } from './command.js'
+import { type CommandInHand, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import type { Decision } from './router.js'
+import { prepareOn } from './server-statements.js'
 import { type SessionBackends, SyncError } from './session-backends.js'
+import type { SessionState } from './session-state.js'
+import type { PreparedStatement, Statements } from './statements.js'
 import type { TopologyView } from './topology-view.js'
+
+/** What a connection is wanted for. */
+export interface Seeker {
+  readonly command: CommandInHand
+  /** The prepared statement that the command names, or null. */
+  readonly statement: PreparedStatement | null
+  readonly statements: Statements
+  readonly state: SessionState
+  readonly backends: SessionBackends
+}
 
 export interface AcquireJob {
   readonly context: WorkerContext
-  readonly backends: SessionBackends
-  readonly command: CommandInHand
-  /** Whether a connection has the prepared statement that the command names, if it names one. */
-  readonly hasStatement: (backend: Backend) => boolean
-  /** Prepares it there. Throws as `prepareOn` of server-statements.ts. */
-  readonly prepareOn: (backend: Backend) => Promise<void>
+  readonly seeker: Seeker
   readonly route: () => Decision
   /** False once the session is gone. */
   readonly wanted: () => boolean
@@ -33,7 +41,8 @@ const LOOK_AGAIN_MS = 100
  */
 export async function acquire(job: AcquireJob): Promise<Backend | null> {
   const { limits } = job.context.view.snapshot
-  const deadline = job.command.startedAt + limits.connectTimeoutServerMaxMs
+  const { command, backends } = job.seeker
+  const deadline = command.startedAt + limits.connectTimeoutServerMaxMs
   let lastFailure: unknown = null
   for (;;) {
     const { backend, candidate, hostgroup } = job.route()
@@ -43,27 +52,27 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
         backend ??
         (candidate === null
           ? null
-          : (job.backends.get(candidate) ??
-            (await job.backends.open(candidate, Math.max(1, Math.min(limits.connectTimeoutServerMs, left))))))
+          : (backends.get(candidate) ??
+            (await backends.open(candidate, Math.max(1, Math.min(limits.connectTimeoutServerMs, left))))))
       if (!job.wanted()) {
         // The session ended while this was opened for it.
-        job.backends.releaseAll()
+        backends.releaseAll()
         return null
       }
-      if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, job.command) : null
+      if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, command) : null
     } catch (error) {
       lastFailure = error
       // Without replication hostgroups a hostgroup's servers are their own primaries: nobody else knows better.
       const isReader = candidate !== null && !job.context.view.isWriter(hostgroup)
-      if (dealWith(error, job.command, candidate?.entry.id ?? '', isReader)) continue
+      if (dealWith(error, command, candidate?.entry.id ?? '', isReader)) continue
     }
     if (!job.wanted()) return null
-    unlessKilled(null, job.command)
+    unlessKilled(null, command)
     const now = monotonicMs()
-    if (now >= deadline) throw gaveUp(hostgroup, now - job.command.startedAt, lastFailure)
+    if (now >= deadline) throw gaveUp(hostgroup, now - command.startedAt, lastFailure)
     await changedOrAfter(job.context.view, Math.min(LOOK_AGAIN_MS, deadline - now))
     // Every server was tried in vain: one of them may be back.
-    if (candidate === null && backend === null) job.command.excluded = null
+    if (candidate === null && backend === null) command.excluded = null
     if (!job.wanted()) return null
   }
 }
@@ -75,11 +84,28 @@ function unlessKilled<T>(value: T, command: CommandInHand): T {
 }
 
 /** Brings state and statement over. False when the connection went away meanwhile. */
-async function makeReady(backend: Backend, job: AcquireJob): Promise<boolean> {
+async function makeReady(backend: Backend, { seeker, context }: AcquireJob): Promise<boolean> {
   if (backend.state !== 'idle') return false
-  if (!job.hasStatement(backend)) await job.prepareOn(backend)
-  if (!job.backends.isCurrent(backend)) await job.backends.sync(backend)
+  if (!hasStatement(seeker, backend)) await prepareFor(seeker, backend, context)
+  if (!seeker.backends.isCurrent(backend)) await seeker.backends.sync(backend)
   return (backend.state as string) === 'idle'
+}
+
+/** Whether a connection is ready for the command in hand as things are: it has the session's state, and the statement. */
+export function isReady(seeker: Seeker, backend: Backend): boolean {
+  return backend.state === 'idle' && seeker.backends.isCurrent(backend) && hasStatement(seeker, backend)
+}
+
+function hasStatement({ command, statement }: Seeker, backend: Backend): boolean {
+  if (statement === null || command.code === Command.STMT_PREPARE) return true
+  return isExecute(command.code) ? statement.isReadyOn(backend) : statement.on(backend) !== null
+}
+
+function prepareFor(seeker: Seeker, backend: Backend, { counters, view }: WorkerContext): Promise<void> {
+  const { statement, statements, backends, state } = seeker
+  const { maxStmtsPerConnection } = view.snapshot.limits
+  const parseKey = statements.parseState(state).key
+  return prepareOn(statement!, backend, { backends, statements, counters, maxStmtsPerConnection, parseKey })
 }
 
 /**

@@ -1,31 +1,28 @@
-import { Answer, Command, type OkPacket } from '../../protocol/index.js'
+import { Command, type OkPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
-import { countQuery } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
-import type { ServerId } from '../shared/snapshot.js'
-import { diagnosticsTargets, Effect, StatementKind } from '../sql/index.js'
-import { acquire } from './acquire.js'
+import { StatementKind } from '../sql/index.js'
+import { acquire, isReady } from './acquire.js'
 import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
 import { switchTrackingOn } from './backend-connect.js'
 import type { BackendLogin } from './backend-login.js'
 import type { ClientSocket } from './client-socket.js'
-import { CommandInHand, isDump, isExecute } from './command.js'
+import { CommandInHand, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
-import { connectionLost, isPlainRollback, isShuttingDown, lostError } from './lost.js'
+import { learnFromWhole } from './execution-learn.js'
+import { routeCommand } from './execution-route.js'
+import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
 import type { BackendHolder } from './pool.js'
 import { Relay, type RelayListener } from './relay.js'
-import { type Decision, newDecision, Reason, type RouteInput, route, usesOwnConnection } from './router.js'
-import { makeRoom, prepareOn } from './server-statements.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
-import { AnswerNotes, learnAssignments, learnFromAnswer, learnFromOk } from './session-learn.js'
+import { AnswerNotes, learnFromOk } from './session-learn.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
 import { addressedTo } from './statement-packets.js'
 import { type PreparedStatement, Statements } from './statements.js'
-import { findOnline } from './topology-view.js'
 import { bringVariables, type VariablesElsewhere } from './variables-elsewhere.js'
 
 /** A read that lost its connection, or a server that could not be reached, is tried on another one so many times. */
@@ -52,27 +49,31 @@ export interface ExecutionListener {
   nothingToDo(): void
 }
 
-/** Takes a session's commands from "complete" to "answered": routing, connection, state, relay, retry. */
+/**
+ * Takes a session's commands from "complete" to "answered": sends each to where it is routed (execution-route.ts) as soon as
+ * there is a connection for it (acquire.ts), once more where that may be, and learns from the answer (execution-learn.ts).
+ */
 export class Execution implements RelayListener, BackendHolder {
   readonly command = new CommandInHand()
   readonly facts: SessionFacts
   readonly state: SessionState
+  readonly text: SessionText
   readonly backends: SessionBackends
   /** The prepared statement that the command in hand names, or that it is preparing. */
   statement: PreparedStatement | null = null
   /** The connection that the command in hand runs on. */
   running: Backend | null = null
+  /** What GET DIAGNOSTICS has set on a connection that is not the primary's; null: nothing. */
+  elsewhere: VariablesElsewhere | null = null
   /** Number of the error that answered the last command; 0: none did. */
   lastErrno = 0
 
   readonly #context: WorkerContext
-  readonly text: SessionText
   readonly #relay: Relay
   readonly #listener: ExecutionListener
   readonly #notes = new AnswerNotes()
   /** What the rest of a streamed command goes through. */
   #widener: PacketWidener | null = null
-  #elsewhere: VariablesElsewhere | null = null
   /** Most sessions prepare nothing. */
   #statements: Statements | null = null
   /** Goes up when the session ends or a command is given up, so that what was awaited for it is dropped. */
@@ -107,34 +108,18 @@ export class Execution implements RelayListener, BackendHolder {
   start(): void {
     this.#notes.clear()
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
-    const { candidate, backend } = this.#route(this.command.startedAt)
+    const { candidate, backend } = routeCommand(this, this.#context.view, this.command.startedAt)
     const ready = backend ?? (candidate === null ? null : this.backends.get(candidate))
-    const atOnce = ready !== null && ready.state === 'idle' && this.#isPrepared(ready) && !this.#awaitsVariables
-    if (atOnce) this.#send(ready)
+    if (ready !== null && isReady(this, ready) && !this.#awaitsVariables) this.#send(ready)
     else void this.#findAndSend()
   }
 
-  /**
-   * Tells the client what went with a connection that was lost between two commands. A ROLLBACK of a transaction that was
-   * lost is answered without a server, which may not be back yet: what it asks for has happened.
-   * @returns true when the command in hand has been answered
-   */
+  /** @returns true when the command in hand has been answered by what was lost before it came */
   #settleLoss(): boolean {
-    const { command, facts } = this
-    const { lost } = facts
-    if (facts.transactionLost && isPlainRollback(command)) {
-      facts.transactionLost = false
-      if (facts.onlyTransactionLost) facts.lost = ''
-      this.#listener.nothingToDo()
-      return true
-    }
-    facts.lost = ''
-    if (lost === '') {
-      facts.transactionLost = false
-      return false
-    }
-    this.#listener.failed(connectionLost(`sluice: ${lost}`, this.#context.view.flavor), 1)
-    return true
+    const settled = settleLoss(this.command, this.facts, this.#context.view.flavor)
+    if (settled === 'done') this.#listener.nothingToDo()
+    else if (settled !== null) this.#listener.failed(settled, 1)
+    return settled !== null
   }
 
   /**
@@ -143,16 +128,7 @@ export class Execution implements RelayListener, BackendHolder {
    */
   async checkSchema(): Promise<void> {
     this.command.asRead(monotonicMs())
-    const turn = ++this.#turn
-    await acquire({
-      context: this.#context,
-      backends: this.backends,
-      command: this.command,
-      hasStatement: () => true,
-      prepareOn: this.#prepareOn,
-      route: () => this.#route(monotonicMs()),
-      wanted: () => turn === this.#turn,
-    })
+    await this.#acquire(++this.#turn)
     this.command.release()
   }
 
@@ -173,7 +149,7 @@ export class Execution implements RelayListener, BackendHolder {
     const keepsConnection = this.backends.login.withoutPassword === true
     const { flavor, collation } = this.#context.view.snapshot.greeting
     this.#statements?.clear()
-    this.#elsewhere = null
+    this.elsewhere = null
     this.facts.reset()
     // MySQL goes back to its own character set, MariaDB to the one of the login.
     this.state.reset(flavor === 'mysql' && !keepsConnection ? collation : this.state.collation)
@@ -191,11 +167,6 @@ export class Execution implements RelayListener, BackendHolder {
     this.facts.addPin(Pin.authentication, backend)
   }
 
-  /** Closes a prepared statement everywhere; this command has no answer. */
-  closeStatement(statement: PreparedStatement): void {
-    this.statements.close(statement)
-  }
-
   /**
    * Sends more of a command that is streamed.
    * @returns false when the server takes no more for now: wait for `onUploadDrain`
@@ -211,107 +182,22 @@ export class Execution implements RelayListener, BackendHolder {
     else backend.onDrain(callback)
   }
 
-  /** Where the command in hand would go, and why. */
-  #route(now: number): Decision {
-    const { command, facts } = this
-    if (command.onServer !== '' && this.#routeTo(command.onServer)) return decision
-    routeInput.kind = command.kind
-    routeInput.effects = command.effects
-    routeInput.hint = command.hint
-    routeInput.hintHostgroup = command.hintHostgroup
-    routeInput.facts = facts
-    routeInput.own = usesOwnConnection(command.kind) ? this.backends.own(facts.user.defaultHostgroup) : null
-    routeInput.view = this.#context.view
-    routeInput.excluded = command.excluded
-    routeInput.now = now
-    routeInput.random = Math.random()
-    const sticky = this.#statementIsOn()
-    if (sticky !== null && sticky.state !== 'closed') {
-      decision.backend = sticky
-      decision.candidate = null
-      decision.reason = 'the prepared statement has data there'
-      return decision
-    }
-    route(routeInput, decision)
-    command.reason = decision.reason
-    return decision
-  }
-
-  /** @returns false when that server is not there any more */
-  #routeTo(server: ServerId): boolean {
-    decision.backend = null
-    decision.candidate = findOnline(this.#context.view, server)
-    decision.hostgroup = decision.candidate?.entry.hostgroup ?? -1
-    decision.reason = Reason.killed
-    this.command.reason = decision.reason
-    return decision.candidate !== null
-  }
-
-  /** The connection on which the statement in hand has something that is nowhere else. */
-  #statementIsOn(): Backend | null {
-    const { statement, command } = this
-    if (statement === null || command.code === Command.STMT_PREPARE) return null
-    return statement.boundTo ?? (isExecute(command.code) ? null : statement.cursorOn)
-  }
-
-  #isPrepared(backend: Backend): boolean {
-    return this.backends.isCurrent(backend) && this.#hasStatement(backend)
-  }
-
-  #hasStatement(backend: Backend): boolean {
-    const { statement, command } = this
-    if (statement === null || command.code === Command.STMT_PREPARE) return true
-    return isExecute(command.code) ? statement.isReadyOn(backend) : statement.on(backend) !== null
-  }
-
-  readonly #prepareOn = (backend: Backend): Promise<void> => {
-    const { backends, statements } = this
-    const { counters, view } = this.#context
-    const { maxStmtsPerConnection } = view.snapshot.limits
-    const parseKey = statements.parseState(this.state).key
-    return prepareOn(this.statement!, backend, { backends, statements, counters, maxStmtsPerConnection, parseKey })
-  }
-
   /** Variables that another connection has have to be brought before the command in hand. */
   get #awaitsVariables(): boolean {
-    return this.#elsewhere !== null && this.command.kind !== StatementKind.diagnostics
-  }
-
-  async #bringVariables(): Promise<void> {
-    const elsewhere = this.#elsewhere!
-    this.#elsewhere = null
-    try {
-      await bringVariables(elsewhere, this.state)
-    } catch (error) {
-      const server = elsewhere.backend.target.id
-      this.#context.log.warn({ server, err: error }, 'what GET DIAGNOSTICS has set could not be brought over')
-    }
-  }
-
-  /** GET DIAGNOSTICS sets variables where the statement before it ran. */
-  #learnDiagnostics(backend: Backend): void {
-    if (this.#context.view.isWriter(backend.target.hostgroup)) return
-    const { buffer, start, end } = this.#sqlInHand()
-    const names = diagnosticsTargets(buffer, start, end, this.text.options)
-    const known = this.#elsewhere?.backend === backend ? this.#elsewhere.names : []
-    this.#elsewhere = { backend, names: new Set([...known, ...names]) }
+    return this.elsewhere !== null && this.command.kind !== StatementKind.diagnostics
   }
 
   /** The slow way: connections have to be opened, state brought over, or a server waited for. */
   async #findAndSend(): Promise<void> {
     const turn = ++this.#turn
     try {
-      if (this.#awaitsVariables) await this.#bringVariables()
+      if (this.#awaitsVariables) {
+        const { elsewhere } = this
+        this.elsewhere = null
+        await bringVariables(elsewhere!, this.state, this.#context.log)
+      }
       if (turn !== this.#turn) return
-      const backend = await acquire({
-        context: this.#context,
-        backends: this.backends,
-        command: this.command,
-        hasStatement: (backend) => this.#hasStatement(backend),
-        prepareOn: this.#prepareOn,
-        route: () => this.#route(monotonicMs()),
-        wanted: () => turn === this.#turn,
-      })
+      const backend = await this.#acquire(turn)
       if (backend === null || turn !== this.#turn) return
       this.#send(backend)
     } catch (error) {
@@ -319,6 +205,16 @@ export class Execution implements RelayListener, BackendHolder {
       if (error instanceof ProxyError) this.#listener.failed(error, 1)
       else this.#listener.blame(error)
     }
+  }
+
+  /** @returns null when the session, or the command, is given up meanwhile */
+  #acquire(turn: number): Promise<Backend | null> {
+    return acquire({
+      context: this.#context,
+      seeker: this,
+      route: () => routeCommand(this, this.#context.view, monotonicMs()),
+      wanted: () => turn === this.#turn,
+    })
   }
 
   #send(backend: Backend): void {
@@ -404,79 +300,12 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   answered(backend: Backend): void {
-    const { command, facts } = this
-    const failed = backend.follower.errno !== 0
     this.lastErrno = backend.follower.errno
     if (backend.state === 'busy') backend.move('idle')
-    learnFromAnswer(command, backend, this.#notes, facts, this.#context.view, this.#candidateOf)
-    if (!failed && (command.effects & TOLD_BY_TEXT) !== 0) this.#learnAssignments(backend)
-    const diagnosed = command.kind === StatementKind.diagnostics && (command.effects & Effect.setsUserVariable) !== 0
-    if (!failed && diagnosed) this.#learnDiagnostics(backend)
-    this.#learnStatement(backend, failed)
-    this.#count(backend, failed)
+    learnFromWhole(this, backend, this.#notes, this.#context)
     this.running = null
     this.#listener.answered()
   }
-
-  #learnAssignments(backend: Backend): void {
-    const { command } = this
-    if (command.kind === StatementKind.set && command.code !== Command.STMT_PREPARE) {
-      learnAssignments(this.#sqlInHand(), this.text.options, backend, this.state, this.facts, this.#notes)
-    } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) this.facts.userVariablesOnPrimary = true
-  }
-
-  #sqlInHand(): { buffer: Buffer; start: number; end: number } {
-    const { command, statement } = this
-    if (statement !== null) {
-      const { packet } = statement.shared
-      return { buffer: packet, start: PREPARED_TEXT_AT, end: packet.length }
-    }
-    return { buffer: command.buffer, start: this.text.textStart(command), end: command.end }
-  }
-
-  #learnStatement(backend: Backend, failed: boolean): void {
-    const { command, statement } = this
-    if (statement === null) return
-    if (command.code === Command.STMT_PREPARE) return this.#learnPrepared(statement, backend, failed)
-    this.#learnMetadata(statement, backend)
-    if (command.code === Command.STMT_RESET) return statement.reset()
-    const { statusFlags } = backend.follower
-    if (command.code === Command.STMT_FETCH && (statusFlags & LAST_ROW_SENT) !== 0) statement.cursorOn = null
-    if (!isExecute(command.code)) return
-    statement.longDataOn = null
-    const opened = command.answer === Answer.cursor && (statusFlags & (CURSOR_EXISTS | LAST_ROW_SENT)) === CURSOR_EXISTS
-    statement.cursorOn = opened ? backend : null
-  }
-
-  #learnPrepared(statement: PreparedStatement, backend: Backend, failed: boolean): void {
-    // Without an id there is no statement, whatever the server has answered.
-    if (failed || backend.follower.statementId === 0) return this.statements.close(statement)
-    this.#learnMetadata(statement, backend)
-    makeRoom(backend, this.#context.view.snapshot.limits.maxStmtsPerConnection)
-  }
-
-  /** With CACHE_METADATA: which column definitions the client has from now on, and this server knows that it has. */
-  #learnMetadata(statement: PreparedStatement, backend: Backend): void {
-    const { metadataDigest } = backend.follower
-    if (statement.columnCount === 0 || metadataDigest === 0) return
-    statement.metadata = metadataDigest
-    const there = statement.on(backend)
-    if (there !== null) there.metadata = metadataDigest
-  }
-
-  #count(backend: Backend, failed: boolean): void {
-    const { command } = this
-    // How long a reader of the binary log stays says nothing of the server.
-    if (isDump(command.code)) return
-    const latencyUs = Math.round((monotonicMs() - command.startedAt) * 1000)
-    countQuery(backend.accounting!.byClass[command.class], latencyUs, failed)
-    const { counters } = this.#context
-    if (latencyUs > SLOW_QUERY_US) counters.slowQueries++
-    if (command.reason === Reason.ownWrites) counters.readsOnPrimaryCausal++
-    else if (command.reason === Reason.noReplica) counters.readsOnPrimaryNoReplica++
-  }
-
-  readonly #candidateOf = (backend: Backend) => findOnline(this.#context.view, backend.target.id)
 
   // What happens to connections. ---------------------------------------------------------------------------------------
 
@@ -499,12 +328,7 @@ export class Execution implements RelayListener, BackendHolder {
       this.facts.unpin()
       return this.#listener.nothingToDo()
     }
-    const error = lostError(command, this.facts, backend, reason)
-    if (this.facts.pinned === backend) {
-      this.facts.transactionLost = this.facts.inTransaction
-      this.facts.unpin()
-    }
-    if (command.mayWrite) this.facts.wrote(monotonicMs(), '', backend.target.flavor)
+    const error = loseInFlight(command, this.facts, backend, reason)
     this.#listener.failed(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)
   }
 
@@ -524,28 +348,5 @@ export class Execution implements RelayListener, BackendHolder {
   }
 }
 
-const CURSOR_EXISTS = 0x0040
-const LAST_ROW_SENT = 0x0080
 /** ER_UNKNOWN_STMT_HANDLER and ER_NEED_REPREPARE. */
 const STATEMENT_GONE: ReadonlySet<number> = new Set([1243, 1615])
-/** Where the text begins in a COM_STMT_PREPARE packet. */
-const PREPARED_TEXT_AT = 5
-/** ProxySQL's default of mysql-long_query_time. */
-const SLOW_QUERY_US = 1_000_000
-/** Effects of a SET of which session tracking does not tell all. */
-const TOLD_BY_TEXT = Effect.setsUserVariableLiteral | Effect.setsSessionState
-
-const decision: Decision = newDecision()
-/** Used again for each statement: routing allocates nothing. */
-const routeInput: { -readonly [K in keyof RouteInput]: RouteInput[K] } = {
-  kind: 0,
-  effects: 0,
-  hint: 0,
-  hintHostgroup: -1,
-  facts: null as unknown as SessionFacts,
-  own: null,
-  view: null as unknown as WorkerContext['view'],
-  excluded: null,
-  now: 0,
-  random: 0,
-}

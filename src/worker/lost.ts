@@ -1,3 +1,4 @@
+import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
 import type { Flavor } from '../shared/snapshot.js'
 import { Effect, StatementKind } from '../sql/index.js'
@@ -5,21 +6,52 @@ import type { Backend } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { SessionFacts } from './session-facts.js'
 
-/** What is known of a statement whose connection was lost. */
+/* What a client is told of a connection that was lost, with a statement or between two. */
+
+/**
+ * What is to be said to the command that comes after a loss. A ROLLBACK of a transaction that was lost needs no server,
+ * which may not be back yet: what it asks for has happened.
+ * @returns the command's answer; `done`: OK; null: there is nothing to tell
+ */
+export function settleLoss(command: CommandInHand, facts: SessionFacts, flavor: Flavor): ProxyError | 'done' | null {
+  const { lost } = facts
+  if (facts.transactionLost && isPlainRollback(command)) {
+    facts.transactionLost = false
+    if (facts.onlyTransactionLost) facts.lost = ''
+    return 'done'
+  }
+  facts.lost = ''
+  if (lost !== '') return connectionLost(`sluice: ${lost}`, flavor)
+  facts.transactionLost = false
+  return null
+}
 
 /** Server shutting down, or the connection killed: what was asked has not been done. */
 export function isShuttingDown(errno: number): boolean {
   return errno === 1053 || errno === 3169 || errno === 1927
 }
 
-/** The answer to a statement whose connection was lost: what is known of its outcome. */
-export function lostError(command: CommandInHand, facts: SessionFacts, backend: Backend, reason: string): ProxyError {
+/**
+ * Takes the loss of the connection of the command in hand into the session's facts.
+ * @returns what the client is told: what is known of the statement's outcome
+ */
+export function loseInFlight(
+  command: CommandInHand,
+  facts: SessionFacts,
+  backend: Backend,
+  reason: string,
+): ProxyError {
   const where = `sluice: the connection to ${backend.target.id} was lost`
   const outcome = staysInTransaction(command, facts)
     ? 'the transaction was not committed'
     : command.mayWrite
       ? 'whether the statement took effect is unknown'
       : 'the statement was not completed'
+  if (facts.pinned === backend) {
+    facts.transactionLost = facts.inTransaction
+    facts.unpin()
+  }
+  if (command.mayWrite) facts.wrote(monotonicMs(), '', backend.target.flavor)
   return connectionLost(`${where}; ${outcome} (${reason})`, backend.target.flavor)
 }
 

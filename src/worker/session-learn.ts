@@ -5,7 +5,7 @@ import type { Backend } from './backend.js'
 import { type CommandInHand, isReplication } from './command.js'
 import { Pin, type SessionFacts } from './session-facts.js'
 import { isCarried, type SessionState, variableLiteral } from './session-state.js'
-import type { Candidate, TopologyView } from './topology-view.js'
+import { findOnline, type TopologyView } from './topology-view.js'
 
 /** What a server tracks unless it is told otherwise (session_track_system_variables): clients get to see these changes. */
 const TRACKED_BY_DEFAULT = new Set([
@@ -112,7 +112,6 @@ export function learnFromAnswer(
   notes: AnswerNotes,
   facts: SessionFacts,
   view: TopologyView,
-  candidateOf: (backend: Backend) => Candidate | null,
 ): void {
   const { follower } = backend
   const failed = follower.errno !== 0
@@ -122,7 +121,7 @@ export function learnFromAnswer(
   facts.last = backend
   if (facts.inTransaction || !isWriter) return
   if (notes.gtids !== '') facts.wrote(monotonicMs(), notes.gtids, backend.target.flavor)
-  else if (command.mayWrite && !provenEmpty(command, failed, backend, candidateOf)) {
+  else if (command.mayWrite && !provenEmpty(command, failed, backend, view)) {
     facts.wrote(monotonicMs(), '', backend.target.flavor)
   }
 }
@@ -154,16 +153,11 @@ function learnEffects(
 }
 
 /** A transaction that ended without a GTID on a server that gives GTIDs has written nothing. */
-function provenEmpty(
-  { kind }: CommandInHand,
-  failed: boolean,
-  backend: Backend,
-  candidateOf: (backend: Backend) => Candidate | null,
-): boolean {
+function provenEmpty({ kind }: CommandInHand, failed: boolean, backend: Backend, view: TopologyView): boolean {
   if (kind === StatementKind.begin || kind === StatementKind.beginReadOnly || kind === StatementKind.savepoint)
     return true
   if (failed || (kind !== StatementKind.commit && kind !== StatementKind.rollback)) return false
-  const candidate = candidateOf(backend)
+  const candidate = findOnline(view, backend.target.id)
   return candidate !== null && candidate.gtidText !== ''
 }
 

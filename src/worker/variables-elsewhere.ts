@@ -1,4 +1,5 @@
 import { FieldType } from '../../protocol/index.js'
+import type { Logger } from '../shared/log.js'
 import { askServer } from './ask-server.js'
 import type { Backend } from './backend.js'
 import type { SessionState } from './session-state.js'
@@ -15,7 +16,16 @@ export interface VariablesElsewhere {
 }
 
 /** Takes the variables' values into the session's state. Nothing is left of them when the connection is gone. */
-export async function bringVariables({ backend, names }: VariablesElsewhere, state: SessionState): Promise<void> {
+export async function bringVariables(elsewhere: VariablesElsewhere, state: SessionState, log: Logger): Promise<void> {
+  try {
+    await bring(elsewhere, state)
+  } catch (error) {
+    const server = elsewhere.backend.target.id
+    log.warn({ server, err: error }, 'what GET DIAGNOSTICS has set could not be brought over')
+  }
+}
+
+async function bring({ backend, names }: VariablesElsewhere, state: SessionState): Promise<void> {
   if (backend.state !== 'idle') return
   const variables = [...names].map((name) => `@\`${name.replaceAll('`', '``')}\``)
   const wanted = variables.map((v) => `${v}, HEX(CONVERT(${v} USING utf8mb4)), CHARSET(${v}), COLLATION(${v})`)

@@ -80,7 +80,7 @@ function judgeStatementCommand(execution: Execution, { counters, view }: WorkerC
   if (isExecute(code)) counters.comFrontendStmtExecute++
   if (code === Command.STMT_CLOSE) {
     counters.comFrontendStmtClose++
-    execution.closeStatement(statement)
+    statements.close(statement)
     return 'silence'
   }
   return judgeByData(code, statement, buffer.readUInt32LE(payload + 1), view.flavor)

@@ -8,7 +8,7 @@ import { AnswerNotes, learnFromAnswer } from '../../../src/worker/session-learn.
 import type { TopologyView } from '../../../src/worker/topology-view.js'
 
 const AUTOCOMMIT = 0x0002
-const view = { isWriter: () => true } as unknown as TopologyView
+const view = { isWriter: () => true, snapshot: { servers: [] } } as unknown as TopologyView
 
 function answeredBy(errno = 0): Backend {
   return {
@@ -35,7 +35,7 @@ function learn(code: number, kind: number, effects = 0, gtids = ''): SessionFact
   command.effects = effects
   const notes = new AnswerNotes()
   notes.gtids = gtids
-  learnFromAnswer(command, answeredBy(), notes, facts, view, () => null)
+  learnFromAnswer(command, answeredBy(), notes, facts, view)
   return facts
 }
 

@@ -1,0 +1,122 @@
+import { Answer, Command, ServerStatus } from '../../protocol/index.js'
+import { monotonicMs } from '../shared/clock.js'
+import { countQuery, type GlobalCounters } from '../shared/counters.js'
+import { diagnosticsTargets, Effect, StatementKind } from '../sql/index.js'
+import type { Backend } from './backend.js'
+import { type CommandInHand, isDump, isExecute } from './command.js'
+import type { WorkerContext } from './context.js'
+import { Reason } from './router.js'
+import { makeRoom } from './server-statements.js'
+import type { SessionFacts } from './session-facts.js'
+import { type AnswerNotes, learnAssignments, learnFromAnswer } from './session-learn.js'
+import type { SessionState } from './session-state.js'
+import type { SessionText } from './session-text.js'
+import type { PreparedStatement, Statements } from './statements.js'
+import type { VariablesElsewhere } from './variables-elsewhere.js'
+
+/** What an answer teaches something about. */
+export interface Answered {
+  readonly command: CommandInHand
+  readonly statement: PreparedStatement | null
+  readonly statements: Statements
+  readonly facts: SessionFacts
+  readonly state: SessionState
+  readonly text: SessionText
+  elsewhere: VariablesElsewhere | null
+}
+
+/** Takes what the whole answer to the command in hand means into the session, its statements and the counters. */
+export function learnFromWhole(session: Answered, backend: Backend, notes: AnswerNotes, context: WorkerContext): void {
+  const { command, facts, statement } = session
+  const failed = backend.follower.errno !== 0
+  learnFromAnswer(command, backend, notes, facts, context.view)
+  if (!failed && (command.effects & TOLD_BY_TEXT) !== 0) learnFromText(session, backend, notes)
+  const diagnosed = command.kind === StatementKind.diagnostics && (command.effects & Effect.setsUserVariable) !== 0
+  if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)
+  if (statement !== null && command.code === Command.STMT_PREPARE) learnPrepared(session, statement, backend, context)
+  else if (statement !== null) learnStatement(command, statement, backend)
+  count(command, backend, context.counters)
+}
+
+// What the statement's text tells. ---------------------------------------------------------------------------------------
+
+/** Effects of a SET of which session tracking does not tell all. */
+const TOLD_BY_TEXT = Effect.setsUserVariableLiteral | Effect.setsSessionState
+
+function learnFromText(session: Answered, backend: Backend, notes: AnswerNotes): void {
+  const { command, facts, state, text } = session
+  if (command.kind === StatementKind.set && command.code !== Command.STMT_PREPARE) {
+    learnAssignments(sqlInHand(session), text.options, backend, state, facts, notes)
+  } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) facts.userVariablesOnPrimary = true
+}
+
+/** GET DIAGNOSTICS sets variables where the statement before it ran: on a replica here. */
+function learnDiagnostics(session: Answered, backend: Backend): void {
+  const { buffer, start, end } = sqlInHand(session)
+  const names = diagnosticsTargets(buffer, start, end, session.text.options)
+  const known = session.elsewhere?.backend === backend ? session.elsewhere.names : []
+  session.elsewhere = { backend, names: new Set([...known, ...names]) }
+}
+
+function sqlInHand({ command, statement, text }: Answered): { buffer: Buffer; start: number; end: number } {
+  if (statement !== null) {
+    const { packet } = statement.shared
+    return { buffer: packet, start: PREPARED_TEXT_AT, end: packet.length }
+  }
+  return { buffer: command.buffer, start: text.textStart(command), end: command.end }
+}
+
+/** Where the text begins in a COM_STMT_PREPARE packet. */
+const PREPARED_TEXT_AT = 5
+
+// What becomes of a prepared statement. ----------------------------------------------------------------------------------
+
+function learnPrepared(
+  { statements }: Answered,
+  statement: PreparedStatement,
+  backend: Backend,
+  { view }: WorkerContext,
+): void {
+  const { errno, statementId } = backend.follower
+  // Without an id there is no statement, whatever the server has answered.
+  if (errno !== 0 || statementId === 0) return statements.close(statement)
+  learnMetadata(statement, backend)
+  makeRoom(backend, view.snapshot.limits.maxStmtsPerConnection)
+}
+
+function learnStatement({ code, answer }: CommandInHand, statement: PreparedStatement, backend: Backend): void {
+  learnMetadata(statement, backend)
+  if (code === Command.STMT_RESET) return statement.reset()
+  const { statusFlags } = backend.follower
+  if (code === Command.STMT_FETCH && (statusFlags & LAST_ROW_SENT) !== 0) statement.cursorOn = null
+  if (!isExecute(code)) return
+  statement.longDataOn = null
+  const opened = answer === Answer.cursor && (statusFlags & (CURSOR_EXISTS | LAST_ROW_SENT)) === CURSOR_EXISTS
+  statement.cursorOn = opened ? backend : null
+}
+
+const { CURSOR_EXISTS, LAST_ROW_SENT } = ServerStatus
+
+/** With CACHE_METADATA: which column definitions the client has from now on, and this server knows that it has. */
+function learnMetadata(statement: PreparedStatement, backend: Backend): void {
+  const { metadataDigest } = backend.follower
+  if (statement.columnCount === 0 || metadataDigest === 0) return
+  statement.metadata = metadataDigest
+  const there = statement.on(backend)
+  if (there !== null) there.metadata = metadataDigest
+}
+
+// The counters. ----------------------------------------------------------------------------------------------------------
+
+/** ProxySQL's default of mysql-long_query_time. */
+const SLOW_QUERY_US = 1_000_000
+
+function count(command: CommandInHand, backend: Backend, counters: GlobalCounters): void {
+  // How long a reader of the binary log stays says nothing of the server.
+  if (isDump(command.code)) return
+  const latencyUs = Math.round((monotonicMs() - command.startedAt) * 1000)
+  countQuery(backend.accounting!.byClass[command.class], latencyUs, backend.follower.errno !== 0)
+  if (latencyUs > SLOW_QUERY_US) counters.slowQueries++
+  if (command.reason === Reason.ownWrites) counters.readsOnPrimaryCausal++
+  else if (command.reason === Reason.noReplica) counters.readsOnPrimaryNoReplica++
+}
