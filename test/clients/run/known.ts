@@ -11,4 +11,20 @@ export interface Known {
   readonly through?: RegExp
 }
 
-export const KNOWN: readonly Known[] = []
+export const KNOWN: readonly Known[] = [
+  {
+    reason: 'the server drops a TLS connection that it ends, Sluice closes it as TLS wants it',
+    client: /^mariadb$/,
+    name: /^kill-connection-victim$/,
+    direct: /unexpected eof while reading/,
+    through: /Lost connection/,
+  },
+  {
+    reason:
+      'MariaDB resets a connection after wait_timeout, Sluice closes it; clients notice a write too late or in time',
+    engine: /^MariaDB$/,
+    name: /^expiry/,
+    direct: /2006|gone away|reset by peer/i,
+    through: /2013|Lost connection|closed by server|reset by peer/i,
+  },
+]

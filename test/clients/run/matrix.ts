@@ -34,6 +34,14 @@ export function describeMatrix(engine: Engine, { clients: names, quick = false }
 
     beforeAll(async () => {
       setting = await makeSetting(engine)
+      return () =>
+        keep(
+          `sluice-${engine}.log`,
+          setting.proxy
+            .log()
+            .map((line) => JSON.stringify(line))
+            .join('\n'),
+        )
     })
 
     for (const client of clients) {

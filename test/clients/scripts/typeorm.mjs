@@ -120,7 +120,10 @@ await step('clear-metadata', async () => {
   const runner = db.createQueryRunner()
   const table = await runner.getTable('author')
   await runner.release()
-  return table.columns.map((column) => [column.name, column.type, column.length, column.isNullable, column.default])
+  // The server lists them in no certain order.
+  return table.columns
+    .map((column) => [column.name, column.type, column.length, column.isNullable, column.default])
+    .sort(([one], [other]) => one.localeCompare(other))
 })
 await db.destroy()
 say('end', 'reached')
