@@ -151,7 +151,7 @@ async function batches() {
     await attempt('batch-types', async () =>
       show(
         await connection.batch(
-          { sql: 'REPLACE INTO items (id, name, amount) VALUES (? + 1000, IFNULL(?, 'none'), ?)', bulk },
+          { sql: "REPLACE INTO items (id, name, amount) VALUES (? + 1000, IFNULL(?, 'none'), ?)", bulk },
           several,
         ),
       ),
