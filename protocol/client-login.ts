@@ -89,6 +89,8 @@ const PERFORM_FULL_AUTHENTICATION = 0x04
 const RELAY_PLUGIN = ''
 /** A server has no reason to switch more often: once from the greeting's plugin to the account's. */
 const SWITCHES_MAX = 2
+/** Bytes of an answer without PLUGIN_AUTH_LENENC_CLIENT_DATA: an encrypted password has more. */
+const SHORT_ANSWER_MAX = 255
 const DEFAULT_MAX_PACKET_SIZE = 0x4000_0000
 
 /** The client's side of a login. See login.ts for how to drive it. */
@@ -201,13 +203,18 @@ export class ClientLogin {
     this.#plugin = relay ? RELAY_PLUGIN : openingPlugin(this.#plugin, this.#credentials)
     this.#move('answered')
     const { username, database, attributes, zstdLevel } = this.#options
+    const authResponse = relay ? Buffer.alloc(0) : firstAnswer(this.#plugin, this.#credentials, this.#scramble)
+    const anyLength = (this.#capabilities & Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA) !== 0
+    if (!anyLength && authResponse.length > SHORT_ANSWER_MAX) {
+      throw pluginError(this.#plugin, `the server takes no answer of more than ${SHORT_ANSWER_MAX} bytes`)
+    }
     const response = {
       ...this.#fixedPart(),
       username,
       database,
       attributes,
       zstdLevel,
-      authResponse: relay ? Buffer.alloc(0) : firstAnswer(this.#plugin, this.#credentials, this.#scramble),
+      authResponse,
       authPlugin: this.#plugin,
     }
     return [this.#send(encodeHandshakeResponse(response))]

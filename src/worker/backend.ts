@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { Answer, ResponseFollower } from '../../protocol/index.js'
+import { Answer, ProtocolError, ResponseFollower } from '../../protocol/index.js'
 import type { ServerCounters } from '../shared/counters.js'
 import { InvariantError } from '../shared/errors.js'
 import type { Flavor, ProxyProtocol, ServerCompression, ServerId, ServerTls } from '../shared/snapshot.js'
@@ -241,6 +241,7 @@ export class Backend {
         head.exchange.received(chunk, from, event, this)
         if (this.follower.ended && this.#state !== ('closed' as BackendState)) this.#finishHead(head)
       } catch (error) {
+        if (error instanceof ProtocolError) return this.destroy(`the server broke the protocol: ${error.message}`)
         head.exchange.crashed(error)
         return this.destroy('its session ended by an error in Sluice')
       }

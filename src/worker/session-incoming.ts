@@ -26,6 +26,9 @@ export interface IncomingListener {
   blame(error: unknown): void
 }
 
+/** Commands, or pieces of one, that are taken of one client before others have their turn. */
+const COMMANDS_PER_TURN = 256
+
 /**
  * The incoming side of a session: cuts the client's bytes into what the session's phase is waiting for, and stops reading
  * from a client that sends more than can be dealt with now.
@@ -36,6 +39,7 @@ export class SessionIncoming {
   readonly #listener: IncomingListener
   readonly #framer: Framer
   #paused = false
+  #awaitsClient = false
 
   constructor(context: WorkerContext, client: ClientSocket, listener: IncomingListener) {
     this.#context = context
@@ -69,7 +73,7 @@ export class SessionIncoming {
   /** Takes what has come, as far as the session's phase lets it. To be called when the phase lets it take more. */
   readonly advance = (): void => {
     try {
-      while (this.#takeOne());
+      for (let left = COMMANDS_PER_TURN; this.#takeOne(); left--) if (left === 1) return this.#goOnLater()
     } catch (error) {
       this.#listener.blame(error)
     }
@@ -96,6 +100,7 @@ export class SessionIncoming {
   }
 
   #takeCommand(): boolean {
+    if (this.#client.congested) return this.#waitForClient()
     const found = this.#framer.next()
     if (found === Frame.more) return this.#needMore()
     const { buffer, start, end, sequence } = this.#framer
@@ -161,6 +166,24 @@ export class SessionIncoming {
   /** A client that sends ahead is read from again when its turn comes. */
   #notNow(): false {
     if (this.#framer.unread > 0) this.#pause()
+    return false
+  }
+
+  /** A chunk may hold thousands of commands that no server is needed for: other clients have their turn between them. */
+  #goOnLater(): void {
+    this.#notNow()
+    setImmediate(this.advance)
+  }
+
+  /** A client that does not read its answers gets no more of them, however much it asks. */
+  #waitForClient(): false {
+    this.#pause()
+    if (this.#awaitsClient) return false
+    this.#awaitsClient = true
+    this.#client.onDrain(() => {
+      this.#awaitsClient = false
+      this.advance()
+    })
     return false
   }
 

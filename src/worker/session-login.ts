@@ -117,6 +117,8 @@ class LoginDriver implements AuthenticationOwner {
     this.#framer.push(bytes)
     this.#advance()
     socket.uncork()
+    // Nothing is to be sent before the answer; what is all the same is kept only as long as it is little.
+    if (this.#framer.unread > LOGIN_PACKET_LIMIT) this.#abort('too much was sent before the login was over')
   }
 
   /** Takes packets as long as the client's word is awaited. */

@@ -141,11 +141,12 @@ export class Statements {
   }
 
   /**
-   * The statement that a packet names: payload from `start`, its id behind the command byte.
+   * The statement that a packet names: its payload is `buffer[start, end)`, the id behind the command byte. Null as well
+   * where the payload is too short for an id.
    * @param lastByMinusOne the server is a MariaDB, which takes -1 for the statement that was prepared last
    */
-  find(buffer: Buffer, start: number, lastByMinusOne: boolean): PreparedStatement | null {
-    if (buffer.length < start + 5) return null
+  find(buffer: Buffer, start: number, end: number, lastByMinusOne: boolean): PreparedStatement | null {
+    if (end < start + 5) return null
     const id = buffer.readUInt32LE(start + 1)
     if (id === LAST_PREPARED && lastByMinusOne) return this.#last
     return this.#byId.get(id) ?? null

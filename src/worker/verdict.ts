@@ -19,7 +19,7 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
   switch (rule.handling) {
     case Handling.text:
       execution.text.understand(command)
-      return command.kind === StatementKind.kill || command.kind === StatementKind.killQuery ? 'kill' : 'execute'
+      return isKill(command) && !command.streamed ? 'kill' : 'execute'
     case Handling.prepare:
       execution.text.understand(command)
       command.repeatable = false
@@ -29,9 +29,9 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
     case Handling.routed:
       return 'execute'
     case Handling.kill:
-      return 'kill'
+      return command.streamed ? MALFORMED : 'kill'
     case Handling.changeUser:
-      return 'changeUser'
+      return command.streamed ? MALFORMED : 'changeUser'
     case Handling.reset:
       return execution.reset() ? 'ok' : 'execute'
     case Handling.ping:
@@ -41,6 +41,10 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
     default:
       return UNKNOWN_COMMAND
   }
+}
+
+function isKill({ kind }: CommandInHand): boolean {
+  return kind === StatementKind.kill || kind === StatementKind.killQuery
 }
 
 /** The rule of a command, which is none where the servers would not know the command. */
@@ -64,10 +68,10 @@ function judgePrepare(execution: Execution, { counters }: WorkerContext): Verdic
 /** Commands that name a prepared statement: what is known of that is true of them. */
 function judgeStatementCommand(execution: Execution, { counters, view }: WorkerContext): Verdict {
   const { command, statements } = execution
-  const { code, buffer } = command
+  const { code, buffer, end } = command
   const payload = command.start + HEADER_SIZE
-  const statement = statements.find(buffer, payload, view.flavor === 'mariadb')
-  if (statement === null) return unknownStatementIn(code, buffer, payload, view.flavor)
+  const statement = statements.find(buffer, payload, end, view.flavor === 'mariadb')
+  if (statement === null) return unknownStatementIn(command, payload, view.flavor)
   execution.statement = statement
   const { shared } = statement
   command.kind = shared.kind
@@ -103,19 +107,22 @@ function judgeByData(code: number, statement: PreparedStatement, id: number, fla
   return code === Command.STMT_FETCH && cursorOn === null ? noCursor(id, flavor) : 'execute'
 }
 
-function unknownStatementIn(code: number, buffer: Buffer, payload: number, flavor: Flavor): Verdict {
+function unknownStatementIn({ code, buffer, end }: CommandInHand, payload: number, flavor: Flavor): Verdict {
   if (code === Command.STMT_CLOSE || code === Command.STMT_SEND_LONG_DATA) return 'silence'
-  const id = buffer.length >= payload + 5 ? buffer.readUInt32LE(payload + 1) : 0
+  const id = end >= payload + 5 ? buffer.readUInt32LE(payload + 1) : 0
   return unknownStatement(id, flavor === 'mysql' ? MYSQL_PRECHECK : STATEMENT_COMMANDS[code])
 }
 
 /** COM_STMT_EXECUTE: command, statement id (4), cursor type. A CALL opens none, but its procedure may have cursors. */
-function asksForCursor({ code, kind, buffer }: CommandInHand, payload: number): boolean {
-  return code === Command.STMT_EXECUTE && kind !== StatementKind.call && (buffer[payload + 5] & CURSOR_TYPES) !== 0
+function asksForCursor({ code, kind, buffer, end }: CommandInHand, payload: number): boolean {
+  if (code !== Command.STMT_EXECUTE || kind === StatementKind.call || end <= payload + 5) return false
+  return (buffer[payload + 5] & CURSOR_TYPES) !== 0
 }
 
 const UNKNOWN: CommandRule = { handling: Handling.unknown, kind: StatementKind.unknown, answer: Answer.results }
 export const UNKNOWN_COMMAND = new ProxyError('unknown-command', 1047, '08S01', 'Unknown command')
+/** Too long for what it is: what follows of it would have to wait for an answer that comes later. */
+const MALFORMED = new ProxyError('malformed', 1835, 'HY000', 'Malformed communication packet.')
 
 const HEADER_SIZE = 4
 

@@ -7,6 +7,7 @@ import {
   ed25519Response,
   encodeAuthSwitch,
   encodeGreeting,
+  generateRsaKeyPair,
   nativeHash,
   nativeResponse,
   nativeStage1,
@@ -131,5 +132,19 @@ describe('a client that knows SHA1(password) alone', () => {
     expect(sent(login.packet(encodeAuthSwitch(AuthPlugin.NATIVE, scramble), 4))).toEqual(
       nativeResponse('other', scramble),
     )
+  })
+})
+
+describe('a server that takes answers of 255 bytes at most', () => {
+  it('is not sent an encrypted password', () => {
+    // sha256_password, PROTOCOL_41 and SECURE_CONNECTION and PLUGIN_AUTH, but not PLUGIN_AUTH_LENENC_CLIENT_DATA
+    const greeting = Buffer.from(
+      '0a392e372e300001000000455e370d3666514500b6d2ff0200cb331500000000000000000000771f177a1a45314760342759007368613235365f70617373776f726400',
+      'hex',
+    )
+    const options = { username: 'app', password: 'secret', capabilities: ALL, collation: 45, tls: 'off' } as const
+    const login = new ClientLogin({ ...options, serverPublicKey: generateRsaKeyPair().publicKeyPem })
+    const [end] = login.packet(greeting, 0)
+    expect(end).toMatchObject({ type: 'fail', reason: 'auth-plugin' })
   })
 })

@@ -182,8 +182,9 @@ describe('a bulk execution for a server', () => {
 })
 
 describe('the statements of a session', () => {
+  const END = 9
   const packetFor = (id: number) => {
-    const packet = Buffer.alloc(9)
+    const packet = Buffer.alloc(END)
     packet.writeUInt32LE(id, 5)
     return packet
   }
@@ -193,14 +194,22 @@ describe('the statements of a session', () => {
     const first = statements.add(prepareCommand('SELECT 1'), state)
     const second = statements.add(prepareCommand('SELECT 2'), state)
     expect(first.id).not.toBe(second.id)
-    expect(statements.find(packetFor(first.id), 4, true)).toBe(first)
-    expect(statements.find(packetFor(0xffffffff), 4, true)).toBe(second)
-    expect(statements.find(packetFor(0xffffffff), 4, false)).toBeNull()
-    expect(statements.find(packetFor(99), 4, true)).toBeNull()
-    expect(statements.find(Buffer.alloc(8), 4, true)).toBeNull()
+    expect(statements.find(packetFor(first.id), 4, END, true)).toBe(first)
+    expect(statements.find(packetFor(0xffffffff), 4, END, true)).toBe(second)
+    expect(statements.find(packetFor(0xffffffff), 4, END, false)).toBeNull()
+    expect(statements.find(packetFor(99), 4, END, true)).toBeNull()
+    expect(statements.find(Buffer.alloc(8), 4, 8, true)).toBeNull()
     statements.close(second)
-    expect(statements.find(packetFor(second.id), 4, true)).toBeNull()
-    expect(statements.find(packetFor(0xffffffff), 4, true)).toBeNull()
+    expect(statements.find(packetFor(second.id), 4, END, true)).toBeNull()
+    expect(statements.find(packetFor(0xffffffff), 4, END, true)).toBeNull()
+  })
+
+  it('are not named by what follows a packet that is too short', () => {
+    const { statements } = newStatements()
+    statements.add(prepareCommand('SELECT 1'), state)
+    // COM_STMT_EXECUTE without an id; the length of the COM_PING behind it is no id either.
+    const chunk = Buffer.from('0100000017010000000e', 'hex')
+    expect(statements.find(chunk, 4, 5, false)).toBeNull()
   })
 
   it('keep their text, not the buffer it came in', () => {

@@ -1,0 +1,44 @@
+import type { Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { Answer, Capability, type OkPacket } from '../../../protocol/index.js'
+import { ClientSocket } from '../../../src/worker/client-socket.js'
+import { Relay, type RelayListener } from '../../../src/worker/relay.js'
+import { FakeSocket, fakeBackend } from './fixture.js'
+
+const CAPABILITIES = Capability.SESSION_TRACK | Capability.DEPRECATE_EOF
+
+/** A command in flight whose answer is relayed to a client. */
+function relaying() {
+  const told: string[] = []
+  const listener: RelayListener = {
+    relayedOk: (ok: OkPacket) => ok,
+    refused: () => false,
+    keptFromClient: () => told.push('kept'),
+    prepared: () => {},
+    infileRequested: () => {},
+    answered: () => told.push('answered'),
+    answerLost: (_backend, reason) => told.push(`lost: ${reason}`),
+    crashed: (error) => told.push(`crashed: ${(error as Error).name}`),
+  }
+  const { backend } = fakeBackend('a', { capabilities: CAPABILITIES })
+  const relay = new Relay(new ClientSocket(new FakeSocket() as unknown as Socket, false), CAPABILITIES, listener)
+  backend.move('busy')
+  backend.begin(relay, Answer.results)
+  return { told, receive: (bytes: Buffer) => backend.receive(bytes, bytes.length), backend }
+}
+
+describe('what a server sends', () => {
+  it('whose session state is malformed costs its connection, and is not held against the client', () => {
+    const { told, receive, backend } = relaying()
+    // OK, SESSION_STATE_CHANGED, state of 3 bytes: a schema of 1 byte whose name says that it has 9
+    receive(Buffer.from('0c000001000000024000000003010109', 'hex'))
+    expect(told).toEqual([expect.stringMatching(/^lost: the server broke the protocol/)])
+    expect(backend.state).toBe('closed')
+  })
+
+  it('whose session state is right is an answer', () => {
+    const { told, receive } = relaying()
+    receive(Buffer.from('0e0000010000000240000000050103026462', 'hex'))
+    expect(told).toEqual(['answered'])
+  })
+})
