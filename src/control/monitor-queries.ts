@@ -19,6 +19,8 @@ export interface ServerState {
   /** With what new sessions begin. */
   readonly sqlMode: string
   readonly autocommit: boolean
+  /** Whether it names clients by name, not by address: not skip_name_resolve. */
+  readonly resolvesNames: boolean
 }
 
 /** One replication channel ("connection" in MariaDB). */
@@ -44,7 +46,8 @@ export function isAtLeast({ version }: Dialect, major: number, minor: number, pa
   return (version[0] - major || version[1] - minor || version[2] - patch) >= 0
 }
 
-const SESSION_DEFAULTS = ' @@global.sql_mode AS sql_mode, @@global.autocommit AS autocommit'
+const SESSION_DEFAULTS =
+  ' @@global.sql_mode AS sql_mode, @@global.autocommit AS autocommit, @@global.skip_name_resolve AS skip_name_resolve'
 
 /** One row: what may change from one moment to the next, and answers within microseconds. */
 export function stateQuery({ flavor }: Dialect): string {
@@ -103,7 +106,11 @@ export function readNativeHashes(rows: readonly Row[]): Record<string, string[]>
 }
 
 export function readState(row: Row, { flavor }: Dialect): ServerState {
-  const defaults = { sqlMode: text(row['sql_mode']), autocommit: isOn(row['autocommit']) }
+  const defaults = {
+    sqlMode: text(row['sql_mode']),
+    autocommit: isOn(row['autocommit']),
+    resolvesNames: !isOn(row['skip_name_resolve']),
+  }
   const readOnly = isOn(row['read_only']) || isOn(row['super_read_only']) || isOn(row['innodb_read_only'])
   if (flavor === 'mysql') {
     // In ON_PERMISSIVE, too, every new transaction of this server has a GTID.

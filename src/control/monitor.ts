@@ -1,7 +1,7 @@
 import type { Greeting } from '../../protocol/index.js'
 import { type GtidSet, newGtidSet, parseGtidSet } from '../shared/gtid.js'
 import type { Logger } from '../shared/log.js'
-import type { HealthReport, ServerFacts, ServerHealth, ServerId } from '../shared/snapshot.js'
+import type { GreetingFacts, HealthReport, ServerFacts, ServerHealth, ServerId } from '../shared/snapshot.js'
 import type { Learned } from './build-snapshot.js'
 import type { MonitorConfig, ServerConfig } from './config-schema.js'
 import { commonGreeting } from './greeting.js'
@@ -53,7 +53,7 @@ export class Monitor {
   private readonly histories = new Map<ServerId, PrimaryHistory>()
   private readonly runs = new Set<Promise<void>>()
   private functions: readonly string[] = []
-  private sessionDefaults: { readonly sqlMode?: string; readonly autocommit?: boolean } = {}
+  private sessionDefaults: Pick<GreetingFacts, 'sqlMode' | 'autocommit' | 'resolvesNames'> = {}
   private nativeHashes: Readonly<Record<string, readonly string[]>> = {}
   private sequence = 0
   private healthTimer: NodeJS.Timeout | null = null
@@ -281,10 +281,12 @@ export class Monitor {
     this.events.learned()
   }
 
-  private takeSessionDefaults({ state: { sqlMode, autocommit } }: Poll): void {
+  private takeSessionDefaults({ state: { sqlMode, autocommit, resolvesNames } }: Poll): void {
     const before = this.sessionDefaults
-    if (before.sqlMode === sqlMode && before.autocommit === autocommit) return
-    this.sessionDefaults = { sqlMode, autocommit }
+    const same =
+      before.sqlMode === sqlMode && before.autocommit === autocommit && before.resolvesNames === resolvesNames
+    if (same) return
+    this.sessionDefaults = { sqlMode, autocommit, resolvesNames }
     this.events.learned()
   }
 

@@ -106,6 +106,8 @@ export interface GreetingFacts {
   /** Global values of the primary, with which new sessions begin; absent: not known yet. */
   readonly sqlMode?: string
   readonly autocommit?: boolean
+  /** The servers name a client on their own machine `localhost` in their messages (not skip_name_resolve). */
+  readonly resolvesNames?: boolean
 }
 
 /** How accounts that are not configured are let in: the servers' own accounts are the list. */

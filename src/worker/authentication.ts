@@ -89,7 +89,7 @@ export class Authentication implements ClientRelayOwner {
     this.#machine = new ServerLogin({
       ...options,
       get clientHost() {
-        return place().host
+        return hostInMessages(place().host, context)
       },
       findAccount: (username, response, secure) => this.#findAccount(username, response, secure),
       rsaKeyPair: context.rsaKeyPair,
@@ -254,7 +254,7 @@ export class Authentication implements ClientRelayOwner {
   /** The server knows Sluice's address; the client is told its own. */
   #asSeenByClient(err: ErrPacket): ErrPacket {
     if (err.errno !== ACCESS_DENIED) return err
-    return accessDenied(this.#username, this.#place().host, !err.message.endsWith('NO)'))
+    return accessDenied(this.#username, hostInMessages(this.#place().host, this.#context), !err.message.endsWith('NO)'))
   }
 
   #judge(login: ServerLoginResult, sequence: number): void {
@@ -339,6 +339,13 @@ export class Authentication implements ClientRelayOwner {
     else this.#perform(this.#machine.verified(seen))
   }
 }
+
+/** As a server would name the client, had it come to the server. */
+function hostInMessages(host: string, { view }: WorkerContext): string {
+  return LOOPBACK.has(host) && view.snapshot.greeting.resolvesNames === true ? 'localhost' : host
+}
+
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1'])
 
 function blocked(host: string, waitMs: number): ErrPacket {
   const seconds = Math.ceil(waitMs / 1000)

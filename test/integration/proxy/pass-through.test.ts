@@ -7,7 +7,7 @@ import type { Cluster, Engine } from '../../../src/sandbox/index.js'
 import { createDatabase, sharedCluster } from '../../helpers/cluster.js'
 import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
 import { PLAIN_CAPABILITIES, RawClient } from '../../helpers/raw-client.js'
-import { until } from './observe.js'
+import { rejection, until } from './observe.js'
 
 const TLS = { ssl: { rejectUnauthorized: false } }
 const RECHECK_MS = 300
@@ -59,17 +59,16 @@ describe.each<Engine>(['mysql', 'mariadb'])('accounts that only the servers know
 
     it(`are refused ${way} with a wrong password, in the server's words`, async () => {
       const name = await createAccount('secret two')
-      const refusal = {
-        errno: 1045,
-        sqlState: '28000',
-        message: `Access denied for user '${name}'@'127.0.0.1' (using password: YES)`,
-      }
+      const direct = { ...options, port: cluster.primary.port }
+      const { message } = await rejection(connect(name, 'wrong', engine === 'mysql' ? direct : { port: direct.port }))
+      expect(message).toContain(`Access denied for user '${name}'@`)
+      const refusal = { errno: 1045, sqlState: '28000', message }
       await expect(connect(name, 'wrong', options)).rejects.toMatchObject(refusal)
       await connect(name, 'secret two', options)
       await expect(connect(name, 'wrong', options)).rejects.toMatchObject(refusal)
       await connect(name, 'secret two', options)
       await expect(connect(name, '', options)).rejects.toMatchObject({
-        message: `Access denied for user '${name}'@'127.0.0.1' (using password: NO)`,
+        message: message.replace('YES', 'NO'),
       })
     })
   }
@@ -78,7 +77,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('accounts that only the servers know
     for (const options of [TLS, {}]) {
       await expect(connect('nobody_at_all', 'x', options)).rejects.toMatchObject({
         errno: 1045,
-        message: "Access denied for user 'nobody_at_all'@'127.0.0.1' (using password: YES)",
+        message: expect.stringMatching(/^Access denied for user 'nobody_at_all'@'.+' \(using password: YES\)$/),
       })
     }
   })

@@ -235,7 +235,7 @@ describe('TLS towards clients', () => {
     const account = { username: 'tls_only' }
     expect(await outcome(proxy.port, account)).toMatchObject({
       errno: 1045,
-      message: "Access denied for user 'tls_only'@'127.0.0.1' (using password: YES)",
+      message: expect.stringContaining("Access denied for user 'tls_only'@"),
     })
     expect(await outcome(proxy.port, { ...account, ...over() })).toBeNull()
   })
