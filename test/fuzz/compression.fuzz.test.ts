@@ -1,68 +1,138 @@
-import { describe, expect, it } from 'vitest'
-import { CompressedFrameReader, CompressedFrameWriter, ProtocolError } from '../../protocol/index.js'
+import type { Socket } from 'node:net'
+import { beforeAll, expect } from 'vitest'
+import {
+  CompressedFrameReader,
+  CompressedFrameWriter,
+  type CompressionAlgorithm,
+  type Compressor,
+  ProtocolError,
+} from '../../protocol/index.js'
+import { BackendCompression } from '../../src/worker/backend-compression.js'
+import { ClientCompression } from '../../src/worker/client-compression.js'
 import { compressionFor } from '../../src/worker/compressors.js'
-import { seededRandom } from '../unit/worker/fixture.js'
+import { FakeSocket } from '../unit/worker/fixture.js'
+import { FuzzFile, randomPieces } from './fuzz.js'
+import type { Random } from './random.js'
 
 /*
  * Invariant: a reader of frames returns bytes or throws ProtocolError, whatever comes; it says the same however the bytes
  * are cut; and no frame becomes more than its header says.
- *
- * SLUICE_FUZZ_SEED repeats a run; SLUICE_FUZZ_ITERATIONS makes it longer.
  */
-const SEED = Number(process.env.SLUICE_FUZZ_SEED ?? Date.now() % 1_000_000)
-const ITERATIONS = Number(process.env.SLUICE_FUZZ_ITERATIONS ?? 2000)
+
 const FRAME_MAX = 0xffffff
+const LEVEL = 3
 
-describe.each(['zlib', 'zstd'] as const)(`%s (seed ${SEED})`, (algorithm) => {
-  it(
-    'frames that were changed anywhere',
-    async () => {
-      const { compressor, level } = await compressionFor(algorithm)
-      const random = seededRandom(SEED)
-      const below = (limit: number): number => Math.floor(random() * limit)
+const compressors = {} as Record<CompressionAlgorithm, Compressor>
+beforeAll(async () => {
+  for (const algorithm of ['zlib', 'zstd'] as const)
+    compressors[algorithm] = (await compressionFor(algorithm)).compressor
+})
 
-      const stream = (): Buffer => {
-        const writer = new CompressedFrameWriter(compressor, level)
-        const parts = Array.from({ length: 1 + below(4) }, () => writer.encode(Buffer.alloc(below(300), 'ab, c ')))
-        let bytes = Buffer.concat(parts)
-        for (let change = below(5); change > 0 && bytes.length > 0; change--) {
-          const at = below(bytes.length)
-          if (below(8) === 0) bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + below(6))])
-          else bytes[at] = below(3) === 0 ? below(256) : bytes[at] ^ (1 << below(8))
-        }
-        return bytes
-      }
-
-      const read = (bytes: Buffer, largestPiece: number): { output: string; error: string } => {
-        const reader = new CompressedFrameReader(compressor)
-        const parts: Buffer[] = []
-        try {
-          for (let at = 0; at < bytes.length; ) {
-            const end = Math.min(bytes.length, at + 1 + below(largestPiece))
-            reader.push(Buffer.from(bytes.subarray(at, end)))
-            at = end
-            for (let part = reader.next(); part !== null; part = reader.next()) {
-              expect(part.length).toBeLessThanOrEqual(FRAME_MAX)
-              parts.push(part)
-            }
-          }
-        } catch (error) {
-          if (!(error instanceof ProtocolError)) throw error
-          return { output: Buffer.concat(parts).toString('latin1'), error: error.code }
-        }
-        return { output: Buffer.concat(parts).toString('latin1'), error: '' }
-      }
-
-      for (let i = 0; i < ITERATIONS; i++) {
-        const bytes = stream()
-        const because = `seed ${SEED}, input ${bytes.toString('hex')}`
-        let whole: unknown
-        expect(() => {
-          whole = read(bytes, FRAME_MAX)
-        }, because).not.toThrow()
-        expect(read(bytes, 1 + below(30)), because).toEqual(whole)
-      }
-    },
-    60_000 + ITERATIONS,
+/** Frames, changed here and there; one may lie about its sizes, or hold a thousand times of what it has. */
+function stream(random: Random, compressor: Compressor): Buffer {
+  const writer = new CompressedFrameWriter(compressor, LEVEL)
+  const parts = Array.from({ length: 1 + random.below(4) }, () =>
+    random.once(12) ? lie(random, compressor) : writer.encode(Buffer.alloc(random.below(300), 'ab, c ')),
   )
+  let bytes = Buffer.concat(parts)
+  for (let change = random.below(5); change > 0 && bytes.length > 0; change--) {
+    const at = random.below(bytes.length)
+    if (random.once(8)) bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + random.below(6))])
+    else bytes[at] = random.once(3) ? random.below(256) : bytes[at] ^ (1 << random.below(8))
+  }
+  return bytes
+}
+
+function lie(random: Random, compressor: Compressor): Buffer {
+  const real = random.pick([0, 1, 100, 50_000])
+  const payload = compressor.compress(Buffer.alloc(real), LEVEL)
+  const header = Buffer.alloc(7)
+  header.writeUIntLE(random.once(3) ? random.below(FRAME_MAX) : payload.length, 0, 3)
+  header[3] = random.below(3)
+  header.writeUIntLE(random.pick([0, 1, real, real + 1, FRAME_MAX]), 4, 3)
+  return Buffer.concat([header, payload])
+}
+
+function read(compressor: Compressor, pieces: readonly Buffer[]): { output: string; error: string } {
+  const reader = new CompressedFrameReader(compressor)
+  const parts: Buffer[] = []
+  let error = ''
+  try {
+    for (const piece of pieces) {
+      reader.push(piece)
+      for (let part = reader.next(); part !== null; part = reader.next()) {
+        expect(part.length).toBeLessThanOrEqual(FRAME_MAX)
+        parts.push(part)
+      }
+    }
+  } catch (problem) {
+    if (!(problem instanceof ProtocolError)) throw problem
+    error = problem.code
+  }
+  return { output: Buffer.concat(parts).toString('latin1'), error }
+}
+
+/** What a session gets to see of a client that pauses and goes on at random. */
+async function received(random: Random, compressor: Compressor, pieces: readonly Buffer[]): Promise<Buffer> {
+  const parts: Buffer[] = []
+  const errors: ProtocolError[] = []
+  const client = new ClientCompression(
+    new FakeSocket() as unknown as Socket,
+    { compressor, level: LEVEL },
+    {
+      received: (bytes) => {
+        expect(errors).toEqual([])
+        parts.push(Buffer.from(bytes))
+        if (random.once(3)) client.commandTaken()
+        if (random.once(3)) client.write(Buffer.from('answer'))
+        if (random.once(4)) client.pause()
+      },
+      broken: (error) => errors.push(error),
+    },
+  )
+  for (const piece of pieces) {
+    client.received(piece)
+    client.resume()
+    await Promise.resolve()
+  }
+  client.end()
+  expect(errors.length).toBeLessThanOrEqual(1)
+  return Buffer.concat(parts)
+}
+
+const file = new FuzzFile('compression')
+
+file.describe(() => {
+  for (const algorithm of ['zlib', 'zstd'] as const) {
+    file.target(`${algorithm}: frames that were changed anywhere, cut anywhere`, (random) => {
+      const compressor = compressors[algorithm]
+      const bytes = random.note(stream(random, compressor))
+      expect(read(compressor, randomPieces(random, bytes))).toEqual(read(compressor, [bytes]))
+    })
+
+    file.target(`${algorithm}: a client's connection gives its session what the frames hold`, async (random) => {
+      const compressor = compressors[algorithm]
+      const bytes = random.note(stream(random, compressor))
+      const seen = await received(random, compressor, randomPieces(random, bytes))
+      const whole = read(compressor, [bytes]).output
+      expect(whole.startsWith(seen.toString('latin1'))).toBe(true)
+    })
+
+    file.target(`${algorithm}: a server's connection gives what the frames hold, or refuses`, (random) => {
+      const compressor = compressors[algorithm]
+      const bytes = random.note(stream(random, compressor))
+      let length = 0
+      const server = new BackendCompression({ compressor, level: LEVEL }, (part) => {
+        length += part.length
+      })
+      server.begin()
+      server.command(Buffer.from([1, 0, 0, 0, 14]))
+      try {
+        for (const piece of randomPieces(random, bytes)) server.received(piece)
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error
+      }
+      expect(length).toBeLessThanOrEqual(read(compressor, [bytes]).output.length)
+    })
+  }
 })

@@ -17,8 +17,8 @@ const ONLY = process.env.SLUICE_FUZZ_INPUT
 /** What an input may take on average on a machine that does other things as well. */
 const TIMEOUT_MS_PER_INPUT = 20
 
-/** Parts of the inputs that go to the targets of each file. */
-const SHARES = { decoders: 10, streams: 4, logins: 3, compression: 2, worker: 3, sql: 3 }
+/** Parts of the inputs that go to the targets of each file; those of SQL come on top. */
+const SHARES = { decoders: 10, streams: 4, logins: 3, compression: 2, worker: 3 }
 
 export type Share = keyof typeof SHARES
 export type Target = (random: Random) => void | Promise<void>

@@ -10,23 +10,18 @@ import {
 } from '../../src/sql/index.js'
 import { ALL_VERSIONS, Scanner, T } from '../../src/sql/scanner.js'
 import { GROUPS } from '../unit/sql/classifier.cases.js'
+import { ITERATIONS, SEED } from './fuzz.js'
+import { Random } from './random.js'
 
-/** Set SEED to repeat a run; every failure message names it. */
-const SEED = Number(process.env.SEED ?? Date.now() % 1_000_000)
-const RUNS = Number(process.env.FUZZ_RUNS ?? 4000)
+/** Of each of the targets below: their share of all inputs. */
+const RUNS = Math.ceil(ITERATIONS / 40)
+/** An input of the long mode takes 1 ms or so, more on a busy machine. */
+const TIMEOUT_MS = 60_000 + 20 * RUNS
 
-/** Mulberry32: small, and the same everywhere. */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
-
-const random = randomOf(SEED)
+const source = new Random(`${SEED} sql`)
+const random = (): number => source.fraction()
+/** Lets the test runner's own messages through. */
+const breathe = () => new Promise((resolve) => setImmediate(resolve))
 const below = (n: number): number => Math.floor(random() * n)
 const pick = <V>(from: readonly V[]): V => from[below(from.length)] as V
 
@@ -79,9 +74,12 @@ function facts(text: string | Buffer, options: ClassifyOptions) {
   return { kind, effects, hint, hostgroup, statements }
 }
 
-describe(`any text at all (SEED=${SEED})`, () => {
-  it('is classified, digested and parsed without an error, and without a look beyond its end', () => {
+describe(`any text at all (SLUICE_FUZZ_SEED=${SEED})`, () => {
+  it('is classified, digested and parsed without an error, and without a look beyond its end', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     for (let run = 0; run < RUNS; run++) {
+      if (run % 1000 === 0) await breathe()
       const text = randomText()
       const options = randomOptions()
       // The same text with a hostile neighbourhood must read the same.
@@ -90,7 +88,7 @@ describe(`any text at all (SEED=${SEED})`, () => {
       const around = Buffer.concat([before, text, after])
       const { kind, effects, hint, hostgroup, statements, keywordStart, schemaEnd, argumentEnd, causalEnd } =
         classifier.classify(around, before.length, before.length + text.length, options)
-      const note = `SEED=${SEED} run ${run}: ${JSON.stringify(text.toString('latin1'))}`
+      const note = `SLUICE_FUZZ_SEED=${SEED} run ${run}: ${JSON.stringify(text.toString('latin1'))}`
       expect({ kind, effects, hint, hostgroup, statements }, note).toEqual(facts(text, options))
       expect(keywordStart === -1 || keywordStart >= before.length, note).toBe(true)
       for (const end of [schemaEnd, argumentEnd, causalEnd]) expect(end <= before.length + text.length, note).toBe(true)
@@ -103,11 +101,12 @@ describe(`any text at all (SEED=${SEED})`, () => {
     }
   })
 
-  it('is cut into tokens that advance and stay inside of it', () => {
+  it('is cut into tokens that advance and stay inside of it', { timeout: TIMEOUT_MS }, async () => {
     const scanner = new Scanner()
     for (let run = 0; run < RUNS; run++) {
+      if (run % 1000 === 0) await breathe()
       const text = randomText()
-      const note = `SEED=${SEED} run ${run}: ${JSON.stringify(text.toString('latin1'))}`
+      const note = `SLUICE_FUZZ_SEED=${SEED} run ${run}: ${JSON.stringify(text.toString('latin1'))}`
       scanner.reset(text, 0, text.length, randomOptions(), ALL_VERSIONS, null)
       let last = 0
       for (let type = scanner.next(); type !== T.end && type !== T.bad; type = scanner.next()) {
@@ -119,23 +118,27 @@ describe(`any text at all (SEED=${SEED})`, () => {
     }
   })
 
-  it('is never taken for a read when it is only a beginning', () => {
+  it('is never taken for a read when it is only a beginning', { timeout: TIMEOUT_MS }, async () => {
     const readLike: number[] = [StatementKind.read, StatementKind.do, StatementKind.diagnostics, StatementKind.show]
     for (let run = 0; run < RUNS; run++) {
+      if (run % 1000 === 0) await breathe()
       const text = randomText()
       const { kind } = facts(text, { ...randomOptions(), truncated: true })
-      expect(readLike, `SEED=${SEED} ${JSON.stringify(text.toString('latin1'))}`).not.toContain(kind)
+      expect(readLike, `SLUICE_FUZZ_SEED=${SEED} ${JSON.stringify(text.toString('latin1'))}`).not.toContain(kind)
     }
   })
 })
 
-describe(`statements of the table (SEED=${SEED})`, () => {
-  it('mean the same with blanks and comments around them and instead of their blanks', () => {
+describe(`statements of the table (SLUICE_FUZZ_SEED=${SEED})`, () => {
+  it('mean the same with blanks and comments around them and instead of their blanks', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
     for (let run = 0; run < RUNS; run++) {
+      if (run % 1000 === 0) await breathe()
       const { text, options } = pick(STATEMENTS)
       const all = optionsOf(options)
       const plain = facts(text, all)
-      const note = `SEED=${SEED} run ${run}: ${text}`
+      const note = `SLUICE_FUZZ_SEED=${SEED} run ${run}: ${text}`
       const around = Array.from({ length: 3 }, () => pick(BLANKS)).join('')
       if (plain.kind !== StatementKind.unknown) {
         expect(facts(`${around}${text}\n${around}`, all), note).toEqual(plain)
