@@ -54,9 +54,6 @@ export const CLIENTS: readonly Client[] = [
   { name: 'sysbench', prepare: sysbench },
 ]
 
-/** They need nothing but the command lines' packages, which are small. */
-export const QUICK_CLIENTS = ['mysql2', 'mysql', 'mariadb', 'mysqldump', 'mariadb-dump']
-
 const script = (name: string): string => join(SCRIPTS, name)
 
 function node(name: string, modules: string): Launch {
