@@ -37,6 +37,12 @@ export const LOGINS: Readonly<Record<AccountKind, Login>> = {
 const FIXTURE = readFileSync(fileURLToPath(new URL('../fixture.sql', import.meta.url)), 'utf8').split(/^;;\n/m)
 const BIG_FILE_ROWS = 60_000
 
+const folders: string[] = []
+
+afterAll(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
 /** A cluster with Sluice in front of it, both with the same certificate, and files for LOAD DATA LOCAL. */
 export interface Setting {
   readonly cluster: Cluster
@@ -54,7 +60,7 @@ export interface Setting {
 /** Everything is ended and removed after the file's tests. */
 export async function makeSetting(engine: Engine): Promise<Setting> {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-clients-'))
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   const { cert, key } = await writeCertificate(folder)
   const cluster = await ownCluster(engine, {
     serverOptions: [`--ssl-cert=${cert}`, `--ssl-key=${key}`, `--ssl-ca=${cert}`],
