@@ -250,7 +250,7 @@ export class ClientLogin {
 
   /** caching_sha2_password tells how its fast path went; sha256_password sends the key that was asked for. */
   #takeMoreData(payload: Buffer): ClientLoginAction[] {
-    if (this.#plugin === AuthPlugin.SHA256 && !this.#secure) return this.#takePublicKey(payload)
+    if (this.#plugin === AuthPlugin.SHA256 && !this.#tls) return this.#takePublicKey(payload)
     if (this.#plugin === AuthPlugin.CACHING_SHA2 && payload.length === 2) {
       if (payload[1] === FAST_AUTH_SUCCESS) return []
       if (payload[1] === PERFORM_FULL_AUTHENTICATION) return this.#sendPassword()
@@ -316,7 +316,8 @@ export class ClientLogin {
   }
 
   get #credentials(): Credentials {
-    return { ...this.#options, secure: this.#secure }
+    // sha256_password counts on TLS alone (sql_authentication.cc, `my_vio_is_encrypted`).
+    return { ...this.#options, secure: this.#plugin === AuthPlugin.SHA256 ? this.#tls : this.#secure }
   }
 
   get #secure(): boolean {

@@ -121,6 +121,8 @@ export class CommandInHand {
   perStatement = false
   /** Only a prefix of the command is held; the rest is streamed. */
   streamed = false
+  /** It was streamed, and its last piece has come. */
+  uploaded = false
   /** May be sent again when a connection is lost before the client got a byte. */
   repeatable = false
   attempts = 0
@@ -150,6 +152,7 @@ export class CommandInHand {
     this.killed = false
     this.perStatement = false
     this.streamed = false
+    this.uploaded = false
     this.repeatable = false
     this.attempts = 0
     this.preparedAgain = false

@@ -108,8 +108,8 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     execution.command.streamed = streamed
     execution.statement = null
     this.#follow(judge(execution, rule, this.#context))
-    // Answered here without its rest, which is no command of its own.
-    if (streamed && this.#phase === 'ready') this.#move('discarding')
+    // Answered here without its rest, which is no command of its own. What was whole already has been taken by now.
+    if (streamed && !execution.command.uploaded && this.#phase === 'ready') this.#move('discarding')
   }
 
   #follow(verdict: Verdict): void {
@@ -230,6 +230,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   // A command that is streamed. ----------------------------------------------------------------------------------------
 
   commandUploaded(): void {
+    this.execution.command.uploaded = true
     this.#move('relaying')
     if (this.execution.running === null) this.#nextCommand()
   }
@@ -285,6 +286,8 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   }
 
   failed(error: ProxyError, sequence: number): void {
+    // Its connections end with it.
+    if (this.#phase === 'closed') return
     this.#killing = null
     const isCut = this.#isUploading || this.execution.command.streamed
     this.#context.countError(error.code)
