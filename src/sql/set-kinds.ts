@@ -11,6 +11,7 @@ const { ddl, set, setTransaction } = StatementKind
 
 const AUTOCOMMIT = Buffer.from('autocommit')
 const TIMESTAMP = Buffer.from('timestamp')
+const TRACKED_VARIABLES = Buffer.from('session_track_system_variables')
 const OFF_WORDS = ['0', 'off', 'false', "'0'", "'off'", '"0"', '"off"'].map((text) => Buffer.from(text))
 const ON_WORDS = ['1', 'on', 'true', "'1'", "'on'", '"1"', '"on"'].map((text) => Buffer.from(text))
 
@@ -109,9 +110,10 @@ function assignment(analysis: Analysis, scanner: Scanner): boolean {
   } else if (scope === Scope.session) {
     analysis.effects |= Effect.setsSessionState
     if (isNamed(scanner, AUTOCOMMIT)) autocommit(analysis, value)
-    // No server tells what the timestamp became, and MariaDB tells it of no `@@name` without a scope.
-    if (value === ValueClass.expression && (target.bare || isNamed(scanner, TIMESTAMP)))
-      analysis.effects |= Effect.leavesConnectionState
+    // No server tells what the timestamp became, and MariaDB tells it of no `@@name` without a scope. A server that is told
+    // what to track tells nothing else from then on.
+    const untold = value === ValueClass.expression && (target.bare || isNamed(scanner, TIMESTAMP))
+    if (untold || isNamed(scanner, TRACKED_VARIABLES)) analysis.effects |= Effect.leavesConnectionState
   } else if (scope !== Scope.nextTransaction) analysis.effects |= Effect.setsGlobal
   return true
 }

@@ -186,6 +186,8 @@ export function learnAssignments(
     if (special === 'names' && literal) {
       state.setNames(valueText)
       applied.names = valueText
+    } else if (scope === 'session' && name === 'session_track_system_variables') {
+      return facts.addPin(Pin.sessionState, backend)
     } else if (scope === 'session' && name === 'timestamp') {
       if (!literal) return facts.addPin(Pin.sessionState, backend)
       state.setVariableSql(name, valueText)

@@ -29,5 +29,16 @@ for (const engine of ['mysql', 'mariadb'] as const) {
     await times.query('BEGIN')
     expect(await first(times, now)).toEqual(['2011-01-01 01:01:01'])
     await times.query('ROLLBACK')
+
+    const tracked = await proxy.connect({ database })
+    await tracked.query('SELECT size FROM t')
+    await tracked.query("SET SESSION session_track_system_variables = 'time_zone'")
+    await tracked.query('SET SESSION sort_buffer_size = 65536')
+    expect(await first(tracked, 'SELECT @@sort_buffer_size')).toEqual([65_536])
+    await tracked.query('BEGIN')
+    expect(await first(tracked, 'SELECT @@sort_buffer_size')).toEqual([65_536])
+    await tracked.query('ROLLBACK')
+    await tracked.query('SET SESSION sort_buffer_size = 131072')
+    expect(await first(tracked, 'SELECT @@sort_buffer_size')).toEqual([131_072])
   })
 }

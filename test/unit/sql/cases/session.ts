@@ -77,7 +77,13 @@ export const SESSION: Group[] = [
   group(
     'set',
     ['setsSessionState', 'leavesConnectionState'],
-    ['SET RESOURCE GROUP g', 'SET timestamp = 1 + 1', 'SET @@sort_buffer_size = 1024 * 512', 'SET a = 1, @@b = -(2)'],
+    [
+      'SET RESOURCE GROUP g',
+      'SET timestamp = 1 + 1',
+      'SET @@sort_buffer_size = 1024 * 512',
+      'SET a = 1, @@b = -(2)',
+      "SET session_track_system_variables = ''",
+    ],
   ),
   group('set', ['setsSessionState'], ['SET timestamp = 1.5', 'SET timestamp = DEFAULT', 'SET @@a = 5, b = 1 + 1']),
   group(
