@@ -61,8 +61,8 @@ export interface SessionKill {
   readonly sessionId: number
   /** KILL QUERY: the session stays. */
   readonly statementOnly: boolean
-  /** The server that has executed the KILL, or empty. */
-  readonly doneOn: ServerId
+  /** It was executed on the connection that ran the statement: nothing remains to be done about that. */
+  readonly hit: boolean
 }
 
 /**

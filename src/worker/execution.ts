@@ -153,12 +153,19 @@ export class Execution implements RelayListener, BackendHolder {
     this.facts.reset()
     // MySQL goes back to its own character set, MariaDB to the one of the login.
     this.state.reset(flavor === 'mysql' && !keepsConnection ? collation : this.state.collation)
+    if (flavor === 'mariadb') this.leaveIgnoreSpace()
     if (!keepsConnection) this.backends.releaseAll()
     else if (pinned !== null) {
       this.facts.addPin(Pin.authentication, pinned)
       pinned.applied.reset(this.state.version)
     }
     return !keepsConnection
+  }
+
+  /** CLIENT_IGNORE_SPACE means something to a MariaDB server only until the session is reset or its user changes. */
+  leaveIgnoreSpace(): void {
+    this.text.leaveIgnoreSpace()
+    this.backends.leaveIgnoreSpace()
   }
 
   /** Uses a connection that the client has logged in to itself, and no other. */

@@ -33,9 +33,10 @@ export function placeOf(session: Session): SessionPlace {
 }
 
 /** Does to a session what a server has allowed. */
-export function performKill(session: Session, { statementOnly, doneOn }: SessionKill, context: WorkerContext): void {
+export function performKill(session: Session, { statementOnly, hit }: SessionKill, context: WorkerContext): void {
   if (!statementOnly) return session.close('killed')
+  if (hit) return
   const { running, command, backends } = session.execution
   if (running === null) command.killed = true
-  else if (running.target.id !== doneOn) killRunning(running, backends.login, context, 'QUERY')
+  else killRunning(running, backends.login, context, 'QUERY')
 }

@@ -1,4 +1,4 @@
-import { Answer, Command, type ErrPacket, encodeCommand, encodeQuery } from '../../protocol/index.js'
+import { Answer, Capability, Command, type ErrPacket, encodeCommand, encodeQuery } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
 import type { ServerId } from '../shared/snapshot.js'
@@ -31,7 +31,7 @@ function passwordUnknown(username: string): ProxyError {
 /** The connections that a session has, one per server at most, and how they get the session's state. */
 export class SessionBackends {
   readonly #context: WorkerContext
-  readonly login: BackendLogin
+  login: BackendLogin
   readonly #holder: BackendHolder
   readonly #state: SessionState
   /** Made with the first connection: an idle session that never asked anything has none. */
@@ -42,6 +42,11 @@ export class SessionBackends {
     this.login = login
     this.#state = state
     this.#holder = holder
+  }
+
+  /** Connections that are opened from now on log in without CLIENT_IGNORE_SPACE. */
+  leaveIgnoreSpace(): void {
+    this.login = { ...this.login, capabilities: (this.login.capabilities & ~Capability.IGNORE_SPACE) >>> 0 }
   }
 
   get all(): Iterable<Backend> {

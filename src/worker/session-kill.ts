@@ -17,13 +17,23 @@ export function findKilled({ command, facts }: Execution, context: WorkerContext
 }
 
 /**
+ * Whether no server has a part in it: the session has no connection, or it is one's own and runs nothing anywhere (a
+ * KILL QUERY of an idle connection may hit the statement after).
+ */
+export function needsNoServer({ connections, user }: SessionPlace, { command, facts }: Execution): boolean {
+  if (connections.length === 0) return true
+  const idle = !connections.some(({ running }) => running)
+  return idle && killsStatementOnly(command) && user === facts.user.name
+}
+
+/**
  * Directs the KILL in hand to a server that knows the session, by the id that it has there.
  * @param place with a connection at least
  * @returns what the session is to be told once the server has allowed it
  */
 export function aimKill({ command }: Execution, { sessionId, connections }: SessionPlace): SessionKill {
-  const { server, threadId } = connections[0]
-  const kill = { sessionId, statementOnly: killsStatementOnly(command), doneOn: server }
+  const { server, threadId, running } = connections[0]
+  const kill = { sessionId, statementOnly: killsStatementOnly(command), hit: running }
   command.redirect(withKilledId(command, threadId), server)
   return kill
 }

@@ -12,7 +12,7 @@ const BACKSLASH_TRAIL = new Set(['big5', 'cp932', 'gb18030', 'gbk', 'sjis'])
 export class SessionText {
   readonly #context: WorkerContext
   readonly #state: SessionState
-  readonly #capabilities: number
+  #capabilities: number
   /** The state's version for which the three facts below were found. */
   #version = -1
   #sqlMode = ''
@@ -23,6 +23,11 @@ export class SessionText {
     this.#context = context
     this.#state = state
     this.#capabilities = capabilities
+  }
+
+  leaveIgnoreSpace(): void {
+    this.#capabilities &= ~Capability.IGNORE_SPACE
+    this.#version = -1
   }
 
   /** How the server reads this session's texts now. One object for all sessions of the worker: valid until the next call. */

@@ -14,7 +14,7 @@ import { killRunning } from './killer.js'
 import { beginChangeUser, type ChangingSession } from './session-change-user.js'
 import { asProxyError, INACTIVE, noteFailure, packetTooLarge, SHUTDOWN } from './session-end.js'
 import { type IncomingListener, SessionIncoming } from './session-incoming.js'
-import { aimKill, findKilled, isPerformed, killedItself, notOwner } from './session-kill.js'
+import { aimKill, findKilled, isPerformed, killedItself, needsNoServer, notOwner } from './session-kill.js'
 import type { LoggedIn } from './session-login.js'
 import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
 import { beginAs, type ClientTerms } from './session-start.js'
@@ -155,7 +155,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     try {
       const place = await findKilled(this.execution, this.#context)
       if (this.#phase === 'closed') return
-      if (place !== null && place.connections.length === 0) return this.#killWithoutServer(place)
+      if (place !== null && needsNoServer(place, this.execution)) return this.#killWithoutServer(place)
       if (place !== null) this.#killing = aimKill(this.execution, place)
       this.execution.start()
     } catch (error) {
@@ -163,7 +163,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     }
   }
 
-  /** A session without a connection to any server runs nothing, and nobody else can judge who may end it. */
+  /** Without a server that could judge it everybody may end what is their own. */
   #killWithoutServer({ sessionId, user }: SessionPlace): void {
     if (user !== this.user) return this.failed(notOwner(sessionId), 1)
     const statementOnly = killsStatementOnly(this.execution.command)
@@ -171,7 +171,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     if (itself) this.#answerError(killedItself(this.#context.view.flavor))
     else this.#answerOk()
     if (itself && !statementOnly) return this.close('killed')
-    this.#context.killSession({ sessionId, statementOnly, doneOn: '' })
+    this.#context.killSession({ sessionId, statementOnly, hit: false })
     this.#nextCommand()
   }
 
@@ -213,6 +213,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     this.#change = null
     before.end()
     this.execution = beginAs(result, this, this.#client, this.#context, this)
+    if (this.#context.view.flavor === 'mariadb') this.execution.leaveIgnoreSpace()
     this.execution.facts.inheritWrites(before.facts)
     this.#move('admitting')
     this.#owner.userChanged(this, before.facts.user.name, result.sequence)

@@ -1,4 +1,4 @@
-import { FieldType } from '../../protocol/index.js'
+import { ColumnFlag, FieldType } from '../../protocol/index.js'
 import type { Logger } from '../shared/log.js'
 import { askServer } from './ask-server.js'
 import type { Backend } from './backend.js'
@@ -36,9 +36,10 @@ async function bring({ backend, names }: VariablesElsewhere, state: SessionState
   backend.move('idle')
   for (const [i, name] of [...names].entries()) {
     const [value, hex, charset, collation] = rows[0].slice(4 * i, 4 * i + 4).map((cell) => cell?.toString('latin1'))
-    const isNumber = columns[4 * i].type === FieldType.LONGLONG
+    const { type, flags } = columns[4 * i]
+    const number = (flags & ColumnFlag.UNSIGNED) === 0 ? value : `CAST(${value} AS UNSIGNED)`
     const text = `CONVERT(_utf8mb4 x'${hex}' USING ${charset}) COLLATE ${collation}`
-    const sql = value === undefined ? 'NULL' : isNumber ? value : text
+    const sql = value === undefined ? 'NULL' : type === FieldType.LONGLONG ? number! : text
     state.setUserVariable(name, sql)
     applied.userVariables.set(name, sql)
   }

@@ -27,4 +27,16 @@ export const KNOWN: readonly Known[] = [
     direct: /2006|gone away|reset by peer/i,
     through: /2013|Lost connection|closed by server|reset by peer/i,
   },
+  {
+    reason: "the status variables tell of the connection between Sluice and the server, which is not the client's",
+    name: /./,
+    direct: /Compression|Ssl_/i,
+    through: /Compression|Ssl_/i,
+  },
+  {
+    reason: 'CONNECTION_ID() is that of the connection to the primary; KILL takes it as well as the id of the greeting',
+    name: /./,
+    direct: /ids agree.*(true|yes)/i,
+    through: /ids agree.*(false|no)/i,
+  },
 ]

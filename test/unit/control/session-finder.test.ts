@@ -70,7 +70,7 @@ describe('the search for a session', () => {
 
   it('passes a KILL to the worker of the session alone', () => {
     const { finder, handle } = world()
-    const kill = { sessionId: ID_OF_2, statementOnly: true, doneOn: 's' }
+    const kill = { sessionId: ID_OF_2, statementOnly: true, hit: true }
     finder.kill(kill)
     expect(handle(2).killSession).toHaveBeenCalledExactlyOnceWith(kill)
     expect(handle(1).killSession).not.toHaveBeenCalled()
