@@ -1,7 +1,7 @@
 // Makes a fresh clone runnable: installs what package-lock.json names, unless that is there, and compiles.
 // Plain JavaScript on Node alone, since nothing else is there before it has run.
 import { spawnSync } from 'node:child_process'
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -22,6 +22,11 @@ function isInstalled() {
 const [major, minor] = process.versions.node.split('.').map(Number)
 if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
   process.stderr.write(`sluice needs Node ${NODE_MIN.join('.')} or newer; this is ${process.versions.node}\n`)
+  process.exit(2)
+}
+// `npm ci` empties the folder that it installs into: behind a link that is somebody else's.
+if (!isInstalled() && lstatSync(`${root}/node_modules`, { throwIfNoEntry: false })?.isSymbolicLink()) {
+  process.stderr.write('node_modules is a link to a folder that is not up to date: run npm ci there\n')
   process.exit(2)
 }
 if (!isInstalled()) {
