@@ -225,10 +225,10 @@ export class Scanner {
     return stop < 0 ? this.word(from) : this.token(T.number, stop)
   }
 
-  /** `.5` is a number unless it follows a name (`t.5a`). */
+  /** `.5` is a number unless it follows a name (`t.5a`) or a dot. */
   private startsFraction(at: number): boolean {
     if (at + 1 >= this.end || CLASS[this.buffer[at + 1] as number] !== C.digit) return false
-    return !((this.type === T.word || this.type === T.quoted) && this.stop === at)
+    return !((this.type === T.word || this.type === T.quoted || this.type === T.dot) && this.stop === at)
   }
 
   private quotedText(from: number, quote: number, type: number): number {

@@ -298,7 +298,9 @@ async function statusOf(backend: Backend, name: string): Promise<string> {
   const parts: Buffer[] = []
   await new Promise<void>((resolve, reject) => {
     backend.begin({
-      received: (chunk, from) => void parts.push(Buffer.from(chunk.subarray(from))),
+      // The chunk is the whole of a buffer that is read into again and again.
+      received: (chunk, from, _event, { follower }) =>
+        void parts.push(Buffer.from(chunk.subarray(from, follower.next))),
       finished: () => resolve(),
       lost: (_backend, reason) => reject(new Error(reason)),
       crashed: reject,

@@ -191,7 +191,7 @@ describe('the life of a proxy', () => {
   })
 
   it('SIGHUP: users, servers and limits change while clients go on; a wrong file changes nothing', SLOW, async () => {
-    const proxy = await startProxy(cluster)
+    const proxy = await startProxy(cluster, { pass_through: { enabled: false } })
     const client = await proxy.connect()
     const { user, password } = cluster.accounts.monitor
     await expect(proxy.connect({ user, password })).rejects.toMatchObject({ errno: 1045 })

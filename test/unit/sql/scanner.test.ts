@@ -29,6 +29,7 @@ describe('tokens', () => {
       '1.5 .5 5. 1e5 1e+5 1.5e-3',
       ['number:1.5', 'number:.5', 'number:5.', 'number:1e5', 'number:1e+5', 'number:1.5e-3'],
     ],
+    ['..5 t..5 1..5', ['dot:.', 'dot:.', 'number:5', 'word:t', 'dot:.', 'dot:.', 'number:5', 'number:1.', 'number:.5']],
     ['0x1F 0b01 0xG 0b2 1a 1e', ['number:0x1F', 'number:0b01', 'word:0xG', 'word:0b2', 'word:1a', 'word:1e']],
     ["'a''b' 'a\\'b' \"c\"\"d\"", ["string:'a''b'", "string:'a\\'b'", 'string:"c""d"']],
     ['`a``b`', ['quoted:`a``b`']],
