@@ -51,7 +51,10 @@ export function addressedTo(packet: Buffer, there: ServerStatement, streamed: bo
   if (layout === null) return { bytes: packet, widener: null }
   const { bound, start, end } = layout
   if (bound) {
-    statement.types = there.types = statement.shared.internTypes(packet.subarray(start, end))
+    // Most clients send the same types with every execution.
+    const same = statement.types !== null && isAt(packet, start, end, statement.types)
+    if (!same) statement.types = statement.shared.internTypes(packet.subarray(start, end))
+    there.types = statement.types
     return { bytes: packet, widener: null }
   }
   if (statement.types === null || statement.types === there.types) return { bytes: packet, widener: null }
@@ -62,6 +65,12 @@ export function addressedTo(packet: Buffer, there: ServerStatement, streamed: bo
   if (command === Command.STMT_EXECUTE) bytes[start - 1] = 1
   else bytes.writeUInt16LE(bytes.readUInt16LE(BULK_FLAGS_AT) | BulkFlag.SEND_TYPES, BULK_FLAGS_AT)
   return { bytes, widener: streamed ? widener : null }
+}
+
+function isAt(packet: Buffer, start: number, end: number, types: Buffer): boolean {
+  if (end - start !== types.length) return false
+  for (let i = 0; i < types.length; i++) if (packet[start + i] !== types[i]) return false
+  return true
 }
 
 /** Null where the packet is cut: the server will say so. */
