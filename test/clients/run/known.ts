@@ -39,4 +39,26 @@ export const KNOWN: readonly Known[] = [
     direct: /ids agree.*(true|yes)/i,
     through: /ids agree.*(false|no)/i,
   },
+  {
+    reason: 'a transaction that only reads runs on a replica, which refuses writes as a replica',
+    name: /./,
+    direct: /1792/,
+    through: /1290/,
+  },
+  {
+    reason: 'a proxy does not let its clients end the primary',
+    engine: /^MariaDB$/,
+    name: /^shutdown$/,
+    direct: /1227/,
+    through: /1047/,
+  },
+  {
+    reason:
+      'an EXECUTE of the last statement is refused by Sluice where its PREPARE has failed; the server keeps the error of that',
+    engine: /^MariaDB$/,
+    client: /^mariadb-connector-nodejs$/,
+    name: /^binary-error-show$/,
+    direct: /1243/,
+    through: /1064/,
+  },
 ]
