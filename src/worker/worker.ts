@@ -6,6 +6,7 @@ import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import { type FromWorker, SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
+import { LoginThrottle } from '../shared/login-throttle.js'
 import { NetworkList } from '../shared/networks.js'
 import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from '../shared/snapshot.js'
 import { Classifier, type ClassifyOptions } from '../sql/index.js'
@@ -15,7 +16,6 @@ import type { ClientAddress } from './client-address.js'
 import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
 import { findSession, performKill, placeOf } from './kill.js'
-import { LoginThrottle } from './login-throttle.js'
 import { Pool } from './pool.js'
 import { processRow } from './process-row.js'
 import { Session, type SessionOwner } from './session.js'
@@ -45,7 +45,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly sharedStatements: SharedStatements
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
   readonly verifiers = new Verifiers()
-  readonly throttle = new LoginThrottle()
+  readonly throttle = new LoginThrottle({ firstMs: 1_000, maxMs: 60_000 })
   readonly knownSchemas = new LRUCache<string, true>({ max: KNOWN_SCHEMAS_MAX, ttl: KNOWN_SCHEMAS_MS })
 
   readonly #send: (message: FromWorker) => void

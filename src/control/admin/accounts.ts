@@ -7,6 +7,17 @@ const DEFAULT_PASSWORDS: Readonly<Record<string, string>> = { admin: 'admin', st
 /** The account of this name reads statistics; every other one administers. */
 const STATS_ACCOUNT = 'stats'
 
+/** Failed logins in a row from which on a client of the login throttle has to wait. */
+export const FAILED_LOGINS_MAX = 10
+
+/**
+ * A client of the login throttle: one name at one address, so that one tool with an old password does not lock out the
+ * operator beside it.
+ */
+export function throttleKey(address: string, name: string): string {
+  return `${address} ${name}`
+}
+
 export function roleOf(user: string): Role {
   return user === STATS_ACCOUNT ? 'stats' : 'admin'
 }

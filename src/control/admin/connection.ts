@@ -11,7 +11,7 @@ import {
   ServerErrors,
 } from '../../../protocol/index.js'
 import { ProxyError } from '../../shared/errors.js'
-import { roleOf } from './accounts.js'
+import { FAILED_LOGINS_MAX, roleOf, throttleKey } from './accounts.js'
 import { UserChange } from './change-user.js'
 import type { ConnectionContext } from './connection-context.js'
 import { AdminLogin, type LoggedIn } from './login.js'
@@ -148,7 +148,10 @@ export class AdminConnection {
     try {
       const request = decodeChangeUser(payload, state.capabilities)
       const change = new UserChange(request, this.context.users, isLocal(this.socket.remoteAddress))
-      const waitMs = this.context.guard.waitMs(addressOf(this.socket), change.username, performance.now())
+      const waitMs = this.context.throttle.waitOf(
+        throttleKey(addressOf(this.socket), change.username),
+        performance.now(),
+      )
       if (waitMs > 0) throw new ProtocolError('blocked', 'sluice: too many failed logins', ServerErrors.HOST_IS_BLOCKED)
       this.change = change
       this.socket.write(frame(change.request(), 1))
@@ -166,14 +169,14 @@ export class AdminConnection {
       const more = change.judge(payload, address)
       let next = sequence + 1
       if (more !== null) this.socket.write(frame(more, next++))
-      this.context.guard.succeeded(address, change.username)
+      this.context.throttle.succeeded(throttleKey(address, change.username))
       state.session = newSession(change.username, roleOf(change.username), this.id, undefined)
       state.statements.clear()
       this.socket.write(okPacket(next, state.capabilities))
       this.move('ready')
     } catch (error) {
       this.context.log.warn({ client: address, user: change.username }, 'admin change of user refused')
-      this.context.guard.failed(address, change.username, performance.now())
+      this.context.throttle.failed(throttleKey(address, change.username), performance.now(), FAILED_LOGINS_MAX)
       this.refuse(error, sequence + 1)
     }
   }

@@ -12,7 +12,7 @@ import {
   type ServerLoginResult,
 } from '../../../protocol/index.js'
 import { SLUICE_VERSION } from '../../shared/version.js'
-import { findAccount } from './accounts.js'
+import { FAILED_LOGINS_MAX, findAccount, throttleKey } from './accounts.js'
 import type { ConnectionContext } from './connection-context.js'
 import { addressOf, isLocal } from './peer.js'
 import { STATUS_FLAGS, UTF8MB4_GENERAL_CI } from './result-packets.js'
@@ -90,7 +90,7 @@ export class AdminLogin {
 
   private accountOf(username: string) {
     this.username = username
-    this.waitMs = this.context.guard.waitMs(this.address, username, performance.now())
+    this.waitMs = this.context.throttle.waitOf(throttleKey(this.address, username), performance.now())
     if (this.waitMs > 0) return null
     return findAccount(this.context.users, username, isLocal(this.socket.remoteAddress))
   }
@@ -143,14 +143,14 @@ export class AdminLogin {
   }
 
   private succeed(login: ServerLoginResult, sequence: number): void {
-    this.context.guard.succeeded(this.address, this.username)
+    this.context.throttle.succeeded(throttleKey(this.address, this.username))
     this.end({ socket: this.socket, login, sequence, rest: this.framer.takeUnread() })
   }
 
   private fail(packet: Buffer, reason: string): void {
     this.context.log.warn({ client: this.address, user: this.username, reason }, 'admin login refused')
     if (reason === 'access-denied' && this.waitMs === 0) {
-      this.context.guard.failed(this.address, this.username, performance.now())
+      this.context.throttle.failed(throttleKey(this.address, this.username), performance.now(), FAILED_LOGINS_MAX)
     }
     const sequence = packet[3]
     this.socket.end(this.waitMs > 0 ? frame(encodeErr(tooManyFailures(this.username, this.waitMs)), sequence) : packet)

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { rsaKeyPairOnDemand } from '../../../protocol/index.js'
 import type { Logger } from '../../shared/log.js'
+import { LoginThrottle } from '../../shared/login-throttle.js'
 import type { ListenAddress } from '../../shared/snapshot.js'
 import { formatListenAddress } from '../addresses.js'
 import type { ControlView, RunningService } from '../view.js'
@@ -9,7 +10,6 @@ import { AdminConnection, refuseConnection } from './connection.js'
 import type { ConnectionContext } from './connection-context.js'
 import { EngineHost } from './engine/host.js'
 import { AdminExecutor } from './executor.js'
-import { LoginGuard } from './login-guard.js'
 import type { ExtraCommand } from './session.js'
 
 export interface AdminOptions {
@@ -25,6 +25,8 @@ export interface AdminOptions {
 const CONNECTIONS_MAX = 256
 /** Connection ids of this port begin far above those of client sessions, so that no log mixes them up. */
 const FIRST_CONNECTION_ID = 0x7000_0000
+/** For whoever guesses passwords, after each failed login over the limit. */
+const FAILED_WAIT_MS = 60_000
 
 /**
  * Serves the admin port on every address of `config.admin.listen`. Rejects when one cannot be bound or the engine does not
@@ -37,7 +39,7 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
   const connections = new Set<{ close(): void }>()
   const context: ConnectionContext = {
     users: admin.users,
-    guard: new LoginGuard(),
+    throttle: new LoginThrottle({ firstMs: FAILED_WAIT_MS, maxMs: FAILED_WAIT_MS }),
     executor: new AdminExecutor({ view, engine, log }, options.extraCommands ?? []),
     tls: secureContextOf(view),
     rsaKeyPair: rsaKeyPairOnDemand(),

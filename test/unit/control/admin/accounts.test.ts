@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findAccount, roleOf } from '../../../../src/control/admin/accounts.js'
-import { LoginGuard } from '../../../../src/control/admin/login-guard.js'
+import { findAccount, roleOf, throttleKey } from '../../../../src/control/admin/accounts.js'
 import { isLocal } from '../../../../src/control/admin/peer.js'
 
 const USERS = { admin: 'admin', stats: 'changed', ops: 'secret', open: '' }
@@ -36,33 +35,9 @@ describe('accounts', () => {
   })
 })
 
-describe('LoginGuard', () => {
-  it('lets a name try ten times within a minute from one address, then makes it wait for the rest of the minute', () => {
-    const guard = new LoginGuard()
-    for (let attempt = 0; attempt < 10; attempt++) {
-      expect(guard.waitMs('a', 'admin', 1000 + attempt)).toBe(0)
-      guard.failed('a', 'admin', 1000 + attempt)
-    }
-    expect(guard.waitMs('a', 'admin', 1010)).toBe(59_990)
-    expect(guard.waitMs('b', 'admin', 1010)).toBe(0)
-    expect(guard.waitMs('a', 'ops', 1010)).toBe(0)
-    expect(guard.waitMs('a', 'admin', 61_000)).toBe(0)
-    guard.failed('a', 'admin', 61_000)
-    expect(guard.waitMs('a', 'admin', 61_001)).toBe(0)
-  })
-
-  it('forgets failures after a success', () => {
-    const guard = new LoginGuard()
-    for (let attempt = 0; attempt < 9; attempt++) guard.failed('a', 'admin', 0)
-    guard.succeeded('a', 'admin')
-    guard.failed('a', 'admin', 1)
-    expect(guard.waitMs('a', 'admin', 2)).toBe(0)
-  })
-
-  it('remembers a bounded number of names', () => {
-    const guard = new LoginGuard()
-    for (let attempt = 0; attempt < 10; attempt++) guard.failed('a', 'first', 0)
-    for (let other = 0; other < 10_000; other++) guard.failed('a', `name ${other}`, 0)
-    expect(guard.waitMs('a', 'first', 1)).toBe(0)
+describe('the key of the login throttle', () => {
+  it('is of one name at one address', () => {
+    const keys = [throttleKey('a', 'admin'), throttleKey('b', 'admin'), throttleKey('a', 'ops'), throttleKey('a', '')]
+    expect(new Set(keys).size).toBe(keys.length)
   })
 })
