@@ -13,5 +13,6 @@ export {
   UNCACHEABLE_EFFECTS,
 } from './kinds.js'
 export { parseSet } from './set-statement.js'
+export { ONE_CONNECTION_VARIABLES } from './system-variables.js'
 export type { Classified, ClassifyOptions, FunctionCatalogue, LexicalOptions, SetAssignment } from './types.js'
 export { EMPTY_CATALOGUE } from './types.js'

@@ -4,7 +4,7 @@ import { K } from './keywords.js'
 import { Effect, StatementKind } from './kinds.js'
 import { type Scanner, T } from './scanner.js'
 import { Scope, SetTarget, ValueClass } from './set-target.js'
-import { equalsFolded } from './system-variables.js'
+import { equalsFolded, isOfOneConnection } from './system-variables.js'
 import { accessMode, WRONG } from './transactions.js'
 
 const { ddl, set, setTransaction } = StatementKind
@@ -113,7 +113,10 @@ function assignment(analysis: Analysis, scanner: Scanner): boolean {
     // No server tells what the timestamp became, and MariaDB tells it of no `@@name` without a scope. A server that is told
     // what to track tells nothing else from then on.
     const untold = value === ValueClass.expression && (target.bare || isNamed(scanner, TIMESTAMP))
-    if (untold || isNamed(scanner, TRACKED_VARIABLES)) analysis.effects |= Effect.leavesConnectionState
+    const stays = untold || isNamed(scanner, TRACKED_VARIABLES)
+    if (stays || isOfOneConnection(scanner.buffer, target.nameStart, target.nameEnd)) {
+      analysis.effects |= Effect.leavesConnectionState
+    }
   } else if (scope !== Scope.nextTransaction) analysis.effects |= Effect.setsGlobal
   return true
 }

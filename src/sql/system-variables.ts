@@ -24,6 +24,38 @@ const SPECIAL: readonly SpecialVariable[] = [
   special('timestamp', Effect.nonDeterministic, Demand.none),
 ]
 
+/**
+ * Session variables that mean something to one connection only, or to its next statement: setting them elsewhere would be
+ * something else, so that a session stays where it has set them.
+ */
+export const ONE_CONNECTION_VARIABLES: ReadonlySet<string> = new Set([
+  'gtid_domain_id',
+  'gtid_next',
+  'gtid_seq_no',
+  'identity',
+  'immediate_server_version',
+  'insert_id',
+  'last_insert_id',
+  'original_commit_timestamp',
+  'original_server_version',
+  'pseudo_replica_mode',
+  'pseudo_slave_mode',
+  'pseudo_thread_id',
+  'rand_seed1',
+  'rand_seed2',
+  'server_id',
+  'skip_parallel_replication',
+  'skip_replication',
+  'sql_log_bin',
+])
+
+const ONE_CONNECTION_NAMES: readonly Uint8Array[] = [...ONE_CONNECTION_VARIABLES].map((name) => Buffer.from(name))
+
+/** Whether [start, end) of the buffer is one of `ONE_CONNECTION_VARIABLES`. */
+export function isOfOneConnection(buffer: Uint8Array, start: number, end: number): boolean {
+  return ONE_CONNECTION_NAMES.some((name) => equalsFolded(buffer, start, end, name))
+}
+
 /** The entry of the variable whose name is [start, end) of the buffer; undefined: nothing special. */
 export function specialVariable(buffer: Uint8Array, start: number, end: number): SpecialVariable | undefined {
   for (const variable of SPECIAL) if (equalsFolded(buffer, start, end, variable.name)) return variable

@@ -1,6 +1,6 @@
 import type { OkPacket, SessionStateChange } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
-import { Effect, parseSet, StatementKind } from '../sql/index.js'
+import { Effect, ONE_CONNECTION_VARIABLES, parseSet, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import { type CommandInHand, isReplication } from './command.js'
 import { Pin, type SessionFacts } from './session-facts.js'
@@ -33,12 +33,15 @@ const OPAQUE_KINDS: ReadonlySet<number> = new Set([
 export class AnswerNotes {
   gtids = ''
   stateChanged = false
+  /** A variable was set that means something on this connection only. */
+  ofOneConnection = false
   /** Names of system variables; null: none. */
   variables: string[] | null = null
 
   clear(): void {
     this.gtids = ''
     this.stateChanged = false
+    this.ofOneConnection = false
     this.variables = null
   }
 }
@@ -85,6 +88,7 @@ function learnChange(
     case 'system_variable':
       notes.variables ??= []
       notes.variables.push(change.name)
+      notes.ofOneConnection ||= !perStatement && ONE_CONNECTION_VARIABLES.has(change.name)
       if (change.name === 'last_gtid') notes.gtids = change.value
       else if (!perStatement && state.setVariable(change.name, change.value)) {
         applied.variables.set(change.name, variableLiteral(change.name, change.value))
@@ -143,6 +147,7 @@ function learnEffects(
   const { kind, effects } = command
   const tables = (effects & Effect.temporaryTable) !== 0 || (notes.stateChanged && OPAQUE_KINDS.has(kind))
   if (tables) facts.addPin(Pin.temporaryTable, backend)
+  if (notes.ofOneConnection && OPAQUE_KINDS.has(kind)) facts.addPin(Pin.sessionState, backend)
   if (kind === StatementKind.lockTables) facts.addPin(Pin.lockTables, backend)
   if (kind === StatementKind.unlockTables) facts.removePin(Pin.lockTables)
   if ((effects & Effect.advisoryLock) !== 0) facts.addPin(Pin.advisoryLock, backend)
@@ -186,7 +191,10 @@ export function learnAssignments(
     if (special === 'names' && literal) {
       state.setNames(valueText)
       applied.names = valueText
-    } else if (scope === 'session' && name === 'session_track_system_variables') {
+    } else if (
+      scope === 'session' &&
+      (name === 'session_track_system_variables' || ONE_CONNECTION_VARIABLES.has(name))
+    ) {
       return facts.addPin(Pin.sessionState, backend)
     } else if (scope === 'session' && name === 'timestamp') {
       if (!literal) return facts.addPin(Pin.sessionState, backend)

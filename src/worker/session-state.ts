@@ -1,3 +1,5 @@
+import { ONE_CONNECTION_VARIABLES } from '../sql/index.js'
+
 /**
  * Session state that has to be the same on every connection a session uses: the current schema, system variables and
  * literal user variables. The session holds what is wanted; each connection holds what it has; `difference` is the
@@ -6,28 +8,15 @@
  */
 
 /** Variables that belong to one connection or one statement, or to Sluice itself, and are never carried over. */
-const NOT_CARRIED = new Set([
+const NOT_CARRIED: ReadonlySet<string> = new Set([
+  ...ONE_CONNECTION_VARIABLES,
   'error_count',
   'external_user',
-  'gtid_domain_id',
-  'gtid_next',
-  'gtid_seq_no',
-  'identity',
-  'insert_id',
   'in_transaction',
   'last_gtid',
-  'last_insert_id',
   'proxy_user',
-  'pseudo_replica_mode',
-  'pseudo_slave_mode',
-  'pseudo_thread_id',
-  'rand_seed1',
-  'rand_seed2',
-  'server_id',
   'session_track_gtids',
   'session_track_system_variables',
-  'skip_replication',
-  'sql_log_bin',
   'statement_id',
   // The server reports the old value for DEFAULT; see learnAssignments.
   'timestamp',

@@ -8,7 +8,7 @@ import { readStatements, type Step } from './statement-file.js'
 
 /** Its name is part of many answers, so both runs use the same one, one after the other. */
 const SCHEMA = 'differential'
-const FILES = ['queries', 'schema', 'sessions', 'programs'] as const
+const FILES = ['queries', 'schema', 'sessions', 'one-connection', 'programs'] as const
 const SHOWN_MAX = 8
 
 interface Mode {

@@ -41,4 +41,39 @@ for (const engine of ['mysql', 'mariadb'] as const) {
     await tracked.query('SET SESSION sort_buffer_size = 131072')
     expect(await first(tracked, 'SELECT @@sort_buffer_size')).toEqual([131_072])
   })
+  it(`variables of ${engine} that mean something to one connection only hold for what the session does next`, async () => {
+    const cluster = await sharedCluster(engine)
+    const database = await createDatabase(cluster)
+    await cluster.execute(cluster.primary, `CREATE TABLE ${database}.t (id INT AUTO_INCREMENT PRIMARY KEY, v INT)`)
+    await cluster.waitForReplicas()
+    const proxy = await startProxy(cluster)
+    const first = async (client: Awaited<ReturnType<typeof proxy.connect>>, sql: string) =>
+      (await client.query<RowDataPacket[]>({ sql, rowsAsArray: true }))[0][0] as unknown
+
+    // The only connection that each has when it sets the variable is one to a replica.
+    const ids = await proxy.connect({ database })
+    await ids.query('SELECT v FROM t')
+    await ids.query('SET insert_id = 77')
+    await ids.query('INSERT INTO t (v) VALUES (1)')
+    expect(await first(ids, 'SELECT id FROM t')).toEqual([77])
+
+    const seeds = await proxy.connect({ database })
+    const draws = new Set<string>()
+    for (let round = 0; round < 10; round++) {
+      await seeds.query('SET rand_seed1 = 1, rand_seed2 = 2')
+      draws.add(JSON.stringify(await first(seeds, 'SELECT RAND()')))
+    }
+    expect([...draws]).toHaveLength(1)
+
+    const { user, password } = cluster.accounts.root
+    const unlogged = await proxy.connect({ database, user, password })
+    await unlogged.query('SELECT v FROM t')
+    await unlogged.query('SET SESSION sql_log_bin = 0')
+    await unlogged.query('INSERT INTO t (v) VALUES (2)')
+    expect(await first(unlogged, 'SELECT @@sql_log_bin, (SELECT COUNT(*) FROM t)')).toEqual([0, 2])
+    await cluster.waitForReplicas()
+    const [replica] = cluster.replicas
+    const there = await cluster.execute(replica, `SELECT COUNT(*) AS n FROM ${database}.t`)
+    expect(there).toEqual([{ n: 1 }])
+  })
 }

@@ -107,14 +107,6 @@ SET sql_safe_updates = 0
 SET sql_auto_is_null = 1
 SELECT COUNT(*) FROM t WHERE id IS NULL
 SET sql_auto_is_null = 0
-SET insert_id = 77
-INSERT INTO t (v) VALUES (77)
-SELECT * FROM t WHERE id = 77
-SET last_insert_id = 5
-SELECT LAST_INSERT_ID()
-SET pseudo_thread_id = 1
-SET rand_seed1 = 1, rand_seed2 = 2
-SELECT RAND()
 SET statement max_statement_time = 5 FOR SELECT 1
 SET ROLE NONE
 SET ROLE nope
