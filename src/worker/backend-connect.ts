@@ -274,6 +274,7 @@ class ConnectAttempt {
       backend.compress(this.#compression)
     }
     backend.applied.schema = this.#wanted.database
+    backend.collation = this.#wanted.collation
     this.#backend = backend
     this.#finish(backend)
   }

@@ -6,7 +6,9 @@ import type { Flavor, ProxyProtocol, ServerCompression, ServerId, ServerTls } fr
 import { BackendCompression } from './backend-compression.js'
 import { type BackendState, NEXT } from './backend-state.js'
 import type { Compression } from './compressors.js'
+import type { ConnectionProfile } from './connection-profile.js'
 import { AppliedState } from './session-state.js'
+import type { Shelf } from './shelf.js'
 
 /** Where a backend connection leads, and as what it is counted. */
 export interface BackendTarget {
@@ -61,6 +63,8 @@ export interface OpenStatement {
   readonly mayBeClosed: boolean
   /** Closes it on the server, to be prepared again when it is needed. */
   close(): void
+  /** The server does not have it any more. */
+  forget(): void
 }
 
 /**
@@ -82,7 +86,24 @@ export class Backend {
   /** Prepared statements that its server has, in no order. */
   readonly statements: OpenStatement[] = []
   statementUses = 0
+  /** Statements with a cursor, or with parameters sent ahead: the connection is their session's. */
+  heldStatements = 0
   owner: BackendOwner | null = null
+  /** Collation id that it has logged in with. */
+  collation = 0
+  /** With which others it can stand in for; null: it is its session's alone. */
+  profile: ConnectionProfile | null = null
+  /** Where it lies while nobody uses it; null: it is in use. */
+  shelf: Shelf | null = null
+  /** One of `Keep`: what its session may still ask for on it. */
+  keep = 0
+  /** Monotonic ms. */
+  openedAt = 0
+  restedAt = 0
+  /** Until then it is not given to others: a KILL of what its session runs may be on its way. */
+  keepUntil = 0
+  /** Prepared statements that any session can use, by what they share. */
+  readonly shared = new Map<object, OpenStatement>()
   bytesSent = 0
   bytesReceived = 0
 
@@ -90,6 +111,8 @@ export class Backend {
   readonly #socket: Socket
   #queue: InFlight[] = []
   #chunkKept = false
+  /** Packets without an answer that wait for the command in flight to be over. */
+  #between: Buffer[] = NONE
   /** null: the connection is not compressed, as nearly all. */
   #compression: BackendCompression | null = null
 
@@ -131,6 +154,7 @@ export class Backend {
     if (!NEXT[from].includes(to)) throw new InvariantError(`backend ${this.target.id}: ${from} -> ${to}`)
     this.#state = to
     this.owner?.backendMoved(this, from)
+    if (to === 'idle' && this.#between.length > 0) this.#writeWaiting()
   }
 
   /** To be called before anything is written: the login was the last thing that is not compressed. */
@@ -173,6 +197,19 @@ export class Backend {
     this.#socket.cork()
     this.write(bytes)
     setImmediate(() => this.#socket.uncork())
+  }
+
+  /** Writes a packet that has no answer, now or after the command in flight, of which more may have to be written. */
+  writeBetween(packet: Buffer): void {
+    if (this.#state === 'idle') return this.writeSoon(packet)
+    if (this.#between === NONE) this.#between = []
+    this.#between.push(packet)
+  }
+
+  #writeWaiting(): void {
+    const packets = this.#between
+    this.#between = NONE
+    for (const packet of packets) this.writeSoon(packet)
   }
 
   /** Calls back once when everything written has been taken by the system. */
@@ -299,5 +336,6 @@ export class Backend {
   }
 }
 
+const NONE: Buffer[] = []
 /** COM_QUIT as a packet. */
 const QUIT = Buffer.from([1, 0, 0, 0, 1])

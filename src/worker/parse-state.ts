@@ -45,7 +45,7 @@ export function stateForParsing(parse: ParseState, applied: AppliedState): Sessi
 }
 
 /** What the login with this collation amounts to. */
-function namesOfLogin(id: number): string | null {
+export function namesOfLogin(id: number): string | null {
   const collation = collationById(id) ?? collationById(id, 'mariadb')
   return collation === undefined ? null : `'${collation.charset}' COLLATE '${collation.name}'`
 }

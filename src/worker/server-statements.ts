@@ -67,7 +67,7 @@ async function beInParseState(
   if (parseState.key === parseKey) return
   await backends.sync(backend, stateForParsing(parseState, backend.applied))
   // It has to be given the session's own state again.
-  backend.applied.version = -1
+  backend.applied.noteStale()
 }
 
 /**
@@ -91,6 +91,11 @@ async function withOtherCharset(backend: Backend, action: () => Promise<void>): 
 async function set(backend: Backend, charset: string): Promise<void> {
   const { error } = await runSetup(backend, encodeQuery(`SET character_set_client = ${charset}`, backend.capabilities))
   if (error !== null) throw new ProxyError('prepare-refused', error.errno, error.sqlState, error.message)
+}
+
+/** The server has none of a connection's statements any more: it is gone, or was reset. */
+export function dropStatements(backend: Backend): void {
+  for (const there of [...backend.statements]) there.forget()
 }
 
 /** Closes statements of a connection, those that were not used for longest first, until no more than `max` are left. */

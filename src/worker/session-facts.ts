@@ -16,6 +16,35 @@ export const Pin = {
   replication: 128,
 } as const
 
+/**
+ * Why a session keeps its connection to the primary from others, though its statements may run elsewhere; a bit mask. What
+ * holds it is needed by statements that run on the primary only.
+ */
+export const Hold = {
+  /** Set to what only the server knows. */
+  userVariables: 1,
+  /** PREPARE of the text protocol. */
+  preparedText: 2,
+  handler: 4,
+  xa: 8,
+  /** The client knows the connection's id, and may use it for KILL. */
+  connectionId: 16,
+  /** SET TRANSACTION, for the transaction that comes next. */
+  nextTransaction: 32,
+  /** Something was done there that is not understood. */
+  unknownState: 64,
+} as const
+
+const HOLD_NAMES: readonly [number, string][] = [
+  [Hold.userVariables, 'user variables'],
+  [Hold.preparedText, 'PREPARE'],
+  [Hold.handler, 'HANDLER'],
+  [Hold.xa, 'XA'],
+  [Hold.connectionId, 'CONNECTION_ID()'],
+  [Hold.nextTransaction, 'SET TRANSACTION'],
+  [Hold.unknownState, 'state that is not understood'],
+]
+
 export const PIN_NAMES: readonly [number, string][] = [
   [Pin.transaction, 'transaction'],
   [Pin.temporaryTable, 'temporary table'],
@@ -29,6 +58,10 @@ export const PIN_NAMES: readonly [number, string][] = [
 /** Pins that end with the transaction; the others have ends of their own. */
 export function pinNames(pins: number): string[] {
   return PIN_NAMES.filter(([bit]) => (pins & bit) !== 0).map(([, name]) => name)
+}
+
+export function holdNames(holds: number): string[] {
+  return HOLD_NAMES.filter(([bit]) => (holds & bit) !== 0).map(([, name]) => name)
 }
 
 /**
@@ -46,8 +79,12 @@ export class SessionFacts {
   last: Backend | null = null
   /** SET TRANSACTION without a scope was sent: it holds for the next transaction on that connection. */
   nextTransactionSet = false
-  /** User variables have been set in ways that cannot be repeated elsewhere: statements that read them stay. */
-  userVariablesOnPrimary = false
+  /** What keeps `heldOn` from others, a mask of `Hold`. */
+  holds = 0
+  /** The connection that is kept though not all statements go there; null without holds. */
+  heldOn: Backend | null = null
+  /** Names that the session gave to things on its connection, by `Hold` or `Pin` that lasts as long as one of them. */
+  readonly names = new HeldNames()
 
   /** What was lost with a connection and has not been told to the client yet; empty: nothing. */
   lost = ''
@@ -92,6 +129,26 @@ export class SessionFacts {
     return (this.statusFlags & STATUS_AUTOCOMMIT) !== 0
   }
 
+  /** User variables have been set in ways that cannot be repeated elsewhere: statements that read them stay. */
+  get userVariablesOnPrimary(): boolean {
+    return (this.holds & Hold.userVariables) !== 0
+  }
+
+  /** Whether a connection must not be given to others. */
+  keeps(backend: Backend): boolean {
+    return this.pinned === backend || this.heldOn === backend
+  }
+
+  addHold(hold: number, backend: Backend): void {
+    this.holds |= hold
+    this.heldOn = backend
+  }
+
+  removeHold(hold: number): void {
+    this.holds &= ~hold
+    if (this.holds === 0) this.heldOn = null
+  }
+
   addPin(pin: number, backend: Backend): void {
     this.pins |= pin
     this.pinned = backend
@@ -116,7 +173,14 @@ export class SessionFacts {
     this.pinned = null
     this.statusFlags &= ~(STATUS_IN_TRANS | STATUS_IN_TRANS_READONLY)
     this.nextTransactionSet = false
-    this.userVariablesOnPrimary = false
+    this.release()
+  }
+
+  /** The connection that was held is gone, or as new. */
+  release(): void {
+    this.holds = 0
+    this.heldOn = null
+    this.names.clear()
   }
 
   /** As after a login; what was written stays known, since the client may read it next. */

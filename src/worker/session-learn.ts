@@ -60,7 +60,7 @@ export function learnFromOk(
   const visible = ok.sessionState
     .filter((change) => learnChange(change, backend, state, notes, perStatement))
     .sort(inServersOrder)
-  backend.applied.version = state.version
+  backend.applied.noteCurrent(state)
   // A server may say that something has changed without saying what.
   const told = visible.length > 0 || ok.sessionState.length === 0
   const statusFlags = told ? ok.statusFlags : ok.statusFlags & ~SESSION_STATE_CHANGED
@@ -190,7 +190,7 @@ export function learnAssignments(
   for (const { scope, name, valueText, literal, special } of assignments) {
     if (special === 'names' && literal) {
       state.setNames(valueText)
-      applied.names = valueText
+      applied.setNames(valueText)
     } else if (
       scope === 'session' &&
       (name === 'session_track_system_variables' || ONE_CONNECTION_VARIABLES.has(name))
@@ -211,5 +211,5 @@ export function learnAssignments(
       applied.variables.set(known, valueText)
     }
   }
-  applied.version = state.version
+  applied.noteCurrent(state)
 }

@@ -64,6 +64,8 @@ export class SessionState {
   names: string | null = null
   /** User variables by lower-case name without the @, as SQL. */
   userVariables: Map<string, string> | null = null
+  /** What COM_SET_OPTION said of sending several statements at once; null: it was not used. */
+  multiStatements: boolean | null = null
 
   constructor(schema: string, collation = UTF8MB4) {
     this.schema = schema
@@ -102,6 +104,11 @@ export class SessionState {
     this.version++
   }
 
+  setMultiStatements(on: boolean): void {
+    this.multiStatements = on
+    this.version++
+  }
+
   /**
    * Forgets variables; the schema stays, as with COM_RESET_CONNECTION.
    * @param collation with which connections log in from now on
@@ -111,6 +118,7 @@ export class SessionState {
     this.variables = null
     this.names = null
     this.userVariables = null
+    this.multiStatements = null
     this.version++
   }
 
@@ -124,31 +132,104 @@ export class SessionState {
 /** What a connection has. */
 export class AppliedState {
   schema = ''
-  /** The `SessionState.version` that this connection has; -1: none yet. */
-  version = -1
+  /** The state that was applied last, and its version; null: none yet, or it has to be applied again. */
+  #of: SessionState | null = null
+  #version = -1
   names: string | null = null
   readonly variables = new Map<string, string>()
   readonly userVariables = new Map<string, string>()
+  /** COM_SET_OPTION: whether several statements may be sent at once; null: as it was logged in with. */
+  multiStatements: boolean | null = null
 
   /** The server refused to tell of changes: it is asked again before the next command. */
   untracked = false
+  /** Something was left on the connection that has no name here: before another session gets it, it has to be reset. */
+  tainted = false
+
+  /** Whether the connection has all that the session wants. */
+  isCurrent(wanted: SessionState): boolean {
+    return this.#of === wanted && this.#version === wanted.version
+  }
+
+  /** What the session wants now is what the connection has: it was told of a change by the connection itself. */
+  noteCurrent(wanted: SessionState): void {
+    this.#of = wanted
+    this.#version = wanted.version
+  }
+
+  /** What the session wants has to be compared, and applied again. */
+  noteStale(): void {
+    this.#of = null
+  }
+
+  /** What SET NAMES has set takes the place of the single variables. */
+  setNames(sql: string): void {
+    this.names = sql
+    for (const name of CHARSET_VARIABLES) this.variables.delete(name)
+  }
 
   /** COM_RESET_CONNECTION has been sent; the schema stays. */
-  reset(version: number): void {
-    this.version = version
+  reset(): void {
+    this.#of = null
     this.names = null
     this.variables.clear()
     this.userVariables.clear()
+    this.multiStatements = null
+    this.tainted = false
   }
 
   /** Takes over all of `wanted`, after its difference has been applied. */
   take(wanted: SessionState): void {
     this.schema = wanted.schema
-    this.names = wanted.names
+    if (wanted.names !== null && wanted.names !== this.names) this.setNames(wanted.names)
+    this.multiStatements = wanted.multiStatements
     if (wanted.variables !== null) for (const [name, sql] of wanted.variables) this.variables.set(name, sql)
     if (wanted.userVariables !== null) for (const [name, sql] of wanted.userVariables) this.userVariables.set(name, sql)
-    this.version = wanted.version
+    this.noteCurrent(wanted)
   }
+}
+
+/** How what a connection has compares to what a session wants of it. */
+export const Fit = {
+  same: 0,
+  /** A difference has to be applied. */
+  differs: 1,
+  /** The connection has something that the session must not see, and that no value could undo. */
+  needsReset: 2,
+} as const
+
+/**
+ * Compares what a connection has from other sessions to what this session wants. A variable that only the others have set
+ * is not set back one by one: what its value would be in a new session is known to the server alone.
+ */
+export function fitOf(wanted: SessionState, applied: AppliedState): number {
+  if (applied.tainted) return Fit.needsReset
+  const more =
+    (applied.names !== null && wanted.names === null) ||
+    (applied.multiStatements !== null && wanted.multiStatements === null) ||
+    hasMore(applied.variables, wanted.variables) ||
+    hasMore(applied.userVariables, wanted.userVariables)
+  if (more) return Fit.needsReset
+  const same =
+    applied.schema === wanted.schema &&
+    applied.names === wanted.names &&
+    applied.multiStatements === wanted.multiStatements &&
+    isWithin(wanted.variables, applied.variables) &&
+    isWithin(wanted.userVariables, applied.userVariables)
+  return same ? Fit.same : Fit.differs
+}
+
+function hasMore(applied: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string> | null): boolean {
+  if (applied.size === 0) return false
+  if (wanted === null) return true
+  for (const name of applied.keys()) if (!wanted.has(name)) return true
+  return false
+}
+
+function isWithin(wanted: ReadonlyMap<string, string> | null, applied: ReadonlyMap<string, string>): boolean {
+  if (wanted === null) return true
+  for (const [name, sql] of wanted) if (applied.get(name) !== sql) return false
+  return true
 }
 
 /** The SET statement that brings a connection's variables to what is wanted, or null when they are. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { GlobalCounters } from '../shared/counters.js'
+import type { OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { ParseState } from './parse-state.js'
 import { isRepeatable } from './router.js'
@@ -26,6 +27,8 @@ export class SharedStatement {
   clients = 0
   servers = 0
   cached = false
+  /** Where servers have it. */
+  readonly openOn = new Set<OpenStatement>()
   /** Parameter types that were bound last, by whichever session: sessions that bind the same ones share the bytes. */
   #types: Buffer | null = null
 

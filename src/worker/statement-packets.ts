@@ -1,6 +1,6 @@
 import { BulkFlag, Capability, Command } from '../../protocol/index.js'
 import { PacketWidener } from './packet-widener.js'
-import type { ServerStatement } from './statements.js'
+import type { PreparedStatement, ServerStatement } from './statements.js'
 
 /*
  * Packets of prepared statements on their way to a server: its id of the statement, and the parameters' types where it
@@ -38,8 +38,12 @@ export interface AddressedPacket {
  * @param packet header included; its id is changed in place, all else in a copy, so that it can be sent again
  * @param streamed only the beginning of the command is here
  */
-export function addressedTo(packet: Buffer, there: ServerStatement, streamed: boolean): AddressedPacket {
-  const { statement } = there
+export function addressedTo(
+  packet: Buffer,
+  statement: PreparedStatement,
+  there: ServerStatement,
+  streamed: boolean,
+): AddressedPacket {
   const command = packet[PAYLOAD_AT]
   packet.writeUInt32LE(there.id, ID_AT)
   const layout =

@@ -13,11 +13,10 @@ import type { SharedStatement, SharedStatements } from './shared-statement.js'
 const STATEMENTS_MAX = 16_382
 /** MariaDB: the statement that was prepared last. */
 const LAST_PREPARED = 0xffff_ffff
-const NOWHERE: readonly ServerStatement[] = []
 
-/** What a statement is on one connection. */
+/** A prepared statement that a connection's server has: any session that has prepared the same can execute it. */
 export class ServerStatement implements OpenStatement {
-  readonly statement: PreparedStatement
+  readonly shared: SharedStatement
   readonly backend: Backend
   /** Its id there. */
   readonly id: number
@@ -27,26 +26,63 @@ export class ServerStatement implements OpenStatement {
   metadata: number
   usedAt: number
   slot: number
-  readonly #owner: Statements
+  isOpen = true
+  readonly #context: StatementContext
+  #heldBy: PreparedStatement | null = null
 
-  constructor(statement: PreparedStatement, backend: Backend, id: number, metadata: number, owner: Statements) {
-    this.statement = statement
+  constructor(shared: SharedStatement, backend: Backend, id: number, metadata: number, context: StatementContext) {
+    this.shared = shared
     this.backend = backend
     this.id = id
     this.metadata = metadata
     this.usedAt = backend.statementUses++
     this.slot = backend.statements.length
-    this.#owner = owner
+    this.#context = context
+    backend.statements.push(this)
+    shared.openOn.add(this)
+    context.sharedStatements.count(shared, 'servers', 1)
+  }
+
+  /** Whose cursor it has open, or whose parameters sent ahead; null: nobody's. Its connection is that session's meanwhile. */
+  get heldBy(): PreparedStatement | null {
+    return this.#heldBy
+  }
+
+  set heldBy(holder: PreparedStatement | null) {
+    if ((holder === null) !== (this.#heldBy === null)) this.backend.heldStatements += holder === null ? -1 : 1
+    this.#heldBy = holder
   }
 
   /** It can be prepared again without a loss: no cursor, no parameters sent ahead, a text that is known. */
   get mayBeClosed(): boolean {
-    const { cursorOn, longDataOn, shared } = this.statement
-    return cursorOn !== this.backend && longDataOn !== this.backend && shared.complete
+    return this.#heldBy === null && this.shared.complete
   }
 
+  /** Closes it on the server. */
   close(): void {
-    this.#owner.closeOnServer(this)
+    if (!this.isOpen) return
+    const payload = Buffer.alloc(5)
+    payload[0] = Command.STMT_CLOSE
+    payload.writeUInt32LE(this.id, 1)
+    this.backend.writeBetween(frame(payload, 0))
+    this.#context.counters.comBackendStmtClose++
+    this.forget()
+  }
+
+  /** Notes that the server does not have it any more. */
+  forget(): void {
+    if (!this.isOpen) return
+    this.isOpen = false
+    this.heldBy = null
+    const { backend, shared } = this
+    const last = backend.statements.pop()!
+    if (last !== this) {
+      backend.statements[this.slot] = last
+      last.slot = this.slot
+    }
+    if (backend.shared.get(shared) === this) backend.shared.delete(shared)
+    shared.openOn.delete(this)
+    this.#context.sharedStatements.count(shared, 'servers', -1)
   }
 
   /** Is being used now. */
@@ -66,22 +102,53 @@ export class PreparedStatement {
   types: Buffer | null = null
   /** With CACHE_METADATA: digest of the column definitions that the client was sent last; 0: it has none to remember. */
   metadata = 0
-  /** Parameters were sent ahead (COM_STMT_SEND_LONG_DATA) on this connection. */
-  longDataOn: Backend | null = null
-  /** The last execution opened a cursor on this connection. */
-  cursorOn: Backend | null = null
-  /** Where servers have it; one at most for each connection of the session. */
-  servers: readonly ServerStatement[] = NOWHERE
+  /** On a server where the one that all could use has another's cursor open, or where nobody else could use it. */
+  own: ServerStatement | null = null
+  /** What has its cursor, or its parameters sent ahead. */
+  #held: ServerStatement | null = null
+  #longDataOn: Backend | null = null
+  #cursorOn: Backend | null = null
 
   constructor(id: number, shared: SharedStatement) {
     this.id = id
     this.shared = shared
   }
 
+  /** Parameters were sent ahead (COM_STMT_SEND_LONG_DATA) on this connection. */
+  get longDataOn(): Backend | null {
+    return this.#longDataOn
+  }
+
+  set longDataOn(backend: Backend | null) {
+    this.#longDataOn = backend
+    this.#hold()
+  }
+
+  /** The last execution opened a cursor on this connection. */
+  get cursorOn(): Backend | null {
+    return this.#cursorOn
+  }
+
+  set cursorOn(backend: Backend | null) {
+    this.#cursorOn = backend
+    this.#hold()
+  }
+
+  #hold(): void {
+    const on = this.#longDataOn ?? this.#cursorOn
+    const wanted = on === null ? null : this.on(on)
+    if (wanted === this.#held) return
+    if (this.#held !== null && this.#held.heldBy === this && this.shared.complete) this.#held.heldBy = null
+    this.#held = wanted
+    if (wanted !== null) wanted.heldBy = this
+  }
+
   /** What it is on a connection, or null. */
   on(backend: Backend): ServerStatement | null {
-    for (const one of this.servers) if (one.backend === backend) return one
-    return null
+    const { own } = this
+    if (own !== null && own.isOpen && own.backend === backend) return own
+    const common = (backend.shared.get(this.shared) as ServerStatement | undefined) ?? null
+    return common === null || common.heldBy === null || common.heldBy === this ? common : null
   }
 
   /** Whether an execution can be sent there as things are: the server has it, and takes the client to know what it knows. */
@@ -92,13 +159,14 @@ export class PreparedStatement {
 
   /** The connection that has what cannot be had elsewhere; null: any will do. */
   get boundTo(): Backend | null {
-    return this.longDataOn ?? (this.shared.complete ? null : (this.servers[0]?.backend ?? null))
+    return this.longDataOn ?? (this.shared.complete ? null : (this.own?.backend ?? null))
   }
 
   /** Forgets what was sent ahead and what was opened, as COM_STMT_RESET does. */
   reset(): void {
-    this.longDataOn = null
-    this.cursorOn = null
+    this.#longDataOn = null
+    this.#cursorOn = null
+    this.#hold()
   }
 }
 
@@ -165,41 +233,26 @@ export class Statements {
 
   /** Notes that a server has the statement now. */
   prepared(statement: PreparedStatement, backend: Backend, id: number, metadata: number): ServerStatement {
-    const there = new ServerStatement(statement, backend, id, metadata, this)
-    backend.statements.push(there)
-    // Spread would take room for more, in each of very many.
-    statement.servers = statement.servers.concat(there)
-    this.#context.sharedStatements.count(statement.shared, 'servers', 1)
+    const there = new ServerStatement(statement.shared, backend, id, metadata, this.#context)
+    const common = backend.shared.get(statement.shared) as ServerStatement | undefined
+    const isOwn = !statement.shared.complete || (common !== undefined && !common.mayBeClosed)
+    if (!isOwn) {
+      common?.close()
+      backend.shared.set(statement.shared, there)
+      return there
+    }
+    statement.own?.close()
+    statement.own = there
+    if (!statement.shared.complete) there.heldBy = statement
     return there
   }
 
-  /** Closes a statement on its server; it leaves together with what is written next. */
-  closeOnServer(there: ServerStatement): void {
-    const payload = Buffer.alloc(5)
-    payload[0] = Command.STMT_CLOSE
-    payload.writeUInt32LE(there.id, 1)
-    there.backend.writeSoon(frame(payload, 0))
-    this.#context.counters.comBackendStmtClose++
-    this.unprepared(there)
-  }
-
-  /** Notes that a server does not have it any more. */
-  unprepared(there: ServerStatement): void {
-    const { statement, backend } = there
-    const last = backend.statements.pop()!
-    if (last !== there) {
-      backend.statements[there.slot] = last
-      last.slot = there.slot
-    }
-    const servers = statement.servers.filter((one) => one !== there)
-    statement.servers = servers.length === 0 ? NOWHERE : servers
-    this.#context.sharedStatements.count(statement.shared, 'servers', -1)
-  }
-
-  /** Forgets a statement of the client, and closes it wherever a server has it. */
+  /** Forgets a statement of the client, and closes it on the servers when no other client has it. */
   close(statement: PreparedStatement): void {
-    for (const there of statement.servers) this.closeOnServer(there)
+    statement.reset()
+    statement.own?.close()
     this.remove(statement)
+    if (statement.shared.clients === 0) for (const there of [...statement.shared.openOn]) there.close()
   }
 
   /** Forgets a statement of the client that no server has. */
@@ -209,21 +262,9 @@ export class Statements {
     this.#context.sharedStatements.count(statement.shared, 'clients', -1)
   }
 
-  /** The connection is gone, and with it what its server had. */
-  forgetBackend(backend: Backend): void {
-    if (backend.statements.length === 0) return
-    for (const statement of this.#byId.values()) {
-      const there = statement.on(backend)
-      if (there !== null) this.unprepared(there)
-    }
-  }
-
-  /** All of the session's statements are gone, as are its connections. */
+  /** All of the session's statements are closed. */
   clear(): void {
-    for (const statement of [...this.#byId.values()]) {
-      for (const there of statement.servers) this.unprepared(there)
-      this.remove(statement)
-    }
+    for (const statement of [...this.#byId.values()]) this.close(statement)
   }
 }
 

@@ -30,7 +30,7 @@ async function bring({ backend, names }: VariablesElsewhere, state: SessionState
   const variables = [...names].map((name) => `@\`${name.replaceAll('`', '``')}\``)
   const wanted = variables.map((v) => `${v}, HEX(CONVERT(${v} USING utf8mb4)), CHARSET(${v}), COLLATION(${v})`)
   const { applied } = backend
-  const current = applied.version === state.version
+  const current = applied.isCurrent(state)
   backend.move('syncing')
   const { columns, rows } = await askServer(backend, `SELECT ${wanted.join(', ')}`)
   backend.move('idle')
@@ -43,5 +43,5 @@ async function bring({ backend, names }: VariablesElsewhere, state: SessionState
     state.setUserVariable(name, sql)
     applied.userVariables.set(name, sql)
   }
-  if (current) applied.version = state.version
+  if (current) applied.noteCurrent(state)
 }
