@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import {
+  advisoryLocks,
   Classifier,
   type ClassifyOptions,
   Digester,
   digestText,
   EMPTY_CATALOGUE,
+  handlerNames,
   parseSet,
   StatementKind,
+  temporaryTables,
 } from '../../src/sql/index.js'
 import { ALL_VERSIONS, Scanner, T } from '../../src/sql/scanner.js'
 import { GROUPS } from '../unit/sql/classifier.cases.js'
@@ -95,9 +98,10 @@ describe(`any text at all (SLUICE_FUZZ_SEED=${SEED})`, () => {
       expect(effects >= 0 && effects < 2 ** 31, note).toBe(true)
       const digest = digestText(digester.digest(around, before.length, before.length + text.length, options))
       expect(digest, note).toBe(digestText(digester.digest(text, 0, text.length, options)))
-      expect(parseSet(around, before.length, before.length + text.length, options), note).toEqual(
-        parseSet(text, 0, text.length, options),
-      )
+      for (const read of [parseSet, temporaryTables, advisoryLocks, handlerNames])
+        expect(read(around, before.length, before.length + text.length, options), note).toEqual(
+          read(text, 0, text.length, options),
+        )
     }
   })
 

@@ -1,0 +1,114 @@
+import type { History, Operation, Read, Write } from './history.js'
+
+/**
+ * Finds where a history breaks a guarantee. Sound: under the model of history.ts, what it reports cannot have happened on one
+ * that keeps them. Within each session, and again within each causal token (whatever the session):
+ *
+ * - `read-your-writes`: a read shows at least the newest version that was acknowledged before it began;
+ * - `monotonic-reads`: a read shows at least the newest version that a read showed which ended before it began.
+ *
+ * And of all clients together `lost-write`: a write that begins after another one was acknowledged makes a newer version. Were
+ * it otherwise, the primary would have lost a write, and the other two would say nothing about the proxy.
+ */
+export type Guarantee = 'read-your-writes' | 'monotonic-reads' | 'lost-write'
+
+export interface Violation {
+  readonly guarantee: Guarantee
+  readonly scope: 'session' | 'token' | 'all'
+  readonly register: number
+  readonly operation: Operation
+  readonly version: number
+  /** What should have been seen, or more. */
+  readonly expected: number
+  /** Who wrote it or saw it before. */
+  readonly because: Operation
+}
+
+export function verify(history: History): Violation[] {
+  const violations: Violation[] = []
+  for (const group of groups(history, ({ session }) => session)) violations.push(...sweep(group, 'session'))
+  for (const group of groups(history, ({ token }) => token)) violations.push(...sweep(group, 'token'))
+  violations.push(...sweep(history, 'all'))
+  return violations
+}
+
+/** One line for people. */
+export function describeViolation(violation: Violation): string {
+  const { guarantee, scope, register, operation, version, expected, because } = violation
+  const at = (one: Operation) =>
+    `${one.kind} of session ${one.session}${one.token === null ? '' : ` under ${one.token}`} at ` +
+    `${one.begin.toFixed(1)}-${one.end.toFixed(1)} ms${one.kind === 'read' ? ` on ${one.server} (${one.level})` : ''}`
+  return `${guarantee} (${scope}): register ${register} is ${version} and not ${expected}: ${at(operation)} after ${at(because)}`
+}
+
+function* groups(history: History, keyOf: (operation: Operation) => unknown): Generator<Operation[]> {
+  const found = new Map<unknown, Operation[]>()
+  for (const operation of history) {
+    const key = keyOf(operation)
+    if (key === null) continue
+    const group = found.get(key)
+    if (group === undefined) found.set(key, [operation])
+    else group.push(operation)
+  }
+  yield* found.values()
+}
+
+/** The newest version of each register so far, and who knows of it. */
+class Floors {
+  readonly #floors = new Map<number, { version: number; by: Operation }>()
+
+  of(register: number) {
+    return this.#floors.get(register)
+  }
+
+  raise(register: number, version: number, by: Operation): void {
+    const floor = this.#floors.get(register)
+    if (floor === undefined || floor.version < version) this.#floors.set(register, { version, by })
+  }
+}
+
+/** Goes through a group's operations in time: each is judged by what had ended when it began. */
+function sweep(group: History, scope: Violation['scope']): Violation[] {
+  const violations: Violation[] = []
+  const written = new Floors()
+  const seen = new Floors()
+  const judge = (guarantee: Guarantee, floors: Floors, operation: Operation, register: number, version: number) => {
+    const floor = floors.of(register)
+    const isTooOld =
+      floor !== undefined && (operation.kind === 'read' ? version < floor.version : version <= floor.version)
+    if (isTooOld) {
+      const { version: expected, by: because } = floor
+      violations.push({ guarantee, scope, register, operation, version, expected, because })
+    }
+    return !isTooOld
+  }
+  const onRead = (read: Read) => {
+    for (const [register, version] of read.values) {
+      if (judge('read-your-writes', written, read, register, version)) {
+        judge('monotonic-reads', seen, read, register, version)
+      }
+    }
+  }
+  const onWrite = (write: Write) => judge('lost-write', written, write, write.register, write.version)
+
+  for (const { operation, isEnd } of events(group)) {
+    if (operation.kind === 'write') {
+      if (!operation.acknowledged) continue
+      if (isEnd) written.raise(operation.register, operation.version, operation)
+      else if (scope === 'all') onWrite(operation)
+    } else if (operation.level !== 'eventual' && scope !== 'all') {
+      if (isEnd) for (const [register, version] of operation.values) seen.raise(register, version, operation)
+      else onRead(operation)
+    }
+  }
+  return violations
+}
+
+/** Beginnings and ends in the order of time; of the same moment beginnings come first, since nothing is known then. */
+function events(group: History): { operation: Operation; at: number; isEnd: boolean }[] {
+  const all = group.flatMap((operation) => [
+    { operation, at: operation.begin, isEnd: false },
+    { operation, at: operation.end, isEnd: true },
+  ])
+  return all.sort((one, other) => one.at - other.at || Number(one.isEnd) - Number(other.isEnd))
+}
