@@ -30,6 +30,7 @@ export function buildSnapshot(
     greeting: learned.greeting,
     readOnlyFunctions: learned.readOnlyFunctions,
     limits: config.limits,
+    multiplexing: config.multiplexing,
     tls,
     proxyProtocolNetworks: config.proxyProtocolNetworks,
     localInfile: config.localInfile,

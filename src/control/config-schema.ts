@@ -168,6 +168,7 @@ const user = map({
   default_schema: orElse(nonEmptyText, null),
   max_connections: orElse(whole(0, CONNECTIONS_MAX), 0),
   use_ssl: orElse(flag, false),
+  multiplex: orElse(flag, true),
 })
 
 /**
@@ -203,6 +204,10 @@ const limits = map({
   max_buffered_command: orElse(whole(1024, 1 << 30), 1 << 20),
   max_stmts_cache: orElse(whole(1, 1 << 20), 10_000),
   max_stmts_per_connection: orElse(whole(1, 16_382), 500),
+  free_connections_pct: orElse(whole(0, 100), 10),
+  connection_max_age: orElse(whole(0, DAY_MS), 0),
+  ping_interval_server: orElse(whole(0, DAY_MS), 10_000),
+  diagnostics_hold: orElse(whole(0, 60 * MINUTE_MS), 1000),
   shutdown_timeout: orElse(whole(0, 60 * MINUTE_MS), 20_000),
 })
 
@@ -253,6 +258,7 @@ export const CONFIG_SCHEMA = map({
   proxy_protocol_networks: orElse(oneOrMany(network), []),
   local_infile: orElse(flag, true),
   protocol_compression_algorithms: orElse(oneOrMany(oneOf(CLIENT_COMPRESSIONS)), [...CLIENT_COMPRESSIONS]),
+  multiplexing: orElse(flag, true),
   limits: orElse(limits, null),
 })
 
@@ -340,6 +346,7 @@ export interface Config {
   readonly localInfile: boolean
   readonly compressionAlgorithms: readonly ClientCompressionAlgorithm[]
   readonly limits: Limits
+  readonly multiplexing: boolean
   /** What an operator should know though it is no error; one line each. */
   readonly warnings: readonly string[]
 }

@@ -53,12 +53,14 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
       defaultSchema: user.default_schema,
       maxConnections: user.max_connections,
       useSsl: user.use_ssl,
+      multiplex: user.multiplex,
     })),
     datadir: file.datadir === null ? defaultDatadir(env) : resolve(directory, file.datadir),
     tls: readClientTls(file, document, directory),
     proxyProtocolNetworks: file.proxy_protocol_networks,
     localInfile: file.local_infile,
     compressionAlgorithms: file.protocol_compression_algorithms,
+    multiplexing: file.multiplexing,
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
     warnings: warningsOf(path, file, document),
   }
@@ -233,6 +235,10 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     maxBufferedCommand: section.max_buffered_command,
     maxStmtsCache: section.max_stmts_cache,
     maxStmtsPerConnection: section.max_stmts_per_connection,
+    freeConnectionsPct: section.free_connections_pct,
+    connectionMaxAgeMs: section.connection_max_age,
+    pingIntervalServerMs: section.ping_interval_server,
+    diagnosticsHoldMs: section.diagnostics_hold,
     shutdownTimeoutMs: section.shutdown_timeout,
   }
 }

@@ -179,6 +179,18 @@ export const METRICS: readonly MetricDefinition[] = [
     'Statements ended on a server because their client had gone.',
     ({ counters }) => counters.global.queriesKilled,
   ),
+  single(
+    'sluice_backend_connections_shared_total',
+    'counter',
+    'Idle server connections that were given to another session.',
+    ({ counters }) => counters.global.backendConnectionsShared,
+  ),
+  single(
+    'sluice_backend_connections_reset_total',
+    'counter',
+    'Server connections that had to be reset for another session.',
+    ({ counters }) => counters.global.backendConnectionsReset,
+  ),
   labelled(
     'sluice_stmt_commands_total',
     'counter',

@@ -57,6 +57,9 @@ export interface GlobalCounters {
   invariantErrors: number
   /** Statements killed on a server because their client had gone. */
   queriesKilled: number
+  /** Idle connections that were given to another session, and how many of all connections had to be reset for another. */
+  backendConnectionsShared: number
+  backendConnectionsReset: number
   /** COM_STMT_* commands of clients, and those sent to servers (Sluice's own included). Executions include bulk ones. */
   comFrontendStmtPrepare: number
   comFrontendStmtExecute: number
@@ -125,6 +128,8 @@ export function newGlobalCounters(): GlobalCounters {
     protocolErrors: 0,
     invariantErrors: 0,
     queriesKilled: 0,
+    backendConnectionsShared: 0,
+    backendConnectionsReset: 0,
     comFrontendStmtPrepare: 0,
     comFrontendStmtExecute: 0,
     comFrontendStmtClose: 0,

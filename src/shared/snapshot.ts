@@ -91,6 +91,8 @@ export interface UserEntry {
   readonly maxConnections: number
   /** May log in over TLS only. */
   readonly useSsl: boolean
+  /** Its sessions may share server connections. */
+  readonly multiplex: boolean
 }
 
 /** What Sluice says in its own greeting, learned from the backends so that drivers see the server they expect. */
@@ -142,6 +144,17 @@ export interface Limits {
   readonly maxStmtsCache: number
   /** Prepared statements open on one server connection; the least recently used one makes room. At least 1. */
   readonly maxStmtsPerConnection: number
+  /** Idle connections beyond this part of a server's connections (0 to 100) are closed (mysql-free_connections_pct). */
+  readonly freeConnectionsPct: number
+  /** Age after which an idle connection is closed; 0: none (mysql-connection_max_age_ms). */
+  readonly connectionMaxAgeMs: number
+  /** An idle connection is pinged after so long (mysql-ping_interval_server_msec); 0: never. */
+  readonly pingIntervalServerMs: number
+  /**
+   * While others wait for a connection, how long an idle session may hold one for what only that one can tell of its last
+   * statement: warnings, an error, a count of rows.
+   */
+  readonly diagnosticsHoldMs: number
   /** How long a draining worker lets statements and transactions finish. */
   readonly shutdownTimeoutMs: number
 }
@@ -185,6 +198,8 @@ export interface Snapshot {
   /** `schema.name`, lower case: stored functions that the catalogue says read at most. */
   readonly readOnlyFunctions: readonly string[]
   readonly limits: Limits
+  /** Whether sessions of an account share server connections. */
+  readonly multiplexing: boolean
   /** null: clients are not offered TLS. */
   /** Whether clients may be asked for local files (LOAD DATA LOCAL), where the servers allow it. */
   readonly localInfile: boolean

@@ -78,5 +78,6 @@ export function passThroughUser(name: string, defaultHostgroup: number): UserEnt
     defaultSchema: null,
     maxConnections: 0,
     useSsl: false,
+    multiplex: true,
   }
 }

@@ -5,9 +5,12 @@ import type { Backend } from './backend.js'
 import { BackendConnectError } from './backend-connect.js'
 import { type CommandInHand, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
+import { asksBack, recall } from './recall.js'
+import type { Residue } from './residue.js'
 import type { Decision } from './router.js'
 import { prepareOn } from './server-statements.js'
 import { type SessionBackends, SyncError } from './session-backends.js'
+import type { SessionFacts } from './session-facts.js'
 import type { SessionState } from './session-state.js'
 import type { PreparedStatement, Statements } from './statements.js'
 import type { TopologyView } from './topology-view.js'
@@ -20,6 +23,8 @@ export interface Seeker {
   readonly statements: Statements
   readonly state: SessionState
   readonly backends: SessionBackends
+  readonly facts: SessionFacts
+  readonly residue: Residue
 }
 
 export interface AcquireJob {
@@ -53,10 +58,15 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
         (candidate === null
           ? null
           : (backends.get(candidate) ??
-            (await backends.open(candidate, Math.max(1, Math.min(limits.connectTimeoutServerMs, left))))))
+            backends.take(candidate) ??
+            (await backends.obtain(
+              candidate,
+              Math.max(1, Math.min(limits.connectTimeoutServerMs, left)),
+              Math.max(1, left),
+            ))))
       if (!job.wanted()) {
         // The session ended while this was opened for it.
-        backends.releaseAll()
+        backends.releaseAll(() => false)
         return null
       }
       if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, command) : null
@@ -85,15 +95,22 @@ function unlessKilled<T>(value: T, command: CommandInHand): T {
 
 /** Brings state and statement over. False when the connection went away meanwhile. */
 async function makeReady(backend: Backend, { seeker, context }: AcquireJob): Promise<boolean> {
+  context.pool.wake(backend)
   if (backend.state !== 'idle') return false
   if (!hasStatement(seeker, backend)) await prepareFor(seeker, backend, context)
   if (!seeker.backends.isCurrent(backend)) await seeker.backends.sync(backend)
+  if (asksBack(seeker, backend)) await recall(seeker, backend)
   return (backend.state as string) === 'idle'
 }
 
 /** Whether a connection is ready for the command in hand as things are: it has the session's state, and the statement. */
 export function isReady(seeker: Seeker, backend: Backend): boolean {
-  return backend.state === 'idle' && seeker.backends.isCurrent(backend) && hasStatement(seeker, backend)
+  return (
+    backend.state === 'idle' &&
+    seeker.backends.isCurrent(backend) &&
+    hasStatement(seeker, backend) &&
+    !asksBack(seeker, backend)
+  )
 }
 
 function hasStatement({ command, statement }: Seeker, backend: Backend): boolean {

@@ -5,9 +5,10 @@ import { diagnosticsTargets, Effect, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import { type CommandInHand, isDump, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
+import type { Residue } from './residue.js'
 import { Reason } from './router.js'
 import { makeRoom } from './server-statements.js'
-import type { SessionFacts } from './session-facts.js'
+import { Hold, Pin, type SessionFacts } from './session-facts.js'
 import { type AnswerNotes, learnAssignments, learnFromAnswer } from './session-learn.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
@@ -22,6 +23,7 @@ export interface Answered {
   readonly facts: SessionFacts
   readonly state: SessionState
   readonly text: SessionText
+  readonly residue: Residue
   elsewhere: VariablesElsewhere | null
 }
 
@@ -30,7 +32,12 @@ export function learnFromWhole(session: Answered, backend: Backend, notes: Answe
   const { command, facts, statement } = session
   const failed = backend.follower.errno !== 0
   learnFromAnswer(command, backend, notes, facts, context.view)
-  if (!failed && (command.effects & TOLD_BY_TEXT) !== 0) learnFromText(session, backend, notes)
+  if (command.executes) session.residue.learn(command, backend)
+  if (!failed && command.code === Command.SET_OPTION) learnOption(session, backend)
+  if (!failed && command.executes) {
+    if ((command.effects & TOLD_BY_TEXT) !== 0) learnFromText(session, backend, notes)
+    if ((command.effects & NAMING_EFFECTS) !== 0 || NAMING_KINDS.has(command.kind)) learnNames(session, backend)
+  }
   const diagnosed = command.kind === StatementKind.diagnostics && (command.effects & Effect.setsUserVariable) !== 0
   if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)
   if (statement !== null && command.code === Command.STMT_PREPARE) learnPrepared(session, statement, backend, context)
@@ -38,16 +45,72 @@ export function learnFromWhole(session: Answered, backend: Backend, notes: Answe
   count(command, backend, context.counters)
 }
 
+/** COM_SET_OPTION: 0 switches several statements in one text on, 1 off (MYSQL_OPTION_MULTI_STATEMENTS_ON). */
+function learnOption({ command, state }: Answered, { applied }: Backend): void {
+  const on = command.buffer.readUInt16LE(command.start + OPTION_AT) === 0
+  state.setMultiStatements(on)
+  applied.multiStatements = on
+  applied.noteCurrent(state)
+}
+
+/** Behind the packet's header and the command byte. */
+const OPTION_AT = 5
+
 // What the statement's text tells. ---------------------------------------------------------------------------------------
 
 /** Effects of a SET of which session tracking does not tell all. */
 const TOLD_BY_TEXT = Effect.setsUserVariableLiteral | Effect.setsSessionState
+const NAMING_EFFECTS = Effect.temporaryTable | Effect.advisoryLock | Effect.releasesAdvisoryLock
+const NAMING_KINDS: ReadonlySet<number> = new Set([
+  StatementKind.ddl,
+  StatementKind.prepare,
+  StatementKind.deallocate,
+  StatementKind.handler,
+  StatementKind.xa,
+])
+const LOCKS = Effect.advisoryLock | Effect.releasesAdvisoryLock
 
 function learnFromText(session: Answered, backend: Backend, notes: AnswerNotes): void {
   const { command, facts, state, text } = session
-  if (command.kind === StatementKind.set && command.code !== Command.STMT_PREPARE) {
+  if (command.kind === StatementKind.set) {
     learnAssignments(sqlInHand(session), text.options, backend, state, facts, notes)
-  } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) facts.userVariablesOnPrimary = true
+  } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) facts.addHold(Hold.userVariables, backend)
+}
+
+/** What a statement has made or ended that has a name: with the last of a sort its pin or hold ends. */
+function learnNames(session: Answered, backend: Backend): void {
+  const { command, facts, text } = session
+  const { kind, effects } = command
+  const { names } = facts
+  const sql = sqlInHand(session)
+  const dropsTables = kind === StatementKind.ddl && names.hasTables
+  if ((effects & Effect.temporaryTable) !== 0 || dropsTables) {
+    if (!names.learnTables(sql, text.options)) facts.removePin(Pin.temporaryTable)
+  }
+  if ((effects & LOCKS) !== 0 && !names.learnLocks(sql, text.options, effects)) facts.removePin(Pin.advisoryLock)
+  switch (kind) {
+    case StatementKind.prepare:
+    case StatementKind.deallocate:
+      return hold(names.learnPrepared(argument(command), kind), Hold.preparedText, facts, backend)
+    case StatementKind.handler:
+      return hold(names.learnHandlers(sql, text.options), Hold.handler, facts, backend)
+    case StatementKind.xa:
+      return hold(!ENDS_XA.test(sql.buffer.toString('latin1', sql.start, sql.end)), Hold.xa, facts, backend)
+    default:
+  }
+}
+
+/** Anything else may begin or prepare one. */
+const ENDS_XA = /^\s*xa\s+(commit|rollback)\b/i
+
+function hold(lasts: boolean, what: number, facts: SessionFacts, backend: Backend): void {
+  if (lasts) facts.addHold(what, backend)
+  else facts.removeHold(what)
+}
+
+/** The name that the text-protocol statement is about; empty where it is not in hand. */
+function argument({ buffer, argumentStart, argumentEnd }: CommandInHand): string {
+  return argumentStart < 0 ? '' : buffer.toString('utf8', argumentStart, argumentEnd)
 }
 
 /** GET DIAGNOSTICS sets variables where the statement before it ran: on a replica here. */

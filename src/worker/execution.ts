@@ -15,7 +15,10 @@ import { routeCommand } from './execution-route.js'
 import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
 import type { BackendHolder } from './pool.js'
+import { askInsertId } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
+import { type LastInsertId, Residue } from './residue.js'
+import { dropStatements } from './server-statements.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnFromOk } from './session-learn.js'
@@ -59,6 +62,8 @@ export class Execution implements RelayListener, BackendHolder {
   readonly state: SessionState
   readonly text: SessionText
   readonly backends: SessionBackends
+  /** What the last statement left behind, for the next to ask for. */
+  readonly residue = new Residue()
   /** The prepared statement that the command in hand names, or that it is preparing. */
   statement: PreparedStatement | null = null
   /** The connection that the command in hand runs on. */
@@ -95,7 +100,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.text = text
     this.#listener = listener
     this.#relay = new Relay(client, capabilities, this)
-    this.backends = new SessionBackends(context, login, state, this)
+    this.backends = new SessionBackends(context, login, state, this, facts.user.multiplex)
   }
 
   /** The session's prepared statements. */
@@ -109,7 +114,8 @@ export class Execution implements RelayListener, BackendHolder {
     this.#notes.clear()
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     const { candidate, backend } = routeCommand(this, this.#context.view, this.command.startedAt)
-    const ready = backend ?? (candidate === null ? null : this.backends.get(candidate))
+    const ready =
+      backend ?? (candidate === null ? null : (this.backends.get(candidate) ?? this.backends.take(candidate)))
     if (ready !== null && isReady(this, ready) && !this.#awaitsVariables) this.#send(ready)
     else void this.#findAndSend()
   }
@@ -137,29 +143,36 @@ export class Execution implements RelayListener, BackendHolder {
     this.#turn++
     this.command.release()
     this.#statements?.clear()
-    this.backends.releaseAll()
+    this.backends.releaseAll((backend) => this.facts.keeps(backend) || this.facts.isDirty(backend))
   }
 
   /**
    * Forgets all that the session has set up, as COM_RESET_CONNECTION does.
-   * @returns false when the command in hand has to go to the server, since the connection there cannot be opened anew
+   * @returns false when the command in hand has to go to the server: there is something to be undone there, or the
+   * connection cannot be opened anew
    */
   reset(): boolean {
-    const { pinned } = this.facts
+    const { pinned, heldOn } = this.facts
+    const kept = pinned ?? heldOn
     const keepsConnection = this.backends.login.withoutPassword === true
     const { flavor, collation } = this.#context.view.snapshot.greeting
     this.#statements?.clear()
     this.elsewhere = null
+    this.residue.reset()
     this.facts.reset()
     // MySQL goes back to its own character set, MariaDB to the one of the login.
     this.state.reset(flavor === 'mysql' && !keepsConnection ? collation : this.state.collation)
     if (flavor === 'mariadb') this.leaveIgnoreSpace()
-    if (!keepsConnection) this.backends.releaseAll()
-    else if (pinned !== null) {
-      this.facts.addPin(Pin.authentication, pinned)
-      pinned.applied.reset(this.state.version)
+    if (kept === null || kept.state !== 'idle') {
+      if (!keepsConnection) this.backends.releaseAll((backend) => this.facts.isDirty(backend))
+      return !keepsConnection
     }
-    return !keepsConnection
+    // Until the server has done it; see `answered`.
+    this.facts.addPin(keepsConnection ? Pin.authentication : Pin.sessionState, kept)
+    dropStatements(kept)
+    kept.applied.reset()
+    kept.applied.noteCurrent(this.state)
+    return false
   }
 
   /** CLIENT_IGNORE_SPACE means something to a MariaDB server only until the session is reset or its user changes. */
@@ -233,10 +246,14 @@ export class Execution implements RelayListener, BackendHolder {
       this.#listener.commandDone()
       return
     }
+    const { last } = this.facts
+    // What the statement before has left elsewhere cannot be asked for any more.
+    if (last !== null && last !== backend) this.#context.pool.lower(last)
+    this.#context.pool.wake(backend)
     this.running = backend
     command.attempts++
     backend.move('busy')
-    this.#relay.begin()
+    this.#relay.begin(backend)
     backend.begin(this.#relay, command.answer)
     backend.write(packet)
     if (command.code === Command.RESET_CONNECTION) switchTrackingOn(backend)
@@ -253,7 +270,7 @@ export class Execution implements RelayListener, BackendHolder {
     if (isExecute(command.code)) counters.comBackendStmtExecute++
     const there = statement.on(backend)!
     there.touch()
-    const { bytes, widener } = addressedTo(packet, there, command.streamed)
+    const { bytes, widener } = addressedTo(packet, statement, there, command.streamed)
     this.#widener = widener
     return bytes
   }
@@ -311,7 +328,24 @@ export class Execution implements RelayListener, BackendHolder {
     if (backend.state === 'busy') backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context)
     this.running = null
+    if (this.command.code === Command.RESET_CONNECTION) this.#wasReset(backend)
+    this.#rest(backend)
     this.#listener.answered()
+  }
+
+  /** The server has undone all: nothing keeps the session there any more, unless it has no other. */
+  #wasReset(backend: Backend): void {
+    if (this.backends.login.withoutPassword === true) return
+    this.facts.removePin(Pin.sessionState)
+    // MySQL has its own character set now, and not that of the login any more.
+    if (backend.target.flavor === 'mysql') backend.collation = this.state.collation
+  }
+
+  /** Lets others have the connection, unless it has something that this session alone may see. */
+  #rest(backend: Backend): void {
+    if (backend.state !== 'idle' || backend.heldStatements > 0) return
+    if (this.facts.keeps(backend) || this.elsewhere?.backend === backend) return
+    this.backends.rest(backend, this.residue.keepOn(backend))
   }
 
   // What happens to connections. ---------------------------------------------------------------------------------------
@@ -342,11 +376,25 @@ export class Execution implements RelayListener, BackendHolder {
   /** A connection is gone, with or without a command in flight. */
   backendGone(backend: Backend, reason: string): void {
     this.backends.forget(backend)
-    this.#statements?.forgetBackend(backend)
-    if (this.facts.pinned === backend) this.facts.loseConnection(backend, reason)
-    if (this.facts.last === backend) this.facts.last = null
+    if (this.facts.keeps(backend)) this.facts.loseConnection(backend, reason)
+    this.#forgetOn(backend, '0')
     if (this.backends.login.withoutPassword === true)
       this.#listener.broken('the connection that the client logged in to is gone')
+  }
+
+  /** Another session gets an idle connection of this one: what may be asked for there later is asked now. */
+  backendTaken(backend: Backend): void {
+    this.backends.forget(backend)
+    const asks = this.residue.insertIdOn === backend && this.residue.lastInsertId === 'unknown'
+    this.#forgetOn(backend, asks ? askInsertId(backend) : null)
+  }
+
+  /** @param insertId what LAST_INSERT_ID() is from now on; null: what is known of it holds */
+  #forgetOn(backend: Backend, insertId: LastInsertId | null): void {
+    if (this.facts.last === backend) this.facts.last = null
+    if (this.residue.insertIdOn !== backend) return
+    this.residue.insertIdOn = null
+    if (insertId !== null) this.residue.lastInsertId = insertId
   }
 
   #mayRepeat(): boolean {

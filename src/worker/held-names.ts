@@ -3,7 +3,6 @@ import {
   Effect,
   handlerNames,
   type LexicalOptions,
-  preparedNames,
   StatementKind,
   temporaryTables,
 } from '../sql/index.js'
@@ -96,13 +95,15 @@ export class HeldNames {
     return !this.#locks.isEmpty
   }
 
-  /** @returns whether there are prepared statements of the text protocol */
-  learnPrepared({ buffer, start, end }: ExecutedText, options: LexicalOptions, kind: number): boolean {
+  /**
+   * @param name of the statement that was prepared or deallocated; empty: it is not known
+   * @returns whether there are prepared statements of the text protocol
+   */
+  learnPrepared(name: string, kind: number): boolean {
     this.#prepared ??= new Held()
-    const found = preparedNames(buffer, start, end, options)
-    if (found === null && kind === StatementKind.prepare) this.#prepared.keepForGood()
-    if (found?.prepared != null) this.#prepared.add(found.prepared)
-    if (found?.deallocated != null) this.#prepared.remove(found.deallocated, true)
+    if (kind === StatementKind.deallocate) this.#prepared.remove(name.toLowerCase(), true)
+    else if (name === '') this.#prepared.keepForGood()
+    else this.#prepared.add(name.toLowerCase())
     return !this.#prepared.isEmpty
   }
 

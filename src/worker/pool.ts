@@ -8,8 +8,8 @@ import { type BackendState, isOpen } from './backend-state.js'
 import type { ConnectionProfile } from './connection-profile.js'
 import { resetForOthers } from './connection-reset.js'
 import { Keep } from './residue.js'
-import { dropStatements } from './server-statements.js'
 import { ServerPool, type Waiter } from './server-pool.js'
+import { dropStatements } from './server-statements.js'
 import type { Candidate } from './topology-view.js'
 
 /** After a server refused a connection, others are preferred for so long. */
@@ -154,7 +154,11 @@ export class Pool implements BackendOwner {
     if (backend.depth > 0) return backend.destroy('its session has ended')
     if (backend.state !== 'idle') return backend.quit()
     const { profile } = backend
-    if (profile === null || backend.applied.untracked || (dirty && !resetForOthers(backend, () => this.#free(backend)))) {
+    if (
+      profile === null ||
+      backend.applied.untracked ||
+      (dirty && !resetForOthers(backend, () => this.#free(backend)))
+    ) {
       return backend.quit()
     }
     if (!dirty) this.#free(backend)

@@ -2,14 +2,14 @@ import { Command, CommandName } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { Session } from './session.js'
-import { pinNames } from './session-facts.js'
+import { holdNames, pinNames } from './session-facts.js'
 
 const INFO_LENGTH_MAX = 1_000
 
 /** How a session is shown in the process list. */
 export function processRow(session: Session, worker: number): ProcessRow {
   const { command, facts, running, state, text, backends } = session.execution
-  const backend = running ?? facts.pinned
+  const backend = running ?? facts.pinned ?? facts.heldOn
   return {
     threadId: worker,
     sessionId: session.id,
@@ -29,6 +29,7 @@ export function processRow(session: Session, worker: number): ProcessRow {
     extendedInfo: JSON.stringify({
       phase: session.phase,
       pins: pinNames(facts.pins),
+      holds: holdNames(facts.holds),
       reason: session.phase === 'ready' ? '' : command.reason,
       awaitsReplicas: facts.lastWriteAt >= 0,
       connections: [...backends.all].map(({ target, state }) => `${target.id} ${state}`),

@@ -31,8 +31,8 @@ export class Relay implements Exchange {
   readonly #capabilities: number
   /** Bytes of the answer have gone to the client. */
   started = false
-  /** The backend is paused until the client has taken what was written. */
-  #waiting = false
+  /** The connection that is paused until the client has taken what was written. */
+  #paused: Backend | null = null
   /** The ERR of this answer was kept from the client. */
   #swallowed = false
 
@@ -42,10 +42,12 @@ export class Relay implements Exchange {
     this.#listener = listener
   }
 
-  /** To be called before each command. */
-  begin(): void {
+  /** To be called when a command is put in flight on a connection. */
+  begin(backend: Backend): void {
     this.started = false
     this.#swallowed = false
+    // A client that sends on and on without reading is answered when it has read.
+    if (this.#client.congested) this.#waitForClient(backend)
   }
 
   received(chunk: Buffer, from: number, event: number, backend: Backend): void {
@@ -60,6 +62,8 @@ export class Relay implements Exchange {
   }
 
   finished(backend: Backend): void {
+    // Nothing more of this answer comes: the connection may be another session's before the client has read it.
+    if (this.#paused !== null) this.#resume()
     if (this.#swallowed) this.#listener.keptFromClient(backend)
     else this.#listener.answered(backend)
   }
@@ -111,13 +115,18 @@ export class Relay implements Exchange {
 
   /** A chunk with many small results comes here more than once: one wait is enough. */
   #waitForClient(backend: Backend): void {
-    if (backend.state === 'closed' || this.#waiting) return
-    this.#waiting = true
+    if (backend.state === 'closed' || this.#paused !== null) return
+    this.#paused = backend
     backend.pause()
     this.#client.onDrain(() => {
-      this.#waiting = false
-      backend.resume()
+      if (this.#paused === backend) this.#resume()
     })
+  }
+
+  #resume(): void {
+    const backend = this.#paused!
+    this.#paused = null
+    backend.resume()
   }
 }
 

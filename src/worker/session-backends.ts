@@ -1,13 +1,14 @@
 import { Answer, Capability, Command, type ErrPacket, encodeCommand, encodeQuery } from '../../protocol/index.js'
-import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
 import type { ServerId } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
 import type { BackendLogin } from './backend-login.js'
 import { tellUncompressed } from './compressors.js'
+import { type ConnectionProfile, profileOf } from './connection-profile.js'
+import { resetConnection } from './connection-reset.js'
 import type { WorkerContext } from './context.js'
 import type { BackendHolder } from './pool.js'
-import { type SessionState, variableDifference } from './session-state.js'
+import { Fit, fitOf, type SessionState, variableDifference } from './session-state.js'
 import { runSetup } from './setup-exchange.js'
 import type { Candidate } from './topology-view.js'
 import { TRACKING } from './tracking.js'
@@ -28,23 +29,35 @@ function passwordUnknown(username: string): ProxyError {
   return new ProxyError('password-unknown', 1045, '28000', message)
 }
 
-/** The connections that a session has, one per server at most, and how they get the session's state. */
+/**
+ * The connections that a session has, one per server at most, and how they get the session's state. What it does not use
+ * rests in the pool, where others may take it.
+ */
 export class SessionBackends {
   readonly #context: WorkerContext
   login: BackendLogin
+  /** Its connections may be shared with sessions of the same account. */
+  readonly #multiplex: boolean
   readonly #holder: BackendHolder
   readonly #state: SessionState
   /** Made with the first connection: an idle session that never asked anything has none. */
   #byServer: Map<ServerId, Backend> | null = null
 
-  constructor(context: WorkerContext, login: BackendLogin, state: SessionState, holder: BackendHolder) {
+  constructor(
+    context: WorkerContext,
+    login: BackendLogin,
+    state: SessionState,
+    holder: BackendHolder,
+    multiplex: boolean,
+  ) {
     this.#context = context
     this.login = login
+    this.#multiplex = multiplex && login.withoutPassword !== true
     this.#state = state
     this.#holder = holder
   }
 
-  /** Connections that are opened from now on log in without CLIENT_IGNORE_SPACE. */
+  /** Connections that are used from now on log in without CLIENT_IGNORE_SPACE. */
   leaveIgnoreSpace(): void {
     this.login = { ...this.login, capabilities: (this.login.capabilities & ~Capability.IGNORE_SPACE) >>> 0 }
   }
@@ -68,6 +81,43 @@ export class SessionBackends {
     return backend
   }
 
+  /** An idle connection to a server that nobody needs at the moment; it may have to get the session's state. */
+  take(candidate: Candidate): Backend | null {
+    const profile = this.#profile(candidate, this.#state.collation, this.#state.schema)
+    if (profile === null) return null
+    const backend = this.#context.pool.take(candidate, profile, this.#holder)
+    if (backend === null) return null
+    this.#context.counters.backendConnectionsShared++
+    this.#attach(candidate, backend)
+    return backend
+  }
+
+  #attach(candidate: Candidate, backend: Backend): void {
+    this.#byServer ??= new Map()
+    this.#byServer.set(candidate.entry.id, backend)
+    if (backend.target !== candidate.target) this.#context.pool.retarget(backend, candidate)
+    if (!backend.applied.untracked && fitOf(this.#state, backend.applied) === Fit.same) {
+      backend.applied.noteCurrent(this.#state)
+    } else backend.applied.noteStale()
+  }
+
+  /** With which connections to a server this session's can stand in for each other; null: with none. */
+  #profile({ target }: Pick<Candidate, 'target'>, collation: number, schema: string): ConnectionProfile | null {
+    const { multiplexing } = this.#context.view.snapshot
+    // A server that is told the client's address is told it once, when the connection begins.
+    if (!this.#multiplex || !multiplexing || target.proxyProtocol !== 'off') return null
+    return profileOf(this.login, collation, schema !== '')
+  }
+
+  /**
+   * Lets others have a connection until the session comes back to it.
+   * @param keep one of `Keep`: what the session may still ask for there
+   */
+  rest(backend: Backend, keep: number): void {
+    backend.profile = this.#profile(backend, backend.collation, backend.applied.schema)
+    this.#context.pool.rest(backend, keep)
+  }
+
   /** A connection for statements that concern the session only: the writer's, else any. */
   own(writerHostgroup: number): Backend | null {
     let any: Backend | null = null
@@ -78,35 +128,48 @@ export class SessionBackends {
     return any
   }
 
-  /** Opens a connection to a server; the schema and collation of the session are set with the login. */
-  async open(candidate: Candidate, timeoutMs: number): Promise<Backend> {
+  /**
+   * Opens a connection to a server, or waits for one; the schema and collation of the session are set with the login.
+   * @param timeoutMs for connecting and logging in
+   * @param waitMs for a connection while the server has all that it may have
+   */
+  async obtain(candidate: Candidate, timeoutMs: number, waitMs: number): Promise<Backend> {
     if (this.login.withoutPassword === true) throw passwordUnknown(this.login.username)
-    const login = { ...this.login, database: this.#state.schema, collation: this.#state.collation }
-    const backend = await this.#context.pool.open(candidate, login, this.#holder, timeoutMs, monotonicMs())
+    const { collation, schema } = this.#state
+    const login = { ...this.login, database: schema, collation }
+    const profile = this.#profile(candidate, collation, schema)
+    const customer = { holder: this.#holder, login, profile }
+    const backend = await this.#context.pool.obtain(candidate, customer, timeoutMs, waitMs)
     if (backend.lacksCompression) tellUncompressed(backend.target, this.#context.log)
-    this.#byServer ??= new Map()
-    this.#byServer.set(candidate.entry.id, backend)
+    if (backend.state !== 'closed') this.#attach(candidate, backend)
     return backend
   }
 
   /** Takes over a connection that the client has logged in to itself. */
   adopt(candidate: Candidate, backend: Backend): void {
-    this.#context.pool.adopt(candidate, backend, this.#holder)
+    this.#context.pool.adopt(candidate, backend, { profile: null, holder: this.#holder })
     this.#byServer = new Map([[candidate.entry.id, backend]])
   }
 
   /** Whether a connection has all of the session's state. */
   isCurrent(backend: Backend): boolean {
-    return backend.applied.version === this.#state.version && !backend.applied.untracked
+    return backend.applied.isCurrent(this.#state) && !backend.applied.untracked
   }
 
   /** Sends the difference between what the connection has and what the session wants, or what `wanted` says. */
   async sync(backend: Backend, wanted: SessionState = this.#state): Promise<void> {
     const { applied } = backend
     backend.move('syncing')
+    if (fitOf(wanted, applied) === Fit.needsReset && wanted === this.#state) {
+      this.#context.counters.backendConnectionsReset++
+      resetConnection(backend)
+    }
     if (applied.untracked) await this.#trackAgain(backend)
     if (wanted.schema !== applied.schema && wanted.schema !== '') {
       await this.#apply(backend, encodeCommand(Command.INIT_DB, Buffer.from(wanted.schema)))
+    }
+    if (wanted.multiStatements !== null && wanted.multiStatements !== applied.multiStatements) {
+      await this.#apply(backend, encodeCommand(Command.SET_OPTION, Buffer.of(wanted.multiStatements ? 0 : 1, 0)))
     }
     const difference = variableDifference(wanted, applied)
     if (difference !== null) await this.#apply(backend, encodeQuery(difference, backend.capabilities))
@@ -127,15 +190,21 @@ export class SessionBackends {
     throw new SyncError(backend.target.id, error)
   }
 
-  /** Notes that a connection is gone. */
+  /** Notes that a connection is gone, or another session's. */
   forget(backend: Backend): void {
     if (this.#byServer?.get(backend.target.id) === backend) this.#byServer.delete(backend.target.id)
   }
 
-  /** Lets all connections go. */
-  releaseAll(): void {
+  /**
+   * Lets all connections go.
+   * @param isDirty whether the session has left something on one of them that others must not find
+   */
+  releaseAll(isDirty: (backend: Backend) => boolean): void {
     const backends = [...this.all]
     this.#byServer = null
-    for (const backend of backends) this.#context.pool.release(backend)
+    for (const backend of backends) {
+      backend.profile = this.#profile(backend, backend.collation, backend.applied.schema)
+      this.#context.pool.release(backend, isDirty(backend))
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { addGtids, type GtidSet, parseGtidSet } from '../shared/gtid.js'
 import type { Flavor, ServerId, UserEntry } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
+import { HeldNames } from './held-names.js'
 
 /** Why a session keeps to one connection; a bit mask, since several can hold at once. */
 export const Pin = {
@@ -77,8 +78,6 @@ export class SessionFacts {
   pinned: Backend | null = null
   /** The connection that ran the last statement: warnings, ROW_COUNT() and FOUND_ROWS() are there. */
   last: Backend | null = null
-  /** SET TRANSACTION without a scope was sent: it holds for the next transaction on that connection. */
-  nextTransactionSet = false
   /** What keeps `heldOn` from others, a mask of `Hold`. */
   holds = 0
   /** The connection that is kept though not all statements go there; null without holds. */
@@ -129,6 +128,11 @@ export class SessionFacts {
     return (this.statusFlags & STATUS_AUTOCOMMIT) !== 0
   }
 
+  /** SET TRANSACTION without a scope was sent: it holds for the next transaction on that connection. */
+  get nextTransactionSet(): boolean {
+    return (this.holds & Hold.nextTransaction) !== 0
+  }
+
   /** User variables have been set in ways that cannot be repeated elsewhere: statements that read them stay. */
   get userVariablesOnPrimary(): boolean {
     return (this.holds & Hold.userVariables) !== 0
@@ -137,6 +141,11 @@ export class SessionFacts {
   /** Whether a connection must not be given to others. */
   keeps(backend: Backend): boolean {
     return this.pinned === backend || this.heldOn === backend
+  }
+
+  /** Whether a connection that is not kept has something that another session must not find. */
+  isDirty(backend: Backend): boolean {
+    return backend.applied.tainted || backend.heldStatements > 0
   }
 
   addHold(hold: number, backend: Backend): void {
@@ -159,11 +168,13 @@ export class SessionFacts {
     if (this.pins === 0) this.pinned = null
   }
 
-  /** The pinned connection is gone between two commands: the next command has to be told what went with it. */
+  /** A connection that was kept is gone between two commands: the next command has to be told what went with it. */
   loseConnection(backend: Backend, reason: string): void {
-    this.lost = `${pinNames(this.pins).join(', ')} on ${backend.target.id} lost: ${reason}`
+    const what = [...pinNames(this.pins), ...holdNames(this.holds & ~Hold.connectionId)]
+    // An id that nobody has any more is no loss.
+    if (what.length > 0) this.lost = `${what.join(', ')} on ${backend.target.id} lost: ${reason}`
     this.transactionLost = this.inTransaction
-    this.onlyTransactionLost = this.pins === Pin.transaction
+    this.onlyTransactionLost = this.pins === Pin.transaction && (this.holds & ~Hold.connectionId) === 0
     this.unpin()
   }
 
@@ -172,7 +183,6 @@ export class SessionFacts {
     this.pins = 0
     this.pinned = null
     this.statusFlags &= ~(STATUS_IN_TRANS | STATUS_IN_TRANS_READONLY)
-    this.nextTransactionSet = false
     this.release()
   }
 

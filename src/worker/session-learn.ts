@@ -1,9 +1,9 @@
-import type { OkPacket, SessionStateChange } from '../../protocol/index.js'
+import { Command, type OkPacket, type SessionStateChange } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { Effect, ONE_CONNECTION_VARIABLES, parseSet, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import { type CommandInHand, isReplication } from './command.js'
-import { Pin, type SessionFacts } from './session-facts.js'
+import { Hold, Pin, type SessionFacts } from './session-facts.js'
 import { isCarried, type SessionState, variableLiteral } from './session-state.js'
 import { findOnline, type TopologyView } from './topology-view.js'
 
@@ -132,9 +132,10 @@ export function learnFromAnswer(
 
 function learnFlags(flags: number, command: CommandInHand, backend: Backend, facts: SessionFacts): void {
   facts.statusFlags = flags & SESSION_FLAGS
+  if (command.kind === StatementKind.setTransaction) facts.addHold(Hold.nextTransaction, backend)
+  else facts.removeHold(Hold.nextTransaction)
   if ((flags & IN_TRANS) !== 0) return facts.addPin(Pin.transaction, backend)
   facts.removePin(Pin.transaction)
-  facts.nextTransactionSet = command.kind === StatementKind.setTransaction
 }
 
 function learnEffects(
@@ -145,16 +146,39 @@ function learnEffects(
   facts: SessionFacts,
 ): void {
   const { kind, effects } = command
-  const tables = (effects & Effect.temporaryTable) !== 0 || (notes.stateChanged && OPAQUE_KINDS.has(kind))
-  if (tables) facts.addPin(Pin.temporaryTable, backend)
+  const opaqueChange = notes.stateChanged && OPAQUE_KINDS.has(kind)
+  if (opaqueChange) facts.names.tablesUnknown()
+  if (opaqueChange || (effects & Effect.temporaryTable) !== 0) facts.addPin(Pin.temporaryTable, backend)
   if (notes.ofOneConnection && OPAQUE_KINDS.has(kind)) facts.addPin(Pin.sessionState, backend)
   if (kind === StatementKind.lockTables) facts.addPin(Pin.lockTables, backend)
   if (kind === StatementKind.unlockTables) facts.removePin(Pin.lockTables)
   if ((effects & Effect.advisoryLock) !== 0) facts.addPin(Pin.advisoryLock, backend)
   // GET DIAGNOSTICS runs where the statement before it ran, and is seen to by itself.
   const elsewhere = kind === StatementKind.diagnostics && !isWriter
-  if ((effects & Effect.setsUserVariable) !== 0 && !elsewhere) facts.userVariablesOnPrimary = true
+  if ((effects & Effect.setsUserVariable) !== 0 && !elsewhere) facts.addHold(Hold.userVariables, backend)
+  if ((effects & Effect.readsConnectionId) !== 0) facts.addHold(Hold.connectionId, backend)
+  if (leavesUnknownState(command, backend)) facts.addHold(Hold.unknownState, backend)
   if (isReplication(command.code)) facts.addPin(Pin.replication, backend)
+}
+
+/**
+ * Whether a statement may have left something that nobody tells of: orders to one server (FLUSH TABLES WITH READ LOCK),
+ * texts that are not understood; and on MariaDB, which does not say what a procedure has set (seen on 10.11), procedures.
+ */
+function leavesUnknownState({ code, kind, effects }: CommandInHand, { target }: Backend): boolean {
+  switch (kind) {
+    case StatementKind.admin:
+      return code === Command.QUERY || code === Command.STMT_EXECUTE
+    case StatementKind.unknown:
+      return true
+    case StatementKind.multi:
+      return (effects & Effect.leavesConnectionState) !== 0
+    case StatementKind.call:
+    case StatementKind.execute:
+      return target.flavor === 'mariadb'
+    default:
+      return false
+  }
 }
 
 /** A transaction that ended without a GTID on a server that gives GTIDs has written nothing. */

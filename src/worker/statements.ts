@@ -146,7 +146,7 @@ export class PreparedStatement {
   /** What it is on a connection, or null. */
   on(backend: Backend): ServerStatement | null {
     const { own } = this
-    if (own !== null && own.isOpen && own.backend === backend) return own
+    if (own?.isOpen && own.backend === backend) return own
     const common = (backend.shared.get(this.shared) as ServerStatement | undefined) ?? null
     return common === null || common.heldBy === null || common.heldBy === this ? common : null
   }

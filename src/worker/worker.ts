@@ -17,6 +17,7 @@ import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
 import { findSession, performKill, placeOf } from './kill.js'
 import { Pool } from './pool.js'
+import { keepUp } from './pool-upkeep.js'
 import { processRow } from './process-row.js'
 import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
@@ -75,10 +76,12 @@ export class Worker implements WorkerContext, SessionOwner {
     this.#send = send
     this.view = new TopologyView(snapshot)
     this.sharedStatements = new SharedStatements(this.counters, snapshot.limits.maxStmtsCache)
-    this.pool = new Pool(
-      (server, reason) => this.#suspect(server, reason),
-      (candidate) => this.#share(candidate.entry.maxConnections),
-    )
+    this.pool = new Pool({
+      now: monotonicMs,
+      share: (candidate) => this.#share(candidate.entry.maxConnections),
+      diagnosticsHoldMs: () => this.view.snapshot.limits.diagnosticsHoldMs,
+      suspect: (server, reason) => this.#suspect(server, reason),
+    })
     this.classifyOptions = {
       flavor: snapshot.greeting.flavor,
       ansiQuotes: false,
@@ -320,11 +323,17 @@ export class Worker implements WorkerContext, SessionOwner {
     const { waitTimeoutMs } = this.view.snapshot.limits
     const limit = waitTimeoutMs === 0 ? Number.POSITIVE_INFINITY : waitTimeoutMs
     const now = monotonicMs()
+    keepUp(this.pool, this.view.snapshot.limits, now, ({ id }) => this.#share(mostConnections(id, this.view.snapshot)))
     for (const session of this.#sessions.values()) {
       const own = session.execution.state.waitTimeoutMs
       if (session.phase === 'ready' && now - session.since > Math.min(own, limit)) session.closeForInactivity()
     }
   }
+}
+
+/** A server may be in several hostgroups, each with a limit of its own. */
+function mostConnections(id: ServerId, { servers }: Snapshot): number {
+  return Math.max(1, ...servers.filter((entry) => entry.id === id).map(({ maxConnections }) => maxConnections))
 }
 
 /** What an address is called in messages. */

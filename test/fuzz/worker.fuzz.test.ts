@@ -57,7 +57,7 @@ file.describe(() => {
       const found = statements.find(chunk, 4, packet.length, true)
       if (payload.length < 5) expect(found).toBeNull()
       if (payload.length < 5) continue
-      const { bytes } = addressedTo(chunk.subarray(0, packet.length), statement.on(backend)!, false)
+      const { bytes } = addressedTo(chunk.subarray(0, packet.length), statement, statement.on(backend)!, false)
       expect(bytes.readUInt32LE(5)).toBe(0x01020304)
       expect(bytes.readUIntLE(0, 3)).toBe(bytes.length - 4)
       expect(bytes.length).toBeLessThanOrEqual(packet.length + (statement.types?.length ?? 0))

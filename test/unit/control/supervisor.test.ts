@@ -58,6 +58,7 @@ function snapshot(version: number, port: number): Snapshot {
     greeting: DEFAULT_GREETING,
     readOnlyFunctions: [],
     limits: {} as Limits,
+    multiplexing: true,
     tls: null,
     proxyProtocolNetworks: [],
     localInfile: true,

@@ -3,7 +3,7 @@ import { parseGtidSet } from '../../../src/shared/gtid.js'
 import type { Snapshot } from '../../../src/shared/snapshot.js'
 import { Effect, Hint, StatementKind, StatementKindName } from '../../../src/sql/index.js'
 import { isRepeatable, newDecision, Reason, type RouteInput, route } from '../../../src/worker/router.js'
-import { Pin, SessionFacts } from '../../../src/worker/session-facts.js'
+import { Hold, Pin, SessionFacts } from '../../../src/worker/session-facts.js'
 import { TopologyView } from '../../../src/worker/topology-view.js'
 import { fakeBackend, serverEntry, snapshotOf, USER } from './fixture.js'
 
@@ -109,19 +109,19 @@ describe('the facts of a session', () => {
     ['autocommit off', (f) => (f.statusFlags = 0), {}, { server: 'primary', reason: Reason.autocommitOff }],
     [
       'SET TRANSACTION for the next one',
-      (f) => (f.nextTransactionSet = true),
+      (f) => f.addHold(Hold.nextTransaction, fakeBackend().backend),
       {},
       { server: 'primary', reason: Reason.nextTransaction },
     ],
     [
       'user variables on the primary, read',
-      (f) => (f.userVariablesOnPrimary = true),
+      (f) => f.addHold(Hold.userVariables, fakeBackend().backend),
       { effects: Effect.readsUserVariable },
       { server: 'primary', reason: Reason.userVariables },
     ],
     [
       'user variables on the primary, not read',
-      (f) => (f.userVariablesOnPrimary = true),
+      (f) => f.addHold(Hold.userVariables, fakeBackend().backend),
       {},
       { server: 'replica', reason: Reason.read },
     ],

@@ -17,7 +17,13 @@ function world(schema = 'test') {
   const sharedStatements = new SharedStatements(counters, 100)
   const statements = new Statements({ counters, sharedStatements })
   const state = new SessionState(schema)
-  const backends = new SessionBackends({} as WorkerContext, {} as never, state, { backendGone: () => {} })
+  const backends = new SessionBackends(
+    {} as WorkerContext,
+    {} as never,
+    state,
+    { backendGone: () => {}, backendTaken: () => {} },
+    true,
+  )
   const prepare = (statement: PreparedStatement, backend: Backend, maxStmtsPerConnection = 10): Promise<void> => {
     const parseKey = statements.parseState(state).key
     return prepareOn(statement, backend, { backends, statements, counters, maxStmtsPerConnection, parseKey })
@@ -73,7 +79,7 @@ describe('preparing on a further server', () => {
     const refused = expect(done).rejects.toMatchObject({ code: 'prepare-refused', errno: 1146 })
     await answerAll(backend, Promise.resolve(), err(1146, "Table 'x' doesn't exist"))
     await refused
-    expect(statement.servers).toEqual([])
+    expect(statement.shared.openOn.size).toBe(0)
   })
 
   it('reads the text as when it was prepared first, whatever schema and sql_mode the session has moved to', async () => {

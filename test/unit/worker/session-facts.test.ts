@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseGtidSet } from '../../../src/shared/gtid.js'
 import { hasOwnWrites } from '../../../src/worker/router.js'
-import { Pin, pinNames, SessionFacts } from '../../../src/worker/session-facts.js'
+import { Hold, Pin, pinNames, SessionFacts } from '../../../src/worker/session-facts.js'
 import { TopologyView } from '../../../src/worker/topology-view.js'
 import { fakeBackend, serverEntry, snapshotOf, USER } from './fixture.js'
 
@@ -49,8 +49,7 @@ describe('a reset', () => {
     facts.statusFlags = 0x0001
     facts.addPin(Pin.lockTables, backend)
     facts.last = backend
-    facts.nextTransactionSet = true
-    facts.userVariablesOnPrimary = true
+    facts.addHold(Hold.nextTransaction | Hold.userVariables, backend)
     facts.reset()
     expect(facts).toMatchObject({
       pins: 0,
@@ -59,6 +58,8 @@ describe('a reset', () => {
       lost: '',
       autocommit: true,
       inTransaction: false,
+      holds: 0,
+      heldOn: null,
       nextTransactionSet: false,
       userVariablesOnPrimary: false,
     })

@@ -28,6 +28,7 @@ function learn(code: number, kind: number, effects = 0, gtids = ''): SessionFact
     defaultSchema: null,
     maxConnections: 0,
     useSsl: false,
+    multiplex: true,
   })
   const command = new CommandInHand()
   command.take(Buffer.from([1, 0, 0, 0, code]), 4, 5, COMMAND_RULES.get(code)!, 0)

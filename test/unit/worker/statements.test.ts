@@ -4,6 +4,7 @@ import { newGlobalCounters } from '../../../src/shared/counters.js'
 import { Hint, StatementKind } from '../../../src/sql/index.js'
 import type { Backend } from '../../../src/worker/backend.js'
 import { COMMAND_RULES, CommandInHand } from '../../../src/worker/command.js'
+import { dropStatements } from '../../../src/worker/server-statements.js'
 import { SessionState } from '../../../src/worker/session-state.js'
 import { SharedStatements } from '../../../src/worker/shared-statement.js'
 import { addressedTo as address } from '../../../src/worker/statement-packets.js'
@@ -40,7 +41,7 @@ function prepared(parameterCount: number, ...servers: (readonly [Backend, number
 }
 
 function addressedTo(packet: Buffer, statement: PreparedStatement, backend: Backend): Buffer {
-  return address(packet, statement.on(backend)!, false).bytes
+  return address(packet, statement, statement.on(backend)!, false).bytes
 }
 
 interface ExecuteParts {
@@ -227,8 +228,9 @@ describe('the statements of a session', () => {
     statements.prepared(statement, stays, 2, 0)
     statement.longDataOn = gone
     gone.destroy('test')
-    statements.forgetBackend(gone)
-    expect(statement.servers.map(({ backend }) => backend)).toEqual([stays])
+    dropStatements(gone)
+    expect(statement.on(gone)).toBeNull()
+    expect(statement.on(stays)?.id).toBe(2)
     expect(gone.statements).toEqual([])
     expect(statement.boundTo?.state).toBe('closed')
     expect(counters).toMatchObject({ stmtClientActiveTotal: 1, stmtServerActiveTotal: 1 })

@@ -21,6 +21,8 @@ export function globalStatus(view: ControlView): [name: string, value: string][]
     ['Access_Denied_Wrong_Password', global.accessDenied],
     ['Access_Denied_Max_Connections', global.tooManyConnections],
     ['mysql_killed_backend_queries', global.queriesKilled],
+    ['MyHGM_myconnpoll_get_ok', global.backendConnectionsShared],
+    ['MyHGM_myconnpoll_reset', global.backendConnectionsReset],
     ['Com_frontend_stmt_prepare', global.comFrontendStmtPrepare],
     ['Com_frontend_stmt_execute', global.comFrontendStmtExecute],
     ['Com_frontend_stmt_close', global.comFrontendStmtClose],

@@ -40,6 +40,10 @@ const LIMITS = {
   maxBufferedCommand: 1_048_576,
   maxStmtsCache: 10_000,
   maxStmtsPerConnection: 500,
+  freeConnectionsPct: 10,
+  connectionMaxAgeMs: 0,
+  pingIntervalServerMs: 10_000,
+  diagnosticsHoldMs: 1000,
   shutdownTimeoutMs: 20_000,
 }
 
@@ -135,6 +139,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
       passwordHash: null,
       backendUser: null,
       backendPassword: null,
+      multiplex: true,
     },
     {
       name: 'open',
@@ -146,6 +151,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
       passwordHash: null,
       backendUser: null,
       backendPassword: null,
+      multiplex: true,
     },
   ]
   const listen = [{ host: '127.0.0.1', port: 6033 }]
@@ -189,6 +195,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     localInfile: true,
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     limits: LIMITS,
+    multiplexing: true,
     warnings: [],
   }
   const snapshot: Snapshot = {
@@ -203,6 +210,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     greeting: { flavor: 'mysql', serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
     limits: LIMITS,
+    multiplexing: true,
     tls: options.tls ?? null,
     proxyProtocolNetworks: [],
     localInfile: true,
