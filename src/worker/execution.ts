@@ -1,7 +1,7 @@
-import { Command, type OkPacket } from '../../protocol/index.js'
+import { Command, type ErrPacket, type OkPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
-import { StatementKind } from '../sql/index.js'
+import { Effect, StatementKind } from '../sql/index.js'
 import { acquire, isReady } from './acquire.js'
 import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
@@ -15,6 +15,7 @@ import { routeCommand } from './execution-route.js'
 import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
 import type { BackendHolder } from './pool.js'
+import { asRefusedByPrimary } from './read-only-refusal.js'
 import { Relay, type RelayListener } from './relay.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
@@ -272,6 +273,14 @@ export class Execution implements RelayListener, BackendHolder {
     if (!isShuttingDown(errno) || !this.#mayRepeat()) return false
     backend.destroy(message)
     return true
+  }
+
+  reworded(err: ErrPacket, backend: Backend): ErrPacket | null {
+    const { hostgroup, flavor } = backend.target
+    // What commits implicitly is no statement of the transaction: the primary would execute it.
+    const commits = (this.command.effects & Effect.implicitCommit) !== 0
+    if (commits || this.#context.view.isWriter(hostgroup)) return null
+    return asRefusedByPrimary(err, this.facts.statusFlags, flavor)
   }
 
   /** The server does not have the statement any more, and has not executed anything. */
