@@ -30,6 +30,7 @@ export function buildSnapshot(
     greeting: learned.greeting,
     readOnlyFunctions: learned.readOnlyFunctions,
     limits: config.limits,
+    consistency: config.consistency,
     tls,
     proxyProtocolNetworks: config.proxyProtocolNetworks,
     localInfile: config.localInfile,

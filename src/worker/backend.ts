@@ -6,6 +6,7 @@ import type { Flavor, ProxyProtocol, ServerCompression, ServerId, ServerTls } fr
 import { BackendCompression } from './backend-compression.js'
 import { type BackendState, NEXT } from './backend-state.js'
 import type { Compression } from './compressors.js'
+import type { KnownServer } from './known-server.js'
 import { AppliedState } from './session-state.js'
 
 /** Where a backend connection leads, and as what it is counted. */
@@ -19,6 +20,8 @@ export interface BackendTarget {
   readonly proxyProtocol: ProxyProtocol
   readonly compression: ServerCompression
   readonly flavor: Flavor
+  /** What this worker knows of the server, in whichever hostgroup it is. */
+  readonly known: KnownServer
 }
 
 /** Told of what happens to a backend outside of an exchange. */
@@ -83,6 +86,8 @@ export class Backend {
   readonly statements: OpenStatement[] = []
   statementUses = 0
   owner: BackendOwner | null = null
+  /** A KILL QUERY that names it is on its way and could hit any statement; null: none. */
+  killing: Promise<unknown> | null = null
   bytesSent = 0
   bytesReceived = 0
 

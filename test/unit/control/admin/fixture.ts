@@ -4,6 +4,7 @@ import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../..
 import { UsageError } from '../../../../src/shared/errors.js'
 import type { ProcessRow } from '../../../../src/shared/ipc.js'
 import {
+  DEFAULT_CONSISTENCY,
   type HealthReport,
   NO_SERVER_TLS,
   type ServerEntry,
@@ -36,6 +37,9 @@ const LIMITS = {
   connectTimeoutServerMs: 1000,
   handshakeTimeoutMs: 10_000,
   waitTimeoutMs: 28_800_000,
+  maxTransactionTimeMs: 14_400_000,
+  maxTransactionIdleTimeMs: 14_400_000,
+  defaultQueryTimeoutMs: 36_000_000,
   maxAllowedPacket: 67_108_864,
   maxBufferedCommand: 1_048_576,
   maxStmtsCache: 10_000,
@@ -101,9 +105,33 @@ function counters(): WorkerCounters {
 const HEALTH: HealthReport = {
   sequence: 4,
   servers: [
-    { id: '127.0.0.1:3307', alive: true, lagMs: 0, lagReason: '', gtidExecuted: GTID, coversPrimaryAt: -1 },
-    { id: '127.0.0.1:3308', alive: true, lagMs: 250, lagReason: '', gtidExecuted: '', coversPrimaryAt: -1 },
-    { id: '127.0.0.1:3309', alive: false, lagMs: null, lagReason: 'no answer', gtidExecuted: '', coversPrimaryAt: -1 },
+    {
+      id: '127.0.0.1:3307',
+      alive: true,
+      lagMs: 0,
+      lagReason: '',
+      gtidExecuted: GTID,
+      coversPrimaryAt: -1,
+      incarnation: 1,
+    },
+    {
+      id: '127.0.0.1:3308',
+      alive: true,
+      lagMs: 250,
+      lagReason: '',
+      gtidExecuted: '',
+      coversPrimaryAt: -1,
+      incarnation: 1,
+    },
+    {
+      id: '127.0.0.1:3309',
+      alive: false,
+      lagMs: null,
+      lagReason: 'no answer',
+      gtidExecuted: '',
+      coversPrimaryAt: -1,
+      incarnation: 1,
+    },
   ],
 }
 
@@ -189,6 +217,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     localInfile: true,
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     limits: LIMITS,
+    consistency: DEFAULT_CONSISTENCY,
     warnings: [],
   }
   const snapshot: Snapshot = {
@@ -203,6 +232,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     greeting: { flavor: 'mysql', serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
     limits: LIMITS,
+    consistency: DEFAULT_CONSISTENCY,
     tls: options.tls ?? null,
     proxyProtocolNetworks: [],
     localInfile: true,
