@@ -55,8 +55,12 @@ export interface GlobalCounters {
   readsOnPrimaryCausal: number
   protocolErrors: number
   invariantErrors: number
-  /** Statements killed on a server because their client had gone. */
+  /** Statements killed on a server: their client had gone, or they took too long. */
   queriesKilled: number
+  /** How often each of the limits of time was exceeded. */
+  maxTransactionTimeExceeded: number
+  maxTransactionIdleTimeExceeded: number
+  queryTimeoutExceeded: number
   /** COM_STMT_* commands of clients, and those sent to servers (Sluice's own included). Executions include bulk ones. */
   comFrontendStmtPrepare: number
   comFrontendStmtExecute: number
@@ -125,6 +129,9 @@ export function newGlobalCounters(): GlobalCounters {
     protocolErrors: 0,
     invariantErrors: 0,
     queriesKilled: 0,
+    maxTransactionTimeExceeded: 0,
+    maxTransactionIdleTimeExceeded: 0,
+    queryTimeoutExceeded: 0,
     comFrontendStmtPrepare: 0,
     comFrontendStmtExecute: 0,
     comFrontendStmtClose: 0,

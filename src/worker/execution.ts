@@ -276,6 +276,8 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   reworded(err: ErrPacket, backend: Backend): ErrPacket | null {
+    const { timedOut } = this.command
+    if (timedOut !== null && err.errno === INTERRUPTED) return timedOut
     const { hostgroup, flavor } = backend.target
     // What commits implicitly is no statement of the transaction: the primary would execute it.
     const commits = (this.command.effects & Effect.implicitCommit) !== 0
@@ -364,5 +366,7 @@ export class Execution implements RelayListener, BackendHolder {
   }
 }
 
+/** ER_QUERY_INTERRUPTED: killed. */
+const INTERRUPTED = 1317
 /** ER_UNKNOWN_STMT_HANDLER and ER_NEED_REPREPARE. */
 const STATEMENT_GONE: ReadonlySet<number> = new Set([1243, 1615])
