@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
 import { UsageError } from './shared/errors.js'
-import { type Flavor, NO_SERVER_TLS, type ServerEntry, type Snapshot } from './shared/snapshot.js'
+import { DEFAULT_CONSISTENCY, type Flavor, NO_SERVER_TLS, type ServerEntry, type Snapshot } from './shared/snapshot.js'
 import { Classifier, EMPTY_CATALOGUE, explainEffects, StatementKindName } from './sql/index.js'
 import { newDecision, route } from './worker/router.js'
 import { SessionFacts } from './worker/session-facts.js'
@@ -142,6 +142,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
     nativeHashes: {},
     greeting: { flavor, serverVersion: '', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
+    consistency: DEFAULT_CONSISTENCY,
     limits: {
       maxConnections: 1,
       maxConnectionsPerAddress: 0,
@@ -150,6 +151,9 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       connectTimeoutServerMs: 1,
       handshakeTimeoutMs: 1,
       waitTimeoutMs: 0,
+      maxTransactionTimeMs: 0,
+      maxTransactionIdleTimeMs: 0,
+      defaultQueryTimeoutMs: 0,
       maxAllowedPacket: 1 << 30,
       maxBufferedCommand: 1 << 20,
       maxStmtsCache: 1,

@@ -1,12 +1,16 @@
 import { availableParallelism } from 'node:os'
 import { z } from 'zod'
 import { parseNativeHash, parseSha2Hash } from '../../protocol/index.js'
+import { parseLagMs } from '../shared/durations.js'
 import { networkProblem } from '../shared/networks.js'
 import {
   CLIENT_COMPRESSIONS,
   CLIENT_TLS_MODES,
   type ClientCompressionAlgorithm,
   type ClientTlsMode,
+  CONSISTENCY_LEVELS,
+  type ConsistencySettings,
+  DEFAULT_CONSISTENCY,
   type Limits,
   type ListenAddress,
   type PassThrough,
@@ -140,13 +144,23 @@ const passwordHash = leaf(
   (value) => (parseNativeHash(value) !== undefined || parseSha2Hash(value) !== undefined ? value : undefined),
 )
 
+/** In seconds, as ProxySQL's column. */
+const replicationLag = leaf('a time such as 500ms or 5s, or whole seconds, up to 126144000', (value) => {
+  const ms = parseLagMs(value)
+  return ms < 0 ? undefined : ms / 1000
+})
+const pin = leaf('session or a whole number of milliseconds', (value) => {
+  if (value.toLowerCase() === 'session') return null
+  return /^\d{1,9}$/.test(value) ? Number(value) : undefined
+})
+
 const server = map({
   host: hostName,
   port: orElse(whole(1, 65_535), 3306),
   hostgroup: orElse(hostgroup, 0),
   weight: orElse(whole(0, 10_000_000), 1),
   max_connections: orElse(whole(1, CONNECTIONS_MAX), 1000),
-  max_replication_lag: orElse(whole(0, 126_144_000), 0),
+  max_replication_lag: orElse(replicationLag, 0),
   status: orElse(status, 'ONLINE' as const),
   use_ssl: orElse(flag, false),
   ssl_mode: orElse(oneOf(SSL_MODES), null),
@@ -169,6 +183,10 @@ const user = map({
   max_connections: orElse(whole(0, CONNECTIONS_MAX), 0),
   use_ssl: orElse(flag, false),
   multiplex: orElse(flag, true),
+  query_timeout: orElse(whole(0, 20 * DAY_MS), null),
+  max_transaction_time: orElse(whole(0, 20 * DAY_MS), null),
+  consistency: orElse(oneOf(CONSISTENCY_LEVELS), null),
+  max_replication_lag: orElse(replicationLag, null),
 })
 
 /**
@@ -200,6 +218,9 @@ const limits = map({
   connect_timeout_server: orElse(whole(1, 60 * MINUTE_MS), 1000),
   connect_timeout_server_max: orElse(whole(1, 60 * MINUTE_MS), 10_000),
   wait_timeout: orElse(whole(0, 20 * DAY_MS), 28_800_000),
+  max_transaction_time: orElse(whole(0, 20 * DAY_MS), 14_400_000),
+  max_transaction_idle_time: orElse(whole(0, 20 * DAY_MS), 14_400_000),
+  default_query_timeout: orElse(whole(0, 20 * DAY_MS), 36_000_000),
   max_allowed_packet: orElse(whole(1024, 1 << 30), 64 << 20),
   max_buffered_command: orElse(whole(1024, 1 << 30), 1 << 20),
   max_stmts_cache: orElse(whole(1, 1 << 20), 10_000),
@@ -209,6 +230,16 @@ const limits = map({
   ping_interval_server: orElse(whole(0, DAY_MS), 10_000),
   diagnostics_hold: orElse(whole(0, 60 * MINUTE_MS), 1000),
   shutdown_timeout: orElse(whole(0, 60 * MINUTE_MS), 20_000),
+})
+
+const consistency = map({
+  level: orElse(oneOf(CONSISTENCY_LEVELS), DEFAULT_CONSISTENCY.level),
+  causal_wait: orElse(whole(0, MINUTE_MS), DEFAULT_CONSISTENCY.causalWaitMs),
+  pin: orElse(pin, DEFAULT_CONSISTENCY.pinMs),
+  token_ttl: orElse(whole(1, DAY_MS), DEFAULT_CONSISTENCY.tokenTtlMs),
+  tokens_max: orElse(whole(1, 10_000_000), DEFAULT_CONSISTENCY.tokensMax),
+  replicas_min: orElse(whole(0, 1000), DEFAULT_CONSISTENCY.replicasMin),
+  max_primary_spill: orElse(whole(0, CONNECTIONS_MAX), DEFAULT_CONSISTENCY.maxPrimarySpill),
 })
 
 export const CONFIG_SCHEMA = map({
@@ -260,6 +291,7 @@ export const CONFIG_SCHEMA = map({
   protocol_compression_algorithms: orElse(oneOrMany(oneOf(CLIENT_COMPRESSIONS)), [...CLIENT_COMPRESSIONS]),
   multiplexing: orElse(flag, true),
   limits: orElse(limits, null),
+  consistency: orElse(consistency, null),
 })
 
 export type ConfigFile = z.output<typeof CONFIG_SCHEMA>
@@ -267,6 +299,7 @@ export type ConfigFile = z.output<typeof CONFIG_SCHEMA>
 /** The sections' own defaults, for files that leave the section out. */
 export const DEFAULT_MONITOR = monitor.parse({})
 export const DEFAULT_LIMITS = limits.parse({})
+export const DEFAULT_CONSISTENCY_SECTION = consistency.parse({})
 
 export interface ServerConfig {
   /** `host:port`, or the path of a unix socket. */
@@ -277,7 +310,7 @@ export interface ServerConfig {
   readonly hostgroup: number
   readonly weight: number
   readonly maxConnections: number
-  /** Seconds; 0: no limit. */
+  /** Seconds, milliseconds behind the point; 0: no limit. */
   readonly maxReplicationLag: number
   readonly status: ServerStatus
   readonly tls: ServerTls
@@ -347,6 +380,7 @@ export interface Config {
   readonly compressionAlgorithms: readonly ClientCompressionAlgorithm[]
   readonly limits: Limits
   readonly multiplexing: boolean
+  readonly consistency: ConsistencySettings
   /** What an operator should know though it is no error; one line each. */
   readonly warnings: readonly string[]
 }

@@ -2,13 +2,14 @@ import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { UsageError } from '../shared/errors.js'
-import type { Limits, ListenAddress, PassThrough } from '../shared/snapshot.js'
+import type { ConsistencySettings, Limits, ListenAddress, PassThrough } from '../shared/snapshot.js'
 import { formatListenAddress, serverId, unixPath } from './addresses.js'
 import { type ConfigDocument, type ConfigPath, readConfigDocument } from './config-file.js'
 import {
   CONFIG_SCHEMA,
   type Config,
   type ConfigFile,
+  DEFAULT_CONSISTENCY_SECTION,
   DEFAULT_LIMITS,
   DEFAULT_MONITOR,
   type MonitorConfig,
@@ -54,6 +55,10 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
       maxConnections: user.max_connections,
       useSsl: user.use_ssl,
       multiplex: user.multiplex,
+      consistency: user.consistency,
+      maxReplicationLagMs: user.max_replication_lag === null ? null : user.max_replication_lag * 1000,
+      queryTimeoutMs: user.query_timeout,
+      maxTransactionTimeMs: user.max_transaction_time,
     })),
     datadir: file.datadir === null ? defaultDatadir(env) : resolve(directory, file.datadir),
     tls: readClientTls(file, document, directory),
@@ -62,6 +67,7 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
     compressionAlgorithms: file.protocol_compression_algorithms,
     multiplexing: file.multiplexing,
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
+    consistency: readConsistency(file.consistency ?? DEFAULT_CONSISTENCY_SECTION),
     warnings: warningsOf(path, file, document),
   }
 }
@@ -231,6 +237,9 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     connectTimeoutServerMs: section.connect_timeout_server,
     handshakeTimeoutMs: section.connect_timeout_client,
     waitTimeoutMs: section.wait_timeout,
+    maxTransactionTimeMs: section.max_transaction_time,
+    maxTransactionIdleTimeMs: section.max_transaction_idle_time,
+    defaultQueryTimeoutMs: section.default_query_timeout,
     maxAllowedPacket: section.max_allowed_packet,
     maxBufferedCommand: section.max_buffered_command,
     maxStmtsCache: section.max_stmts_cache,
@@ -240,6 +249,18 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     pingIntervalServerMs: section.ping_interval_server,
     diagnosticsHoldMs: section.diagnostics_hold,
     shutdownTimeoutMs: section.shutdown_timeout,
+  }
+}
+
+function readConsistency(section: NonNullable<ConfigFile['consistency']>): ConsistencySettings {
+  return {
+    level: section.level,
+    causalWaitMs: section.causal_wait,
+    pinMs: section.pin,
+    tokenTtlMs: section.token_ttl,
+    tokensMax: section.tokens_max,
+    replicasMin: section.replicas_min,
+    maxPrimarySpill: section.max_primary_spill,
   }
 }
 

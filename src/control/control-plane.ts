@@ -206,7 +206,8 @@ export class ControlPlane implements ControlView {
 
 function rulesOf(config: Config): TopologyRules {
   const { servers, replicationHostgroups, monitor } = config
-  return { servers, replicationHostgroups, maxFailures: monitor.pingMaxFailures }
+  const { replicasMin } = config.consistency
+  return { servers, replicationHostgroups, maxFailures: monitor.pingMaxFailures, replicasMin }
 }
 
 function primaryOf(state: TopologyState, server: ServerId): ServerId | null {

@@ -176,7 +176,7 @@ export const METRICS: readonly MetricDefinition[] = [
   single(
     'sluice_queries_killed_total',
     'counter',
-    'Statements ended on a server because their client had gone.',
+    'Statements ended on a server: their client had gone, or they took too long.',
     ({ counters }) => counters.global.queriesKilled,
   ),
   single(
@@ -190,6 +190,16 @@ export const METRICS: readonly MetricDefinition[] = [
     'counter',
     'Server connections that had to be reset for another session.',
     ({ counters }) => counters.global.backendConnectionsReset,
+  ),
+  labelled(
+    'sluice_time_limits_exceeded_total',
+    'counter',
+    'Statements killed and transactions rolled back because they took too long, by limit.',
+    ({ counters: { global } }) => [
+      [{ limit: 'max_transaction_time' }, global.maxTransactionTimeExceeded],
+      [{ limit: 'max_transaction_idle_time' }, global.maxTransactionIdleTimeExceeded],
+      [{ limit: 'query_timeout' }, global.queryTimeoutExceeded],
+    ],
   ),
   labelled(
     'sluice_stmt_commands_total',

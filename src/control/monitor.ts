@@ -1,5 +1,5 @@
 import type { Greeting } from '../../protocol/index.js'
-import { type GtidSet, newGtidSet, parseGtidSet } from '../shared/gtid.js'
+import { type GtidSet, gtidSetContains, newGtidSet, parseGtidSet } from '../shared/gtid.js'
 import type { Logger } from '../shared/log.js'
 import type { GreetingFacts, HealthReport, ServerFacts, ServerHealth, ServerId } from '../shared/snapshot.js'
 import type { Learned } from './build-snapshot.js'
@@ -39,6 +39,7 @@ interface Watched {
   lag: LagMemory | null
   /** Primary to which `coversPrimaryAt` refers. */
   coveredPrimary: ServerId | null
+  incarnation: number
   /** First outcome of any kind. */
   readonly checked: Promise<void>
   readonly noteChecked: () => void
@@ -161,12 +162,14 @@ export class Monitor {
         lagReason: 'not checked yet',
         gtidExecuted: '',
         coversPrimaryAt: -1,
+        incarnation: 0,
       },
       channels: null,
       channelsAtMs: 0,
       executed: newGtidSet('mysql'),
       lag: null,
       coveredPrimary: null,
+      incarnation: 0,
       checked,
       noteChecked,
     }
@@ -177,13 +180,19 @@ export class Monitor {
     const before = watched.greeting
     watched.greeting = greeting
     // A server that crashed may have lost what it had applied.
-    watched.coveredPrimary = null
+    this.doubt(watched)
     const same =
       before?.serverVersion === greeting.serverVersion &&
       before.capabilities === greeting.capabilities &&
       before.mariadbCapabilities === greeting.mariadbCapabilities &&
       before.collation === greeting.collation
     if (!same) this.events.learned()
+  }
+
+  /** What was known to be applied there may not be there any more. */
+  private doubt(watched: Watched): void {
+    watched.coveredPrimary = null
+    watched.incarnation++
   }
 
   private polled(watched: Watched, poll: Poll): void {
@@ -212,6 +221,7 @@ export class Monitor {
       lagReason: verdict.lagReason,
       gtidExecuted,
       coversPrimaryAt: coverage.coversPrimaryAt,
+      incarnation: watched.incarnation,
     })
     this.observe(watched, {
       kind: 'answered',
@@ -233,7 +243,12 @@ export class Monitor {
           ? state.gtidExecuted
           : mariadbExecuted(mariadbPositions.binlog, mariadbPositions.slave, replicates)
       const isNew = executed !== watched.health.gtidExecuted || watched.executed.flavor !== dialect.flavor
-      if (isNew) watched.executed = parseGtidSet(executed, dialect.flavor)
+      if (isNew) {
+        const parsed = parseGtidSet(executed, dialect.flavor)
+        // RESET, or data that were put in its place.
+        if (!gtidSetContains(parsed, watched.executed)) this.doubt(watched)
+        watched.executed = parsed
+      }
       return executed
     } catch (error) {
       this.log.warn(`GTIDs of ${watched.server.id} cannot be read: ${(error as Error).message}`)
@@ -332,7 +347,8 @@ export class Monitor {
       before.lagMs === health.lagMs &&
       before.lagReason === health.lagReason &&
       before.gtidExecuted === health.gtidExecuted &&
-      before.coversPrimaryAt === health.coversPrimaryAt
+      before.coversPrimaryAt === health.coversPrimaryAt &&
+      before.incarnation === health.incarnation
     if (same || this.healthTimer !== null) return
     this.healthTimer = setTimeout(() => {
       this.healthTimer = null

@@ -43,7 +43,10 @@ export class PrimaryHistory {
       newest.askedMs = askedMs
       return
     }
-    this.polls.push({ text, set: parseGtidSet(text, flavor), answeredMs, askedMs })
+    const set = parseGtidSet(text, flavor)
+    // GTIDs that are gone are given a second time: what was seen before is another history (RESET, or a restored backup).
+    if (newest !== undefined && !gtidSetContains(set, newest.set)) this.clear()
+    this.polls.push({ text, set, answeredMs, askedMs })
     if (this.polls.length > POLLS_MAX) this.polls.shift()
   }
 

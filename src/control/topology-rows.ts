@@ -5,6 +5,8 @@ import { isDown, isWriter } from './topology-writer.js'
 
 /** How long the lag must be under the limit before a replica serves again. */
 export const LAG_RECOVERY_MS = 1000
+/** A replica that was over the limit has to come this far below it, or it would come and go. */
+export const LAG_RECOVERY_RATIO = 0.8
 
 const OPEN: LagGate = { closedBy: '', fineSinceMs: null }
 
@@ -18,25 +20,50 @@ interface PlacedRow {
 
 /** The rows of runtime_mysql_servers, by hostgroup, then in the order of the configuration. */
 export function deriveEntries(state: TopologyState): ServerEntry[] {
-  return placeRows(state).map((placed) => {
-    const { row, hostgroup } = placed
-    const { status, reason } = judge(state, placed)
-    return {
-      id: row.id,
-      hostgroup,
-      host: row.host,
-      port: row.port,
-      status,
-      statusReason: reason,
-      weight: row.weight,
-      maxConnections: row.maxConnections,
-      maxReplicationLag: row.maxReplicationLag,
-      tls: row.tls,
-      proxyProtocol: row.proxyProtocol,
-      compression: row.compression,
-      comment: row.comment,
-    }
-  })
+  const placed = placeRows(state)
+  const kept = keptInUse(state, placed)
+  return placed.map((row) => entryOf(state, row, kept.has(row)))
+}
+
+function entryOf(state: TopologyState, placed: PlacedRow, keep: boolean): ServerEntry {
+  const { row, hostgroup } = placed
+  const judged = judge(state, placed)
+  const { status, reason } = keep ? IN_USE : judged
+  return {
+    id: row.id,
+    hostgroup,
+    host: row.host,
+    port: row.port,
+    status,
+    statusReason: reason,
+    weight: row.weight,
+    maxConnections: row.maxConnections,
+    maxReplicationLag: row.maxReplicationLag,
+    tls: row.tls,
+    proxyProtocol: row.proxyProtocol,
+    compression: row.compression,
+    comment: row.comment,
+    ...(judged.lagging && !keep ? { lagging: true } : {}),
+  }
+}
+
+/** Of the replicas of a pair that only their lag keeps from serving, those that `replicas_min` needs, least lag first. */
+function keptInUse(state: TopologyState, placed: readonly PlacedRow[]): ReadonlySet<PlacedRow> {
+  const kept = new Set<PlacedRow>()
+  const least = state.rules.replicasMin ?? 0
+  if (least === 0) return kept
+  for (const { reader } of state.rules.replicationHostgroups) {
+    const rows = placed.filter(({ hostgroup, role }) => role === 'reader' && hostgroup === reader)
+    const lagging = rows.filter((row) => judge(state, row).lagging)
+    const serving = rows.filter((row) => judge(state, row).status === 'ONLINE').length
+    lagging.sort((a, b) => lagOf(state, a) - lagOf(state, b))
+    for (const row of lagging.slice(0, Math.max(0, least - serving))) kept.add(row)
+  }
+  return kept
+}
+
+function lagOf(state: TopologyState, { row }: PlacedRow): number {
+  return state.nodes.get(row.id)?.lagMs ?? Number.POSITIVE_INFINITY
 }
 
 export function updateLagGates(state: TopologyState, nowMs: number): ReadonlyMap<string, LagGate> {
@@ -53,7 +80,7 @@ export function updateLagGates(state: TopologyState, nowMs: number): ReadonlyMap
 }
 
 function moveGate(gate: LagGate, row: ServerConfig, role: 'reader' | null, node: NodeState, nowMs: number): LagGate {
-  const trouble = lagTrouble(row, role, node)
+  const trouble = lagTrouble(row, role, node, gate)
   if (trouble !== '') return { closedBy: trouble, fineSinceMs: null }
   if (gate.closedBy === '') return OPEN
   const fineSinceMs = gate.fineSinceMs ?? nowMs
@@ -61,24 +88,39 @@ function moveGate(gate: LagGate, row: ServerConfig, role: 'reader' | null, node:
 }
 
 /** Why the lag forbids reads here; empty when it does not. Texts hold no figures that change with every poll. */
-function lagTrouble(row: ServerConfig, role: 'reader' | null, node: NodeState): string {
+function lagTrouble(row: ServerConfig, role: 'reader' | null, node: NodeState, gate: LagGate): string {
   // Outside replication pairs a server that does not replicate is nobody's replica.
   if (role === null && (!node.replicating || row.maxReplicationLag === 0)) return ''
   if (node.lagMs === null) return node.lagReason
-  const overLimit = row.maxReplicationLag > 0 && node.lagMs > row.maxReplicationLag * 1000
+  const limitMs = row.maxReplicationLag * 1000 * (gate.closedBy === '' ? 1 : LAG_RECOVERY_RATIO)
+  const overLimit = row.maxReplicationLag > 0 && node.lagMs > limitMs
   return overLimit ? `replication lag is over ${row.maxReplicationLag} s` : ''
 }
 
-function judge(state: TopologyState, { row, hostgroup, role }: PlacedRow): { status: ServerStatus; reason: string } {
+interface Judged {
+  readonly status: ServerStatus
+  readonly reason: string
+  /** Its lag, which is known, is all that is against it. */
+  readonly lagging: boolean
+}
+
+const IN_USE: Judged = { status: 'ONLINE', reason: '', lagging: false }
+
+function judge(state: TopologyState, { row, hostgroup, role }: PlacedRow): Judged {
   const node = state.nodes.get(row.id)!
-  if (row.status !== 'ONLINE') return { status: row.status, reason: 'configured' }
-  if (isDown(node, state.rules)) return { status: 'SHUNNED', reason: `does not answer: ${node.failureReason}` }
-  if (role === 'writer') return { status: 'ONLINE', reason: '' }
+  if (row.status !== 'ONLINE') return { status: row.status, reason: 'configured', lagging: false }
+  if (isDown(node, state.rules)) return shunned(`does not answer: ${node.failureReason}`)
+  if (role === 'writer') return IN_USE
   const refusal = role === 'reader' ? state.refused.get(row.id) : undefined
   // A writable server that replicates is a replica without read_only; one that does not may hold other data.
-  if (refusal !== undefined && !node.replicating) return { status: 'SHUNNED', reason: refusal }
+  if (refusal !== undefined && !node.replicating) return shunned(refusal)
   const gate = state.lagGates.get(gateKey(row.id, hostgroup)) ?? OPEN
-  return gate.closedBy === '' ? { status: 'ONLINE', reason: '' } : { status: 'SHUNNED', reason: gate.closedBy }
+  if (gate.closedBy === '') return IN_USE
+  return { ...shunned(gate.closedBy), lagging: role === 'reader' && node.lagMs !== null }
+}
+
+function shunned(reason: string): Judged {
+  return { status: 'SHUNNED', reason, lagging: false }
 }
 
 function placeRows(state: TopologyState): PlacedRow[] {

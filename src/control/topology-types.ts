@@ -26,6 +26,8 @@ export interface TopologyRules {
   readonly replicationHostgroups: readonly ReplicationHostgroup[]
   /** So many failed checks in a row make a server unreachable; at least 1. */
   readonly maxFailures: number
+  /** So many replicas of a pair stay in use however much they lag, as long as their lag is known. Absent: none. */
+  readonly replicasMin?: number
 }
 
 /** What is known of one server. */

@@ -202,6 +202,6 @@ function sameEntries(a: readonly ServerEntry[], b: readonly ServerEntry[]): bool
 }
 
 function sameEntry(a: ServerEntry, b: ServerEntry): boolean {
-  for (const key of Object.keys(a) as (keyof ServerEntry)[]) if (a[key] !== b[key]) return false
+  for (const key of Object.keys({ ...a, ...b }) as (keyof ServerEntry)[]) if (a[key] !== b[key]) return false
   return true
 }

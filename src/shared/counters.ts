@@ -55,11 +55,15 @@ export interface GlobalCounters {
   readsOnPrimaryCausal: number
   protocolErrors: number
   invariantErrors: number
-  /** Statements killed on a server because their client had gone. */
+  /** Statements killed on a server: their client had gone, or they took too long. */
   queriesKilled: number
   /** Idle connections that were given to another session, and how many of all connections had to be reset for another. */
   backendConnectionsShared: number
   backendConnectionsReset: number
+  /** How often each of the limits of time was exceeded. */
+  maxTransactionTimeExceeded: number
+  maxTransactionIdleTimeExceeded: number
+  queryTimeoutExceeded: number
   /** COM_STMT_* commands of clients, and those sent to servers (Sluice's own included). Executions include bulk ones. */
   comFrontendStmtPrepare: number
   comFrontendStmtExecute: number
@@ -130,6 +134,9 @@ export function newGlobalCounters(): GlobalCounters {
     queriesKilled: 0,
     backendConnectionsShared: 0,
     backendConnectionsReset: 0,
+    maxTransactionTimeExceeded: 0,
+    maxTransactionIdleTimeExceeded: 0,
+    queryTimeoutExceeded: 0,
     comFrontendStmtPrepare: 0,
     comFrontendStmtExecute: 0,
     comFrontendStmtClose: 0,

@@ -26,8 +26,10 @@ export interface ServerEntry {
   readonly weight: number
   /** Connections over all workers, at least 1. */
   readonly maxConnections: number
-  /** Seconds; 0: no limit. */
+  /** Seconds, milliseconds behind the point; 0: no limit. */
   readonly maxReplicationLag: number
+  /** SHUNNED for its replication lag, which is known, and for nothing else. */
+  readonly lagging?: boolean
   readonly tls: ServerTls
   readonly proxyProtocol: ProxyProtocol
   readonly compression: ServerCompression
@@ -93,6 +95,45 @@ export interface UserEntry {
   readonly useSsl: boolean
   /** Its sessions may share server connections. */
   readonly multiplex: boolean
+  /** Milliseconds, instead of the limits' own; 0: none. Absent: as the limits say. */
+  readonly queryTimeoutMs?: number | null
+  readonly maxTransactionTimeMs?: number | null
+  /** Absent: as configured for all. */
+  readonly consistency?: ConsistencyLevel | null
+  /** Milliseconds; replicas with more lag are not read from. Absent: the servers' own limits alone. */
+  readonly maxReplicationLagMs?: number | null
+}
+
+/**
+ * What a read may rely on. eventual: nothing but the replicas' lag limits; session: all that its session wrote and has seen;
+ * token: that, and what was written under the causal key that a statement names; strong: all that was committed.
+ */
+export const CONSISTENCY_LEVELS = ['eventual', 'session', 'token', 'strong'] as const
+export type ConsistencyLevel = (typeof CONSISTENCY_LEVELS)[number]
+
+export interface ConsistencySettings {
+  readonly level: ConsistencyLevel
+  /** How long a read waits for a replica to catch up, in ms; 0: never. */
+  readonly causalWaitMs: number
+  /** Where nothing tells what replicas have: how long in ms a session stays with the primary after a write; null: for good. */
+  readonly pinMs: number | null
+  /** How long a worker remembers a causal key in ms, and how many of them. */
+  readonly tokenTtlMs: number
+  readonly tokensMax: number
+  /** So many replicas of a hostgroup stay in use however much they lag, as long as their lag is known. */
+  readonly replicasMin: number
+  /** Reads that may be in flight on a primary only because no replica qualified, over all workers; 0: no limit. */
+  readonly maxPrimarySpill: number
+}
+
+export const DEFAULT_CONSISTENCY: ConsistencySettings = {
+  level: 'session',
+  causalWaitMs: 10,
+  pinMs: null,
+  tokenTtlMs: 60_000,
+  tokensMax: 100_000,
+  replicasMin: 0,
+  maxPrimarySpill: 0,
 }
 
 /** What Sluice says in its own greeting, learned from the backends so that drivers see the server they expect. */
@@ -136,6 +177,12 @@ export interface Limits {
   readonly handshakeTimeoutMs: number
   /** A client that sends no command for so long is disconnected (`wait_timeout`). */
   readonly waitTimeoutMs: number
+  /** A transaction that is open for so long is rolled back. */
+  readonly maxTransactionTimeMs: number
+  /** A transaction in which nothing happened for so long is rolled back. */
+  readonly maxTransactionIdleTimeMs: number
+  /** A statement that takes longer, the wait for a connection included, is killed. */
+  readonly defaultQueryTimeoutMs: number
   /** Largest command (1153). 1 KiB to 1 GiB. */
   readonly maxAllowedPacket: number
   /** Commands up to this size are held whole (and can be repeated); longer ones are streamed to the primary. */
@@ -200,6 +247,7 @@ export interface Snapshot {
   readonly limits: Limits
   /** Whether sessions of an account share server connections. */
   readonly multiplexing: boolean
+  readonly consistency: ConsistencySettings
   /** null: clients are not offered TLS. */
   /** Whether clients may be asked for local files (LOAD DATA LOCAL), where the servers allow it. */
   readonly localInfile: boolean
@@ -227,6 +275,11 @@ export interface ServerHealth {
    * -1: not known. A session that wrote before this time reads its writes from this server, GTID known or not.
    */
   readonly coversPrimaryAt: number
+  /**
+   * Goes up whenever the monitor has to connect anew, or the server has lost GTIDs: what was seen on the server before may
+   * not be there any more.
+   */
+  readonly incarnation: number
 }
 
 export interface HealthReport {

@@ -37,6 +37,10 @@ export class Classifier {
     causalEnd: -1,
     consistencyStart: -1,
     consistencyEnd: -1,
+    positionStart: -1,
+    positionEnd: -1,
+    maxLagStart: -1,
+    maxLagEnd: -1,
   }
 
   /**
@@ -126,6 +130,10 @@ export class Classifier {
     result.causalEnd = -1
     result.consistencyStart = -1
     result.consistencyEnd = -1
+    result.positionStart = -1
+    result.positionEnd = -1
+    result.maxLagStart = -1
+    result.maxLagEnd = -1
   }
 }
 

@@ -3,8 +3,9 @@ import { Hint } from './kinds.js'
 
 /**
  * Hints in comments: `/* sluice: primary *\/`, `/* sluice: hostgroup=2 causal=user-42 consistency=session *\/` and
- * ProxySQL's `/* hostgroup=2 *\/`. Items are separated by blanks, commas or semicolons; the later one wins. Without
- * the word `sluice:` only a hostgroup in the first place is a hint, so that comments for people stay comments.
+ * ProxySQL's `/* hostgroup=2 *\/`. Items are separated by blanks, commas or semicolons (the GTID set of `position=` has
+ * commas of its own, so it ends at a blank or semicolon); the later one wins. Without the word `sluice:` only a hostgroup in
+ * the first place is a hint, so that comments for people stay comments.
  */
 export interface Hints {
   hint: number
@@ -13,6 +14,10 @@ export interface Hints {
   causalEnd: number
   consistencyStart: number
   consistencyEnd: number
+  positionStart: number
+  positionEnd: number
+  maxLagStart: number
+  maxLagEnd: number
 }
 
 const SEMICOLON = 0x3b
@@ -28,6 +33,8 @@ const REPLICA = Buffer.from('replica')
 const HOSTGROUP = Buffer.from('hostgroup')
 const CAUSAL = Buffer.from('causal')
 const CONSISTENCY = Buffer.from('consistency')
+const POSITION = Buffer.from('position')
+const MAX_LAG = Buffer.from('max_lag')
 
 /** Reads the hints of one comment, whose text without its delimiters is [start, end), into `into`. */
 export function readHints(buffer: Uint8Array, start: number, end: number, into: Hints): void {
@@ -68,6 +75,12 @@ function readItem(buffer: Uint8Array, start: number, end: number, into: Hints, p
   } else if (isWord(buffer, start, equals, CONSISTENCY)) {
     into.consistencyStart = from
     into.consistencyEnd = end
+  } else if (isWord(buffer, start, equals, POSITION)) {
+    into.positionStart = from
+    into.positionEnd = end
+  } else if (isWord(buffer, start, equals, MAX_LAG)) {
+    into.maxLagStart = from
+    into.maxLagEnd = end
   }
 }
 
@@ -107,5 +120,8 @@ function skipBlanks(buffer: Uint8Array, at: number, end: number): number {
 function endOfItem(buffer: Uint8Array, at: number, end: number): number {
   let i = at
   while (i < end && !isSeparator(buffer[i] as number)) i++
+  const name = at + POSITION.length
+  const listed = buffer[i] === COMMA && buffer[name] === EQUALS && isWord(buffer, at, name, POSITION)
+  if (listed) while (i < end && (buffer[i] === COMMA || !isSeparator(buffer[i] as number))) i++
   return i
 }

@@ -60,6 +60,12 @@ export interface Classified {
   /** Of `consistency=LEVEL` in a comment. */
   consistencyStart: number
   consistencyEnd: number
+  /** Of `position=GTIDS` in a comment. */
+  positionStart: number
+  positionEnd: number
+  /** Of `max_lag=TIME` in a comment. */
+  maxLagStart: number
+  maxLagEnd: number
 }
 
 /** One assignment of a SET statement. */

@@ -87,8 +87,9 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
   }
 }
 
-/** @throws ProxyError 1317 when a KILL QUERY has come meanwhile */
+/** @throws ProxyError when a KILL QUERY has come meanwhile (1317), or the statement's time is over */
 function unlessKilled<T>(value: T, command: CommandInHand): T {
+  if (command.timedOut !== null) throw command.timedOut
   if (command.killed) throw new ProxyError('killed', 1317, '70100', 'Query execution was interrupted')
   return value
 }
@@ -96,6 +97,7 @@ function unlessKilled<T>(value: T, command: CommandInHand): T {
 /** Brings state and statement over. False when the connection went away meanwhile. */
 async function makeReady(backend: Backend, { seeker, context }: AcquireJob): Promise<boolean> {
   context.pool.wake(backend)
+  if (backend.killing !== null) await backend.killing
   if (backend.state !== 'idle') return false
   if (!hasStatement(seeker, backend)) await prepareFor(seeker, backend, context)
   if (!seeker.backends.isCurrent(backend)) await seeker.backends.sync(backend)
@@ -107,6 +109,7 @@ async function makeReady(backend: Backend, { seeker, context }: AcquireJob): Pro
 export function isReady(seeker: Seeker, backend: Backend): boolean {
   return (
     backend.state === 'idle' &&
+    backend.killing === null &&
     seeker.backends.isCurrent(backend) &&
     hasStatement(seeker, backend) &&
     !asksBack(seeker, backend)

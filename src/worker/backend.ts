@@ -7,6 +7,7 @@ import { BackendCompression } from './backend-compression.js'
 import { type BackendState, NEXT } from './backend-state.js'
 import type { Compression } from './compressors.js'
 import type { ConnectionProfile } from './connection-profile.js'
+import type { KnownServer } from './known-server.js'
 import { AppliedState } from './session-state.js'
 import type { Shelf } from './shelf.js'
 
@@ -21,6 +22,8 @@ export interface BackendTarget {
   readonly proxyProtocol: ProxyProtocol
   readonly compression: ServerCompression
   readonly flavor: Flavor
+  /** What this worker knows of the server, in whichever hostgroup it is. */
+  readonly known: KnownServer
 }
 
 /** Told of what happens to a backend outside of an exchange. */
@@ -104,6 +107,8 @@ export class Backend {
   keepUntil = 0
   /** Prepared statements that any session can use, by what they share. */
   readonly shared = new Map<object, OpenStatement>()
+  /** A KILL QUERY that names it is on its way and could hit any statement; null: none. */
+  killing: Promise<unknown> | null = null
   bytesSent = 0
   bytesReceived = 0
 

@@ -1,5 +1,6 @@
 import { Answer, Command } from '../../protocol/index.js'
 import type { QueryClass } from '../shared/counters.js'
+import type { ProxyError } from '../shared/errors.js'
 import type { ServerId } from '../shared/snapshot.js'
 import { Effect, Hint, StatementKind, StatementKindName } from '../sql/index.js'
 
@@ -117,6 +118,8 @@ export class CommandInHand {
   onServer: ServerId = ''
   /** A KILL QUERY has come before the command went to a server. */
   killed = false
+  /** It took longer than its limit: what the client is told, wherever the statement is then. */
+  timedOut: ProxyError | null = null
   /** MariaDB's SET STATEMENT ... FOR: variables that its answer reports are none of the session's. */
   perStatement = false
   /** Only a prefix of the command is held; the rest is streamed. */
@@ -150,6 +153,7 @@ export class CommandInHand {
     this.argumentEnd = -1
     this.onServer = ''
     this.killed = false
+    this.timedOut = null
     this.perStatement = false
     this.streamed = false
     this.uploaded = false

@@ -1,7 +1,7 @@
-import { Command, type OkPacket } from '../../protocol/index.js'
+import { Command, type ErrPacket, type OkPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
-import { StatementKind } from '../sql/index.js'
+import { Effect, StatementKind } from '../sql/index.js'
 import { acquire, isReady } from './acquire.js'
 import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
@@ -15,6 +15,7 @@ import { routeCommand } from './execution-route.js'
 import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
 import type { BackendHolder } from './pool.js'
+import { asRefusedByPrimary } from './read-only-refusal.js'
 import { askInsertId } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
 import { type LastInsertId, Residue } from './residue.js'
@@ -291,6 +292,16 @@ export class Execution implements RelayListener, BackendHolder {
     return true
   }
 
+  reworded(err: ErrPacket, backend: Backend): ErrPacket | null {
+    const { timedOut } = this.command
+    if (timedOut !== null && err.errno === INTERRUPTED) return timedOut
+    const { hostgroup, flavor } = backend.target
+    // What commits implicitly is no statement of the transaction: the primary would execute it.
+    const commits = (this.command.effects & Effect.implicitCommit) !== 0
+    if (commits || this.#context.view.isWriter(hostgroup)) return null
+    return asRefusedByPrimary(err, this.facts.statusFlags, flavor)
+  }
+
   /** The server does not have the statement any more, and has not executed anything. */
   #mayPrepareAgain(): boolean {
     const { command, statement } = this
@@ -343,7 +354,7 @@ export class Execution implements RelayListener, BackendHolder {
 
   /** Lets others have the connection, unless it has something that this session alone may see. */
   #rest(backend: Backend): void {
-    if (backend.state !== 'idle' || backend.heldStatements > 0) return
+    if (backend.state !== 'idle' || backend.heldStatements > 0 || backend.killing !== null) return
     if (this.facts.keeps(backend) || this.elsewhere?.backend === backend) return
     this.backends.rest(backend, this.residue.keepOn(backend))
   }
@@ -403,5 +414,7 @@ export class Execution implements RelayListener, BackendHolder {
   }
 }
 
+/** ER_QUERY_INTERRUPTED: killed. */
+const INTERRUPTED = 1317
 /** ER_UNKNOWN_STMT_HANDLER and ER_NEED_REPREPARE. */
 const STATEMENT_GONE: ReadonlySet<number> = new Set([1243, 1615])

@@ -38,5 +38,5 @@ export function performKill(session: Session, { statementOnly, hit }: SessionKil
   if (hit) return
   const { running, command, backends } = session.execution
   if (running === null) command.killed = true
-  else killRunning(running, backends.login, context, 'QUERY')
+  else void killRunning(running, backends.login, context, 'QUERY')
 }

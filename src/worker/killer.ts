@@ -7,15 +7,21 @@ import { runSetup } from './setup-exchange.js'
 
 /**
  * Ends a statement whose client has gone (a server goes on working for nobody until it tries to write), or one that was
- * killed. Needs a second connection of the same account, which may kill its own threads. Best effort: a failure is logged and nothing more.
+ * killed, or took too long. Needs a second connection of the same account, which may kill its own threads. Best effort: a failure is logged and nothing more.
+ * Until the KILL is over (`Backend.killing`), nothing else may be executed on the connection.
  */
 export function killRunning(
   backend: Backend,
   login: BackendLogin,
   context: WorkerContext,
   what: 'CONNECTION' | 'QUERY' = 'CONNECTION',
-): void {
-  void kill(backend.target, `KILL ${what} ${backend.threadId}`, { ...login, database: '' }, context)
+): Promise<void> {
+  const killing = kill(backend.target, `KILL ${what} ${backend.threadId}`, { ...login, database: '' }, context)
+  // Where the statement is over before the KILL comes, it must not hit the next one.
+  backend.killing = killing
+  return killing.then(() => {
+    if (backend.killing === killing) backend.killing = null
+  })
 }
 
 async function kill(

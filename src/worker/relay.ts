@@ -1,4 +1,13 @@
-import { decodeErr, decodeOk, encodeOk, frame, type OkPacket, ResponseEvent } from '../../protocol/index.js'
+import {
+  decodeErr,
+  decodeOk,
+  type ErrPacket,
+  encodeErr,
+  encodeOk,
+  frame,
+  type OkPacket,
+  ResponseEvent,
+} from '../../protocol/index.js'
 import type { Backend, Exchange } from './backend.js'
 import type { ClientSocket } from './client-socket.js'
 
@@ -8,6 +17,8 @@ export interface RelayListener {
   relayedOk(ok: OkPacket, backend: Backend): OkPacket
   /** An ERR before anything else of the answer was passed on. Returns true to keep it from the client (it will be dealt with). */
   refused(errno: number, message: string, backend: Backend): boolean
+  /** An ERR that the client gets to see; returns what it is told instead, or null for the server's own words. */
+  reworded(err: ErrPacket, backend: Backend): ErrPacket | null
   /** The answer whose ERR was kept from the client is over, and its connection lives. */
   keptFromClient(backend: Backend): void
   /** The OK of COM_STMT_PREPARE, whose statement id may be changed in place. */
@@ -85,12 +96,15 @@ export class Relay implements Exchange {
         return
       }
       case ResponseEvent.error: {
+        const err = decodeErr(edge.subarray(edgeStart, edgeEnd))
         if (!this.started) {
-          const { errno, message } = decodeErr(edge.subarray(edgeStart, edgeEnd))
-          this.#swallowed = this.#listener.refused(errno, message, backend)
+          this.#swallowed = this.#listener.refused(err.errno, err.message, backend)
           if (this.#swallowed) return
         }
-        break
+        const other = this.#listener.reworded(err, backend)
+        if (other === null) break
+        this.#write(frame(encodeErr(other, this.#capabilities), edgeSequence))
+        return
       }
       case ResponseEvent.prepared:
         this.#listener.prepared(edge, edgeStart + 1, backend)

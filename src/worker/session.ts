@@ -18,6 +18,7 @@ import { aimKill, findKilled, isPerformed, killedItself, needsNoServer, notOwner
 import type { LoggedIn } from './session-login.js'
 import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
 import { beginAs, type ClientTerms } from './session-start.js'
+import { TimedSession } from './timed-session.js'
 import { judge, ruleOf, UNKNOWN_COMMAND, type Verdict } from './verdict.js'
 
 /** After so many COM_CHANGE_USER that failed, a server knows the command no more (sql_parse.cc, `failed_com_change_user`). */
@@ -51,6 +52,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   readonly #owner: SessionOwner
   readonly #client: ClientSocket
   readonly #incoming: SessionIncoming
+  readonly timed: TimedSession
   #phase: SessionPhase = 'admitting'
   /** The KILL of a session of ours that is being executed. */
   #killing: SessionKill | null = null
@@ -70,6 +72,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     this.#client = new ClientSocket(socket, login.tls, compression)
     this.#incoming = new SessionIncoming(context, this.#client, this)
     this.execution = beginAs(result, this, this.#client, context, this)
+    this.timed = new TimedSession(this, context)
     socket.on('error', this.#onGone)
     socket.on('close', this.#onGone)
     this.#incoming.listen(rest)
@@ -304,6 +307,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   /** A command is over: on to the next, which may have come already. */
   #nextCommand(): void {
     this.since = monotonicMs()
+    this.timed.commandOver(this.since)
     this.execution.command.release()
     this.execution.statement = null
     this.#move('ready')
@@ -356,7 +360,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     if (this.#phase === 'closed') return
     this.#move('closed')
     const { running } = this.execution
-    if (running !== null && !leaveRunning) killRunning(running, this.execution.backends.login, this.#context)
+    if (running !== null && !leaveRunning) void killRunning(running, this.execution.backends.login, this.#context)
     this.#change?.abandon()
     this.execution.end()
     this.#context.log.debug({ session: this.id, reason }, 'session closed')

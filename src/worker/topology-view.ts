@@ -1,6 +1,7 @@
 import { type GtidSet, parseGtidSet } from '../shared/gtid.js'
-import type { Flavor, HealthReport, ServerEntry, ServerId, Snapshot } from '../shared/snapshot.js'
+import type { Flavor, HealthReport, ServerEntry, ServerHealth, ServerId, Snapshot } from '../shared/snapshot.js'
 import type { BackendTarget } from './backend.js'
+import { KnownServer } from './known-server.js'
 
 /** A server of a hostgroup, with what routing has to know of it. */
 export interface Candidate {
@@ -26,6 +27,9 @@ export class TopologyView {
   #online = new Map<number, Candidate[]>()
   #readerOf = new Map<number, number>()
   #writers = new Set<number>()
+  /** SHUNNED for their lag alone, by hostgroup. */
+  #lagging = new Map<number, Candidate[]>()
+  #known = new Map<ServerId, KnownServer>()
   #changed = new Set<() => void>()
 
   constructor(snapshot: Snapshot) {
@@ -46,6 +50,25 @@ export class TopologyView {
     return this.#online.get(hostgroup) ?? NO_CANDIDATES
   }
 
+  /** Servers of a hostgroup that only their replication lag keeps from being ONLINE. */
+  lagging(hostgroup: number): readonly Candidate[] {
+    return this.#lagging.get(hostgroup) ?? NO_CANDIDATES
+  }
+
+  /** A connection to the server was lost or refused: it may have been restarted, and what it was known to have may be gone. */
+  doubt(id: ServerId, now: number): void {
+    const known = this.#known.get(id)
+    if (known === undefined) return
+    known.doubt(now)
+    for (const candidate of this.#all()) if (candidate.target.known === known) forgetApplied(candidate)
+  }
+
+  /** The servers, in whichever hostgroups they are, that may be read from. */
+  *#all(): Iterable<Candidate> {
+    for (const list of this.#online.values()) yield* list
+    for (const list of this.#lagging.values()) yield* list
+  }
+
   /** The reader hostgroup that belongs to a writer hostgroup, or -1. */
   readerOf(writer: number): number {
     return this.#readerOf.get(writer) ?? -1
@@ -63,18 +86,22 @@ export class TopologyView {
 
   applySnapshot(snapshot: Snapshot): void {
     const before = new Map<string, Candidate>()
-    for (const list of this.#online.values()) {
-      for (const candidate of list) before.set(`${candidate.entry.hostgroup} ${candidate.entry.id}`, candidate)
+    for (const candidate of this.#all()) {
+      before.set(`${candidate.entry.hostgroup} ${candidate.entry.id}`, candidate)
     }
+    const known = new Map(snapshot.servers.map(({ id }) => [id, this.#known.get(id) ?? new KnownServer(id)]))
+    this.#known = known
     this.#snapshot = snapshot
     this.#readerOf = new Map(snapshot.replicationHostgroups.map(({ writer, reader }) => [writer, reader]))
     this.#writers = new Set(this.#readerOf.keys())
     this.#online = new Map()
+    this.#lagging = new Map()
     for (const entry of snapshot.servers) {
-      if (entry.status !== 'ONLINE') continue
-      const list = this.#online.get(entry.hostgroup) ?? []
+      if (entry.status !== 'ONLINE' && entry.lagging !== true) continue
+      const lists = entry.status === 'ONLINE' ? this.#online : this.#lagging
+      const list = lists.get(entry.hostgroup) ?? []
       list.push(this.#candidate(entry, before.get(`${entry.hostgroup} ${entry.id}`)))
-      this.#online.set(entry.hostgroup, list)
+      lists.set(entry.hostgroup, list)
     }
     this.#tell()
   }
@@ -84,16 +111,48 @@ export class TopologyView {
     if (report.sequence <= this.#healthSequence) return
     this.#healthSequence = report.sequence
     const byId = new Map(report.servers.map((health) => [health.id, health]))
-    for (const list of this.#online.values()) {
-      for (const candidate of list) {
-        const health = byId.get(candidate.entry.id)
-        if (health === undefined) continue
-        candidate.coversPrimaryAt = health.coversPrimaryAt
-        candidate.lagMs = health.lagMs
-        if (health.gtidExecuted !== candidate.gtidText) this.#setGtids(candidate, health.gtidExecuted)
-      }
+    for (const candidate of this.#all()) {
+      const health = byId.get(candidate.entry.id)
+      if (health !== undefined) this.#takeHealth(candidate, health)
     }
     this.#tell()
+  }
+
+  #takeHealth(candidate: Candidate, health: ServerHealth): void {
+    const { known } = candidate.target
+    known.reported(health.incarnation)
+    candidate.lagMs = health.lagMs
+    // A report may be older than the loss of a connection that put it into doubt.
+    const isOld = known.doubtedAt >= 0 && health.coversPrimaryAt <= known.doubtedAt
+    if (isOld && this.#isReader(candidate.entry.hostgroup)) return
+    candidate.coversPrimaryAt = this.#coverage(candidate, health.coversPrimaryAt)
+    if (health.gtidExecuted !== candidate.gtidText) this.#setGtids(candidate, health.gtidExecuted)
+  }
+
+  /**
+   * A primary covers itself at all times. That it is one no more may be told in a snapshot before a report says what it
+   * covers now; and what this worker has seen of it refers to the primary of that time.
+   */
+  #coverage({ entry, target: { known } }: Candidate, reported: number): number {
+    const { hostgroup } = entry
+    if (!this.#isReader(hostgroup)) return reported
+    const covered = reported === Number.MAX_SAFE_INTEGER ? -1 : reported
+    return this.primaryOf(hostgroup) === known.reachedPrimary ? Math.max(covered, known.reachedAt) : covered
+  }
+
+  /** The server that is ONLINE in the writer hostgroup of a reader hostgroup; null: none is, or more than one. */
+  primaryOf(reader: number): ServerId | null {
+    for (const [writer, of] of this.#readerOf) {
+      if (of !== reader) continue
+      const online = this.online(writer)
+      return online.length === 1 ? (online[0] as Candidate).entry.id : null
+    }
+    return null
+  }
+
+  /** Takes up what this worker has seen of a replica itself (`KnownServer.reached`). */
+  noteReached(candidate: Candidate): void {
+    candidate.coversPrimaryAt = this.#coverage(candidate, candidate.coversPrimaryAt)
   }
 
   /** Calls back once, at the next snapshot or report. */
@@ -116,16 +175,21 @@ export class TopologyView {
       proxyProtocol: entry.proxyProtocol,
       compression: entry.compression,
       flavor: facts?.flavor ?? this.#snapshot.greeting.flavor,
+      known: this.#known.get(entry.id) as KnownServer,
     }
     return {
       entry,
       target,
       gtids: before?.gtids ?? null,
       gtidText: before?.gtidText ?? '',
-      coversPrimaryAt: before?.coversPrimaryAt ?? -1,
+      coversPrimaryAt: this.#sinceBefore(entry.hostgroup, before?.coversPrimaryAt ?? -1),
       lagMs: before?.lagMs ?? null,
       avoidUntil: before?.avoidUntil ?? -1,
     }
+  }
+
+  #sinceBefore(hostgroup: number, covered: number): number {
+    return covered === Number.MAX_SAFE_INTEGER && this.#isReader(hostgroup) ? -1 : covered
   }
 
   #setGtids(candidate: Candidate, text: string): void {
@@ -142,6 +206,12 @@ export class TopologyView {
     this.#changed = new Set()
     for (const callback of waiting) callback()
   }
+}
+
+function forgetApplied(candidate: Candidate): void {
+  candidate.gtids = null
+  candidate.gtidText = ''
+  if (candidate.coversPrimaryAt !== Number.MAX_SAFE_INTEGER) candidate.coversPrimaryAt = -1
 }
 
 /** Finds the candidate of a server in any hostgroup. */

@@ -23,14 +23,16 @@ import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
 import { logIn } from './session-login.js'
 import { SharedStatements } from './shared-statement.js'
+import { Sweeper } from './sweeper.js'
+import { shortestLimit } from './time-limits.js'
 import { TlsContexts } from './tls-context.js'
 import { TopologyView } from './topology-view.js'
 import { Verifiers } from './verifiers.js'
 
 const KNOWN_SCHEMAS_MAX = 10_000
 const KNOWN_SCHEMAS_MS = 10_000
-/** How often idle sessions are looked through. */
-const SWEEP_MS = 1_000
+/** How often idle server connections are looked after. */
+const UPKEEP_MS = 1_000
 /** A control plane that is there answers sooner. */
 const FIND_SESSION_MS = 2_000
 
@@ -61,7 +63,11 @@ export class Worker implements WorkerContext, SessionOwner {
   #silent: ReadonlySet<ServerId> = new Set()
   #readOnlyFunctions = new Set<string>()
   #servers: Server[] = []
-  #sweeper: NodeJS.Timeout | null = null
+  readonly #sweeper = new Sweeper((now) => this.#sweep(now))
+  /** The shortest limit of time, in ms. */
+  /** Monotonic ms when idle server connections are looked after next. */
+  #upkeepAt = 0
+  #shortestLimit = Number.POSITIVE_INFINITY
   /** Connections accepted and not yet ended, logged in or not. */
   #connections = 0
   /** Questions to other workers that wait for their answers, by request. */
@@ -106,7 +112,7 @@ export class Worker implements WorkerContext, SessionOwner {
       this.#servers.push(server)
       await bind(server, address)
     }
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS)
+    this.#sweeper.start()
   }
 
   applySnapshot(snapshot: Snapshot): void {
@@ -150,7 +156,7 @@ export class Worker implements WorkerContext, SessionOwner {
     const deadline = monotonicMs() + this.view.snapshot.limits.shutdownTimeoutMs
     while (this.#sessions.size > 0 && monotonicMs() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
     for (const session of [...this.#sessions.values()]) session.close('shutdown limit')
-    if (this.#sweeper !== null) clearInterval(this.#sweeper)
+    this.#sweeper.stop()
   }
 
   report(): WorkerCounters {
@@ -309,6 +315,7 @@ export class Worker implements WorkerContext, SessionOwner {
 
   #take(snapshot: Snapshot): void {
     this.sharedStatements.max = snapshot.limits.maxStmtsCache
+    this.#shortestLimit = shortestLimit(snapshot.limits, snapshot.users)
     this.#users = new Map(snapshot.users.map((user) => [user.name, user]))
     this.#readOnlyFunctions = new Set(snapshot.readOnlyFunctions)
     this.#proxies = new NetworkList(snapshot.proxyProtocolNetworks)
@@ -319,15 +326,25 @@ export class Worker implements WorkerContext, SessionOwner {
     this.#send({ type: 'suspicion', server, reason })
   }
 
-  #sweep(): void {
+  #keepUp(now: number): void {
+    this.#upkeepAt = now + UPKEEP_MS
+    const { snapshot } = this.view
+    keepUp(this.pool, snapshot.limits, now, ({ id }) => this.#share(mostConnections(id, snapshot)))
+  }
+
+  /** Ends what has taken too long. @returns when something may have, next */
+  #sweep(now: number): number {
     const { waitTimeoutMs } = this.view.snapshot.limits
     const limit = waitTimeoutMs === 0 ? Number.POSITIVE_INFINITY : waitTimeoutMs
-    const now = monotonicMs()
-    keepUp(this.pool, this.view.snapshot.limits, now, ({ id }) => this.#share(mostConnections(id, this.view.snapshot)))
+    if (now >= this.#upkeepAt) this.#keepUp(now)
+    // What begins behind this sweep is not due sooner.
+    let next = now + this.#shortestLimit
     for (const session of this.#sessions.values()) {
+      next = Math.min(next, session.timed.enforce(now))
       const own = session.execution.state.waitTimeoutMs
       if (session.phase === 'ready' && now - session.since > Math.min(own, limit)) session.closeForInactivity()
     }
+    return next
   }
 }
 

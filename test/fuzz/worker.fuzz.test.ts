@@ -133,6 +133,7 @@ file.describe(() => {
       const relay = new Relay(new ClientSocket(new FakeSocket() as unknown as Socket, false), capabilities, {
         relayedOk: (ok) => learnFromOk(ok, backend, state, notes, random.once(2)),
         refused: () => random.once(4),
+        reworded: (err) => (random.once(2) ? { ...err, errno: 1792 } : null),
         keptFromClient: () => told.push('end'),
         prepared: (packet, idAt) => packet.writeUInt32LE(7, idAt),
         infileRequested: () => backend.follower.infileSent(),

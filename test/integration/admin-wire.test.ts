@@ -15,6 +15,7 @@ import {
   encodeCommand,
   encodeQuery,
   encodeStmtExecute,
+  encryptPassword,
   FieldType,
   Frame,
   Framer,
@@ -23,6 +24,7 @@ import {
   nativeResponse,
   ResultSetDecoder,
   ServerStatus,
+  sha2Response,
 } from '../../protocol/index.js'
 import { startAdmin } from '../../src/control/admin/server.js'
 import type { RunningService } from '../../src/control/view.js'
@@ -327,6 +329,63 @@ describe('COM_CHANGE_USER', () => {
     socket.write(request(user, AuthPlugin.NATIVE))
     socket.write(frame(nativeResponse(password, scrambleOf(await payload())), 2))
     expect(decodeErr(await payload())).toMatchObject({ errno: 1045 })
+    expect(await next()).toBeNull()
+  })
+
+  it('proves the password by caching_sha2_password, with the challenge of the session, and chooses a schema', async () => {
+    const { socket, login, payload, rows } = await open()
+    const change = { username: 'stats', authResponse: Buffer.alloc(0), collation: 45, database: 'stats_history' }
+    socket.write(frame(encodeChangeUser({ ...change, authPlugin: AuthPlugin.CACHING_SHA2 }, BASE), 0))
+    const asked = await payload()
+    expect(asked.subarray(0, asked.indexOf(0)).toString('latin1')).toBe('\xfecaching_sha2_password')
+    expect(scrambleOf(asked)).toEqual(login.greeting.scramble)
+    socket.write(frame(sha2Response('stats', scrambleOf(asked)), 2))
+    expect(await payload()).toEqual(Buffer.of(1, 3))
+    expect((await payload())[0]).toBe(0)
+    socket.write(encodeQuery('SELECT USER(), DATABASE()', 0))
+    expect(await rows()).toEqual([['stats@localhost', 'stats_history']])
+  })
+
+  it('of a wrong password that asks for full authentication takes the password by RSA', async () => {
+    const { socket, payload, next } = await open()
+    socket.write(request('stats', AuthPlugin.CACHING_SHA2))
+    const scramble = Buffer.from(scrambleOf(await payload()))
+    socket.write(frame(sha2Response('wrong', scramble), 2))
+    expect(await payload()).toEqual(Buffer.of(1, 4))
+    socket.write(frame(Buffer.of(2), 4))
+    const key = (await payload()).subarray(1)
+    socket.write(frame(encryptPassword('wrong', scramble, key), 6))
+    expect(await next()).toMatchObject({ sequence: 7, payload: expect.toSatisfy(isErrPacket) })
+    expect(await next()).toBeNull()
+  })
+
+  it('that is cut ends the connection with 1047', async () => {
+    const { socket, payload, next } = await open()
+    socket.write(frame(Buffer.from('\x11stats'), 0))
+    expect(decodeErr(await payload())).toMatchObject({ errno: 1047 })
+    expect(await next()).toBeNull()
+  })
+
+  it('takes no other command for an answer', async () => {
+    const { socket, payload, next } = await open()
+    socket.write(request('stats', AuthPlugin.NATIVE))
+    await payload()
+    socket.write(encodeCommand(Command.PING))
+    expect(decodeErr(await payload())).toMatchObject({ errno: 1156 })
+    expect(await next()).toBeNull()
+  })
+
+  it('counts as a failed login: whoever guesses so has to wait', async () => {
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const { socket, payload } = await open()
+      socket.write(request('guessed', AuthPlugin.NATIVE))
+      socket.write(frame(nativeResponse('guess', scrambleOf(await payload())), 2))
+      expect(decodeErr(await payload())).toMatchObject({ errno: 1045 })
+    }
+    const { socket, payload, next } = await open()
+    socket.write(request('guessed', AuthPlugin.NATIVE))
+    socket.write(frame(nativeResponse('guess', scrambleOf(await payload())), 2))
+    expect(decodeErr(await payload())).toMatchObject({ errno: 1129, message: expect.stringMatching(/'guessed'/) })
     expect(await next()).toBeNull()
   })
 })

@@ -10,6 +10,7 @@ import type { ProxyProtocol, ServerTls, SslMode } from '../../src/shared/snapsho
 import type { Backend, BackendTarget } from '../../src/worker/backend.js'
 import { connectBackend } from '../../src/worker/backend-connect.js'
 import type { BackendLogin } from '../../src/worker/backend-login.js'
+import { KnownServer } from '../../src/worker/known-server.js'
 import { type Certificate, makeAuthority, makeCertificate, pemFiles } from '../helpers/certificates.js'
 import { ownCluster, sharedCluster } from '../helpers/cluster.js'
 import { PLAIN_CAPABILITIES, payloads } from '../helpers/raw-client.js'
@@ -38,7 +39,7 @@ function targetAt(
   proxyProtocol: ProxyProtocol = 'off',
 ): BackendTarget {
   const id = port === 0 ? host : `${host}:${port}`
-  return { id, hostgroup: 0, host, port, tls, proxyProtocol, flavor, compression: 'off' }
+  return { id, hostgroup: 0, host, port, tls, proxyProtocol, flavor, compression: 'off', known: new KnownServer(id) }
 }
 
 /** What both ways to a server say: `TLS`, `plain`, or the error. */

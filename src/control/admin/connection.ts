@@ -2,20 +2,20 @@ import type { Socket } from 'node:net'
 import {
   Command,
   CommandName,
-  decodeChangeUser,
   encodeErr,
   Frame,
   Framer,
   frame,
   ProtocolError,
   ServerErrors,
+  type ServerLoginResult,
 } from '../../../protocol/index.js'
 import { ProxyError } from '../../shared/errors.js'
-import { FAILED_LOGINS_MAX, roleOf, throttleKey } from './accounts.js'
-import { UserChange } from './change-user.js'
+import { roleOf } from './accounts.js'
+import { AdminAuthentication, type AuthenticationOwner } from './authentication.js'
 import type { ConnectionContext } from './connection-context.js'
-import { AdminLogin, type LoggedIn } from './login.js'
-import { addressOf, isLocal } from './peer.js'
+import { AdminLogin, authenticationOptions, type LoggedIn } from './login.js'
+import { addressOf } from './peer.js'
 import { errPacket, okPacket } from './reply.js'
 import { newSession } from './session.js'
 import { StatementStore } from './statement-store.js'
@@ -24,9 +24,12 @@ import { type CommandState, SILENT_COMMANDS, WIRE_COMMANDS } from './wire-comman
 
 /**
  * login: not yet known who it is; ready: a command may come; busy: one is being answered, nothing is read meanwhile;
- * changing: the answer to the scramble of COM_CHANGE_USER is awaited.
+ * changing: COM_CHANGE_USER has come, and the client's next packet for it is awaited.
  */
 type State = 'login' | 'ready' | 'busy' | 'changing' | 'closed'
+
+/** What the login has settled for as long as the client is connected. */
+type Terms = Pick<ServerLoginResult, 'capabilities' | 'mariadbCapabilities' | 'tls' | 'scramble'>
 
 const NEXT: Readonly<Record<State, readonly State[]>> = {
   login: ['ready', 'closed'],
@@ -42,14 +45,15 @@ const PACKET_MAX = 3 * STATEMENT_LENGTH_MAX + 1024
 const IDLE_TIMEOUT_MS = 28_800_000
 
 /** One client of the admin port, from its connection to its end. */
-export class AdminConnection {
+export class AdminConnection implements AuthenticationOwner {
   private readonly id: number
   private readonly context: ConnectionContext
   private readonly framer = new Framer(PACKET_MAX)
   private socket: Socket
   private state: State = 'login'
   private command: CommandState | undefined
-  private change: UserChange | undefined
+  private terms: Terms | undefined
+  private change: AdminAuthentication | undefined
 
   constructor(socket: Socket, id: number, context: ConnectionContext) {
     this.socket = socket
@@ -74,9 +78,11 @@ export class AdminConnection {
 
   private serve({ socket, login, sequence, rest }: LoggedIn): void {
     this.socket = socket
+    const { capabilities, mariadbCapabilities, tls, scramble } = login
+    this.terms = { capabilities, mariadbCapabilities, tls, scramble }
     this.command = {
       session: newSession(login.username, roleOf(login.username), this.id, login.response.database),
-      capabilities: login.capabilities,
+      capabilities,
       statements: new StatementStore(),
       executor: this.context.executor,
       log: this.context.log,
@@ -86,7 +92,7 @@ export class AdminConnection {
     socket.on('close', () => this.close())
     socket.on('data', (chunk: Buffer) => this.take(chunk))
     this.move('ready')
-    socket.write(okPacket(sequence, login.capabilities))
+    socket.write(okPacket(sequence, capabilities))
     if (rest.length > 0) this.take(rest)
   }
 
@@ -104,10 +110,9 @@ export class AdminConnection {
     // A copy: the chunk that it lies in may be gone before the answer is there.
     const payload = Buffer.from(this.framer.buffer.subarray(this.framer.start, this.framer.end))
     const { sequence } = this.framer
-    const change = this.change
     this.move('busy')
     this.socket.pause()
-    void this.respond(payload, sequence, change).then(() => {
+    void this.respond(payload, sequence).then(() => {
       if (this.state === 'closed') return
       this.socket.resume()
       this.next()
@@ -115,9 +120,9 @@ export class AdminConnection {
   }
 
   /** Answers one packet and leaves the connection ready, changing or closed. */
-  private async respond(payload: Buffer, sequence: number, change: UserChange | undefined): Promise<void> {
+  private async respond(payload: Buffer, sequence: number): Promise<void> {
     try {
-      if (change !== undefined) this.endChange(payload, sequence, change)
+      if (this.change !== undefined) this.changing((change) => change.packet(payload, sequence))
       else if (sequence !== 0 || payload.length === 0) this.refuse(outOfOrder())
       else if (payload[0] === Command.QUIT) this.close()
       else if (payload[0] === Command.CHANGE_USER) this.beginChange(payload)
@@ -143,47 +148,48 @@ export class AdminConnection {
     this.move('ready')
   }
 
+  /** A login without greeting and TLS: those are the session's. */
   private beginChange(payload: Buffer): void {
-    const state = this.command as CommandState
-    try {
-      const request = decodeChangeUser(payload, state.capabilities)
-      const change = new UserChange(request, this.context.users, isLocal(this.socket.remoteAddress))
-      const waitMs = this.context.throttle.waitOf(
-        throttleKey(addressOf(this.socket), change.username),
-        performance.now(),
-      )
-      if (waitMs > 0) throw new ProtocolError('blocked', 'sluice: too many failed logins', ServerErrors.HOST_IS_BLOCKED)
-      this.change = change
-      this.socket.write(frame(change.request(), 1))
-      this.move('changing')
-    } catch (error) {
-      this.refuse(error)
-    }
+    const { scramble, ...changeUser } = this.terms as Terms
+    const options = { ...authenticationOptions(this.socket, this.id), scramble, changeUser }
+    this.change = new AdminAuthentication(this.context, addressOf(this.socket), options, this)
+    this.changing((change) => change.changeUser(payload, 0))
   }
 
-  private endChange(payload: Buffer, sequence: number, change: UserChange): void {
-    this.change = undefined
+  private changing(step: (change: AdminAuthentication) => void): void {
+    step(this.change as AdminAuthentication)
+    if (this.change?.over === false) this.move('changing')
+  }
+
+  send(packet: Buffer): void {
+    this.socket.write(packet)
+  }
+
+  startTls(): void {
+    throw new Error('a change of user has no TLS of its own')
+  }
+
+  authenticated({ username, response, capabilities }: ServerLoginResult, sequence: number): void {
     const state = this.command as CommandState
-    const address = addressOf(this.socket)
-    try {
-      const more = change.judge(payload, address)
-      let next = sequence + 1
-      if (more !== null) this.socket.write(frame(more, next++))
-      this.context.throttle.succeeded(throttleKey(address, change.username))
-      state.session = newSession(change.username, roleOf(change.username), this.id, undefined)
-      state.statements.clear()
-      this.socket.write(okPacket(next, state.capabilities))
-      this.move('ready')
-    } catch (error) {
-      this.context.log.warn({ client: address, user: change.username }, 'admin change of user refused')
-      this.context.throttle.failed(throttleKey(address, change.username), performance.now(), FAILED_LOGINS_MAX)
-      this.refuse(error, sequence + 1)
-    }
+    this.change = undefined
+    state.session = newSession(username, roleOf(username), this.id, response.database)
+    state.statements.clear()
+    this.socket.write(okPacket(sequence, capabilities))
+    this.move('ready')
+  }
+
+  refused(packet: Buffer): void {
+    this.change = undefined
+    this.end(packet)
   }
 
   /** Tells what is wrong and ends the connection. */
-  private refuse(error: unknown, sequence = 1): void {
-    this.socket.end(errPacket(sequence, error, this.context.log))
+  private refuse(error: unknown): void {
+    this.end(errPacket(1, error, this.context.log))
+  }
+
+  private end(packet: Buffer): void {
+    this.socket.end(packet)
     this.socket.destroySoon()
     this.close()
   }

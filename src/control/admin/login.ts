@@ -1,20 +1,10 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import {
-  Capability,
-  encodeErr,
-  Frame,
-  Framer,
-  frame,
-  ServerErrors,
-  ServerLogin,
-  type ServerLoginAction,
-  type ServerLoginResult,
-} from '../../../protocol/index.js'
+import { Capability, Frame, Framer, type ServerLoginResult } from '../../../protocol/index.js'
 import { SLUICE_VERSION } from '../../shared/version.js'
-import { FAILED_LOGINS_MAX, findAccount, throttleKey } from './accounts.js'
+import { AdminAuthentication, type AuthenticationOptions, type AuthenticationOwner } from './authentication.js'
 import type { ConnectionContext } from './connection-context.js'
-import { addressOf, isLocal } from './peer.js'
+import { addressOf } from './peer.js'
 import { STATUS_FLAGS, UTF8MB4_GENERAL_CI } from './result-packets.js'
 
 /** A login that succeeded: the socket (by now perhaps TLS) and what was agreed on. */
@@ -46,17 +36,27 @@ const OFFERED =
 const LOGIN_PACKET_MAX = 131_072
 const HANDSHAKE_TIMEOUT_MS = 10_000
 
-/** Drives the protocol library's login machine over a socket. `done` is called once, with null when there is no login. */
-export class AdminLogin {
+/** What every authentication on this port has in common. */
+export function authenticationOptions(socket: Socket, connectionId: number): AuthenticationOptions {
+  return {
+    serverVersion: GREETING_VERSION,
+    connectionId,
+    capabilities: OFFERED,
+    collation: UTF8MB4_GENERAL_CI,
+    status: STATUS_FLAGS,
+    tls: { available: false, required: false },
+    secureTransport: socket.remoteAddress === undefined,
+  }
+}
+
+/** The login of one connection. `done` is called once, with null when there is no login. */
+export class AdminLogin implements AuthenticationOwner {
   private readonly context: ConnectionContext
   private readonly done: (result: LoggedIn | null) => void
-  private readonly machine: ServerLogin
+  private readonly authentication: AdminAuthentication
   private readonly framer = new Framer(LOGIN_PACKET_MAX)
   private readonly timer: NodeJS.Timeout
-  private readonly address: string
   private socket: Socket
-  private username = ''
-  private waitMs = 0
 
   constructor(
     socket: Socket,
@@ -67,69 +67,35 @@ export class AdminLogin {
     this.socket = socket
     this.context = context
     this.done = done
-    this.address = addressOf(socket)
-    this.machine = new ServerLogin({
-      serverVersion: GREETING_VERSION,
-      connectionId,
-      capabilities: OFFERED,
-      collation: UTF8MB4_GENERAL_CI,
-      status: STATUS_FLAGS,
-      tls: { available: context.tls() !== null, required: false },
-      secureTransport: socket.remoteAddress === undefined,
-      clientHost: this.address,
-      findAccount: (username) => this.accountOf(username),
-      rsaKeyPair: context.rsaKeyPair,
-    })
+    const tls = { available: context.tls() !== null, required: false }
+    const options = { ...authenticationOptions(socket, connectionId), tls }
+    this.authentication = new AdminAuthentication(context, addressOf(socket), options, this)
     this.timer = setTimeout(() => this.end(null), HANDSHAKE_TIMEOUT_MS)
   }
 
   start(): void {
     this.listen()
-    this.perform(this.machine.start())
-  }
-
-  private accountOf(username: string) {
-    this.username = username
-    this.waitMs = this.context.throttle.waitOf(throttleKey(this.address, username), performance.now())
-    if (this.waitMs > 0) return null
-    return findAccount(this.context.users, username, isLocal(this.socket.remoteAddress))
+    this.authentication.start()
   }
 
   private readonly onData = (chunk: Buffer): void => {
     this.framer.push(chunk)
-    for (let found = this.framer.next(); found !== Frame.more; found = this.framer.next()) {
+    while (!this.authentication.over) {
+      const found = this.framer.next()
+      if (found === Frame.more) return
       if (found !== Frame.packet) return this.end(null)
       const payload = this.framer.buffer.subarray(this.framer.start, this.framer.end)
-      if (!this.perform(this.machine.packet(payload, this.framer.sequence))) return
+      this.authentication.packet(payload, this.framer.sequence)
     }
   }
 
   private readonly onGone = (): void => this.end(null)
 
-  /** @returns false when this object is to read no further */
-  private perform(actions: readonly ServerLoginAction[]): boolean {
-    for (const action of actions) {
-      switch (action.type) {
-        case 'send':
-          this.socket.write(action.packet)
-          break
-        case 'startTls':
-          this.startTls()
-          return false
-        case 'done':
-          this.succeed(action.login, action.sequence)
-          return false
-        case 'fail':
-          this.fail(action.packet, action.reason)
-          return false
-        case 'verify':
-          throw new Error('admin accounts are judged here')
-      }
-    }
-    return true
+  send(packet: Buffer): void {
+    this.socket.write(packet)
   }
 
-  private startTls(): void {
+  startTls(): void {
     const plain = this.socket
     this.unlisten()
     const rest = this.framer.takeUnread()
@@ -139,21 +105,15 @@ export class AdminLogin {
     const secureContext = this.context.tls() ?? undefined
     this.socket = new TLSSocket(plain, { isServer: true, secureContext })
     this.listen()
-    this.socket.once('secure', () => this.perform(this.machine.tlsEstablished()))
+    this.socket.once('secure', () => this.authentication.tlsEstablished())
   }
 
-  private succeed(login: ServerLoginResult, sequence: number): void {
-    this.context.throttle.succeeded(throttleKey(this.address, this.username))
+  authenticated(login: ServerLoginResult, sequence: number): void {
     this.end({ socket: this.socket, login, sequence, rest: this.framer.takeUnread() })
   }
 
-  private fail(packet: Buffer, reason: string): void {
-    this.context.log.warn({ client: this.address, user: this.username, reason }, 'admin login refused')
-    if (reason === 'access-denied' && this.waitMs === 0) {
-      this.context.throttle.failed(throttleKey(this.address, this.username), performance.now(), FAILED_LOGINS_MAX)
-    }
-    const sequence = packet[3]
-    this.socket.end(this.waitMs > 0 ? frame(encodeErr(tooManyFailures(this.username, this.waitMs)), sequence) : packet)
+  refused(packet: Buffer): void {
+    this.socket.end(packet)
     this.end(null)
   }
 
@@ -174,13 +134,5 @@ export class AdminLogin {
 
   private unlisten(): void {
     this.socket.off('data', this.onData).off('error', this.onGone).off('close', this.onGone)
-  }
-}
-
-function tooManyFailures(username: string, waitMs: number) {
-  const seconds = Math.ceil(waitMs / 1000)
-  return {
-    ...ServerErrors.HOST_IS_BLOCKED,
-    message: `sluice: too many failed logins of '${username}' from this address; expected none for ${seconds} s`,
   }
 }

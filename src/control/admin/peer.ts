@@ -1,18 +1,16 @@
-import { BlockList, isIPv6, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { NetworkList, plainAddress } from '../../shared/networks.js'
 
-const LOOPBACK = new BlockList()
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
-LOOPBACK.addAddress('::1', 'ipv6')
+/** As MySQL names a client of a unix socket. */
+const UNIX_SOCKET = 'localhost'
+const LOOPBACK = new NetworkList(['127.0.0.0/8', '::1'])
 
-/** Whether a client's address is of this machine's loopback; undefined stands for a unix socket. */
-export function isLocal(address: string | undefined): boolean {
-  if (address === undefined) return true
-  return LOOPBACK.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+/** Whether an address as {@link addressOf} gives it is of this machine. */
+export function isLocal(address: string): boolean {
+  return address === UNIX_SOCKET || LOOPBACK.contains(address)
 }
 
-/** The client's address as messages and the login guard name it: `localhost` for a unix socket. */
-export function addressOf(socket: Socket): string {
-  const address = socket.remoteAddress
-  if (address === undefined) return 'localhost'
-  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+/** The client's address as messages and the login throttle name it: `localhost` for a unix socket. */
+export function addressOf({ remoteAddress }: Socket): string {
+  return remoteAddress === undefined ? UNIX_SOCKET : plainAddress(remoteAddress)
 }

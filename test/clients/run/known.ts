@@ -40,12 +40,6 @@ export const KNOWN: readonly Known[] = [
     through: /ids agree.*(false|no)/i,
   },
   {
-    reason: 'a transaction that only reads runs on a replica, which refuses writes as a replica',
-    name: /./,
-    direct: /1792/,
-    through: /1290/,
-  },
-  {
     reason: 'a proxy does not let its clients end the primary',
     engine: /^MariaDB$/,
     name: /^shutdown$/,

@@ -91,11 +91,11 @@ export async function value(client: Connection, sql: string): Promise<unknown> {
 /** What a promise rejects with. A mistake of the test when it does not. */
 export async function rejection(
   promise: Promise<unknown>,
-): Promise<{ errno: number; message: string; code: string; fatal?: boolean }> {
+): Promise<{ errno: number; sqlState: string; message: string; code: string; fatal?: boolean }> {
   try {
     await promise
   } catch (error) {
-    return error as { errno: number; message: string; code: string; fatal?: boolean }
+    return error as { errno: number; sqlState: string; message: string; code: string; fatal?: boolean }
   }
   throw new Error('expected an error')
 }

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster, Engine } from '../../../src/sandbox/index.js'
 import { createDatabase, ownCluster } from '../../helpers/cluster.js'
 import { type RunningProxy, serverConfig, startProxy } from '../../helpers/proxy.js'
-import { until, value } from './observe.js'
+import { rejection, until, value } from './observe.js'
 
 const SLOW = { timeout: 60_000 }
 /** Longer than any test. */
@@ -45,6 +45,14 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
       ports.set(at, (ports.get(at) ?? 0) + 1)
     }
     return ports
+  }
+
+  /** What the primary itself says to a write in a READ ONLY transaction. */
+  async function refusedDirectly(write: string): Promise<object> {
+    const client = await connect({ port: primary() })
+    await client.query('START TRANSACTION READ ONLY')
+    const { errno, sqlState, message } = await rejection(client.query(write))
+    return { errno, sqlState, message }
   }
 
   async function onReplica(client: Connection): Promise<void> {
@@ -129,14 +137,27 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
       }
     })
 
-    it('that are READ ONLY all run on one replica, which refuses writes', async () => {
+    it('that are READ ONLY all run on one replica, and refuse writes in the words of the primary', async () => {
       const client = await connect()
       await client.query('START TRANSACTION READ ONLY')
       const ports = [...(await portsOf(client, 10)).keys()]
       expect(ports).toHaveLength(1)
       expect(replicas()).toContain(ports[0])
-      // The server's own read_only (1290) is looked at before the transaction's (1792).
-      await expect(client.query('INSERT INTO t (port) VALUES (1)')).rejects.toMatchObject({ errno: 1290 })
+      for (const write of [
+        'INSERT INTO t (port) VALUES (1)',
+        'UPDATE t SET port = 1',
+        'SELECT adding()',
+        'CALL add_one()',
+      ]) {
+        const refusal = await refusedDirectly(write)
+        expect(refusal).toMatchObject({ errno: 1792, sqlState: '25006' })
+        await expect(client.query(write), write).rejects.toMatchObject(refusal)
+        await expect(client.execute(write), write).rejects.toMatchObject(refusal)
+      }
+      // These commit before they do anything: on the primary they would be executed.
+      const refusal = { errno: 1290, message: expect.stringContaining('read-only') }
+      await expect(client.query('DROP TABLE t')).rejects.toMatchObject(refusal)
+      expect([...(await portsOf(client, 3)).keys()]).toEqual(ports)
       await client.query('COMMIT')
       expect(await port(client)).not.toBe(primary())
     })

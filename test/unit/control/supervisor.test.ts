@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { noCounters } from '../../../src/control/counters-merge.js'
 import { DEFAULT_GREETING } from '../../../src/control/greeting.js'
 import { Supervisor } from '../../../src/control/supervisor.js'
-import type { HealthReport, Limits, Snapshot } from '../../../src/shared/snapshot.js'
+import { DEFAULT_CONSISTENCY, type HealthReport, type Limits, type Snapshot } from '../../../src/shared/snapshot.js'
 
 const FIXTURE = fileURLToPath(new URL('fixtures/worker.mjs', import.meta.url))
 const NO_HEALTH: HealthReport = { sequence: 0, servers: [] }
@@ -59,6 +59,7 @@ function snapshot(version: number, port: number): Snapshot {
     readOnlyFunctions: [],
     limits: {} as Limits,
     multiplexing: true,
+    consistency: DEFAULT_CONSISTENCY,
     tls: null,
     proxyProtocolNetworks: [],
     localInfile: true,

@@ -1,7 +1,14 @@
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
-import { NO_SERVER_TLS, type ServerEntry, type Snapshot, type UserEntry } from '../../../src/shared/snapshot.js'
+import {
+  DEFAULT_CONSISTENCY,
+  NO_SERVER_TLS,
+  type ServerEntry,
+  type Snapshot,
+  type UserEntry,
+} from '../../../src/shared/snapshot.js'
 import { Backend, type BackendTarget } from '../../../src/worker/backend.js'
+import { KnownServer } from '../../../src/worker/known-server.js'
 
 export const USER: UserEntry = {
   name: 'app',
@@ -49,6 +56,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
     nativeHashes: {},
     greeting: { flavor: 'mysql', serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
+    consistency: DEFAULT_CONSISTENCY,
     limits: {
       maxConnections: 10,
       maxConnectionsPerAddress: 0,
@@ -57,6 +65,9 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       connectTimeoutServerMs: 100,
       handshakeTimeoutMs: 1000,
       waitTimeoutMs: 0,
+      maxTransactionTimeMs: 0,
+      maxTransactionIdleTimeMs: 0,
+      defaultQueryTimeoutMs: 0,
       maxAllowedPacket: 1 << 20,
       maxBufferedCommand: 1 << 16,
       maxStmtsCache: 100,
@@ -139,6 +150,7 @@ export function fakeBackend(
     proxyProtocol: 'off',
     compression: 'off',
     flavor: 'mysql',
+    known: new KnownServer(`${name}:3306`),
   }
   const backend = new Backend(socket as unknown as Socket, target, { capabilities, mariadbCapabilities, threadId })
   return { backend, socket }

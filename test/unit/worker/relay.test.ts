@@ -1,18 +1,20 @@
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { Answer, Capability, type OkPacket } from '../../../protocol/index.js'
+import { Answer, Capability, type ErrPacket, encodeErr, frame, type OkPacket } from '../../../protocol/index.js'
 import { ClientSocket } from '../../../src/worker/client-socket.js'
 import { Relay, type RelayListener } from '../../../src/worker/relay.js'
 import { FakeSocket, fakeBackend } from './fixture.js'
 
-const CAPABILITIES = Capability.SESSION_TRACK | Capability.DEPRECATE_EOF
+const CAPABILITIES = Capability.PROTOCOL_41 | Capability.SESSION_TRACK | Capability.DEPRECATE_EOF
 
 /** A command in flight whose answer is relayed to a client. */
-function relaying() {
+function relaying(reworded: (err: ErrPacket) => ErrPacket | null = () => null) {
   const told: string[] = []
+  const socket = new FakeSocket()
   const listener: RelayListener = {
     relayedOk: (ok: OkPacket) => ok,
     refused: () => false,
+    reworded,
     keptFromClient: () => told.push('kept'),
     prepared: () => {},
     infileRequested: () => {},
@@ -21,10 +23,10 @@ function relaying() {
     crashed: (error) => told.push(`crashed: ${(error as Error).name}`),
   }
   const { backend } = fakeBackend('a', { capabilities: CAPABILITIES })
-  const relay = new Relay(new ClientSocket(new FakeSocket() as unknown as Socket, false), CAPABILITIES, listener)
+  const relay = new Relay(new ClientSocket(socket as unknown as Socket, false), CAPABILITIES, listener)
   backend.move('busy')
   backend.begin(relay, Answer.results)
-  return { told, receive: (bytes: Buffer) => backend.receive(bytes, bytes.length), backend }
+  return { told, socket, receive: (bytes: Buffer) => backend.receive(bytes, bytes.length), backend }
 }
 
 describe('what a server sends', () => {
@@ -40,5 +42,24 @@ describe('what a server sends', () => {
     const { told, receive } = relaying()
     receive(Buffer.from('0e0000010000000240000000050103026462', 'hex'))
     expect(told).toEqual(['answered'])
+  })
+
+  it('as an error can be told in other words, also behind a result', () => {
+    const words = { errno: 1792, sqlState: '25006', message: 'not here' }
+    const first = Buffer.from('0700000100000008000000', 'hex')
+    for (const before of [Buffer.alloc(0), first]) {
+      const { told, receive, socket } = relaying((err) => (err.errno === 1290 ? words : null))
+      const sequence = before.length === 0 ? 1 : 2
+      receive(Buffer.concat([before, frame(encodeErr({ ...words, errno: 1290, message: 'a longer text' }), sequence)]))
+      expect(told).toEqual(['answered'])
+      expect(Buffer.concat(socket.written)).toEqual(Buffer.concat([before, frame(encodeErr(words), sequence)]))
+    }
+  })
+
+  it('as an error that has no other words arrives as it was', () => {
+    const { receive, socket } = relaying()
+    const packet = frame(encodeErr({ errno: 1062, sqlState: '23000', message: "Duplicate entry 'ä'" }), 1)
+    receive(packet)
+    expect(Buffer.concat(socket.written)).toEqual(packet)
   })
 })

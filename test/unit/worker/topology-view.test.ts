@@ -6,7 +6,15 @@ import { serverEntry, snapshotOf } from './fixture.js'
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
 
 function report(sequence: number, more: Partial<ServerHealth>): HealthReport {
-  const health = { id: 'replica:3306', alive: true, lagMs: 0, lagReason: '', gtidExecuted: '', coversPrimaryAt: -1 }
+  const health = {
+    id: 'replica:3306',
+    alive: true,
+    lagMs: 0,
+    lagReason: '',
+    gtidExecuted: '',
+    coversPrimaryAt: -1,
+    incarnation: 1,
+  }
   return { sequence, servers: [{ ...health, ...more }] }
 }
 

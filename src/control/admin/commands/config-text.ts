@@ -56,6 +56,8 @@ export function configText(config: Config): string {
       ...(user.defaultSchema !== null && { default_schema: user.defaultSchema }),
       max_connections: user.maxConnections,
       use_ssl: user.useSsl,
+      ...(typeof user.queryTimeoutMs === 'number' && { query_timeout: user.queryTimeoutMs }),
+      ...(typeof user.maxTransactionTimeMs === 'number' && { max_transaction_time: user.maxTransactionTimeMs }),
     })),
     pass_through:
       config.passThrough === null
@@ -78,6 +80,9 @@ export function configText(config: Config): string {
       connect_timeout_server: limits.connectTimeoutServerMs,
       connect_timeout_server_max: limits.connectTimeoutServerMaxMs,
       wait_timeout: limits.waitTimeoutMs,
+      max_transaction_time: limits.maxTransactionTimeMs,
+      max_transaction_idle_time: limits.maxTransactionIdleTimeMs,
+      default_query_timeout: limits.defaultQueryTimeoutMs,
       max_allowed_packet: limits.maxAllowedPacket,
       max_buffered_command: limits.maxBufferedCommand,
       max_stmts_cache: limits.maxStmtsCache,

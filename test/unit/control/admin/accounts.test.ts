@@ -26,7 +26,7 @@ describe('accounts', () => {
     ['127.9.9.9', true],
     ['::1', true],
     ['::ffff:127.0.0.1', true],
-    [undefined, true],
+    ['localhost', true],
     ['10.0.0.1', false],
     ['::ffff:10.0.0.1', false],
     ['fe80::1', false],

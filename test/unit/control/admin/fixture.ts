@@ -4,6 +4,7 @@ import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../..
 import { UsageError } from '../../../../src/shared/errors.js'
 import type { ProcessRow } from '../../../../src/shared/ipc.js'
 import {
+  DEFAULT_CONSISTENCY,
   type HealthReport,
   NO_SERVER_TLS,
   type ServerEntry,
@@ -36,6 +37,9 @@ const LIMITS = {
   connectTimeoutServerMs: 1000,
   handshakeTimeoutMs: 10_000,
   waitTimeoutMs: 28_800_000,
+  maxTransactionTimeMs: 14_400_000,
+  maxTransactionIdleTimeMs: 14_400_000,
+  defaultQueryTimeoutMs: 36_000_000,
   maxAllowedPacket: 67_108_864,
   maxBufferedCommand: 1_048_576,
   maxStmtsCache: 10_000,
@@ -105,9 +109,33 @@ function counters(): WorkerCounters {
 const HEALTH: HealthReport = {
   sequence: 4,
   servers: [
-    { id: '127.0.0.1:3307', alive: true, lagMs: 0, lagReason: '', gtidExecuted: GTID, coversPrimaryAt: -1 },
-    { id: '127.0.0.1:3308', alive: true, lagMs: 250, lagReason: '', gtidExecuted: '', coversPrimaryAt: -1 },
-    { id: '127.0.0.1:3309', alive: false, lagMs: null, lagReason: 'no answer', gtidExecuted: '', coversPrimaryAt: -1 },
+    {
+      id: '127.0.0.1:3307',
+      alive: true,
+      lagMs: 0,
+      lagReason: '',
+      gtidExecuted: GTID,
+      coversPrimaryAt: -1,
+      incarnation: 1,
+    },
+    {
+      id: '127.0.0.1:3308',
+      alive: true,
+      lagMs: 250,
+      lagReason: '',
+      gtidExecuted: '',
+      coversPrimaryAt: -1,
+      incarnation: 1,
+    },
+    {
+      id: '127.0.0.1:3309',
+      alive: false,
+      lagMs: null,
+      lagReason: 'no answer',
+      gtidExecuted: '',
+      coversPrimaryAt: -1,
+      incarnation: 1,
+    },
   ],
 }
 
@@ -196,6 +224,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     limits: LIMITS,
     multiplexing: true,
+    consistency: DEFAULT_CONSISTENCY,
     warnings: [],
   }
   const snapshot: Snapshot = {
@@ -211,6 +240,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     readOnlyFunctions: [],
     limits: LIMITS,
     multiplexing: true,
+    consistency: DEFAULT_CONSISTENCY,
     tls: options.tls ?? null,
     proxyProtocolNetworks: [],
     localInfile: true,
