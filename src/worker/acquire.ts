@@ -95,7 +95,12 @@ async function makeReady(backend: Backend, { seeker, context }: AcquireJob): Pro
 
 /** Whether a connection is ready for the command in hand as things are: it has the session's state, and the statement. */
 export function isReady(seeker: Seeker, backend: Backend): boolean {
-  return backend.state === 'idle' && backend.killing === null && seeker.backends.isCurrent(backend) && hasStatement(seeker, backend)
+  return (
+    backend.state === 'idle' &&
+    backend.killing === null &&
+    seeker.backends.isCurrent(backend) &&
+    hasStatement(seeker, backend)
+  )
 }
 
 function hasStatement({ command, statement }: Seeker, backend: Backend): boolean {
