@@ -3,11 +3,13 @@ import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
 import type { Backend } from './backend.js'
 import { BackendConnectError } from './backend-connect.js'
+import { catchUp, goalInReach } from './causal-wait.js'
 import { type CommandInHand, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import type { Decision } from './router.js'
 import { prepareOn } from './server-statements.js'
 import { type SessionBackends, SyncError } from './session-backends.js'
+import type { SessionFacts } from './session-facts.js'
 import type { SessionState } from './session-state.js'
 import type { PreparedStatement, Statements } from './statements.js'
 import type { TopologyView } from './topology-view.js'
@@ -20,6 +22,7 @@ export interface Seeker {
   readonly statements: Statements
   readonly state: SessionState
   readonly backends: SessionBackends
+  readonly facts: SessionFacts
 }
 
 export interface AcquireJob {
@@ -45,7 +48,8 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
   const deadline = command.startedAt + limits.connectTimeoutServerMaxMs
   let lastFailure: unknown = null
   for (;;) {
-    const { backend, candidate, hostgroup } = job.route()
+    const { backend, candidate, hostgroup, catchUp: waits } = job.route()
+    const gtids = waits ? goalInReach(candidate!) : null
     try {
       const left = deadline - monotonicMs()
       const found =
@@ -57,6 +61,10 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
       if (!job.wanted()) {
         // The session ended while this was opened for it.
         backends.releaseAll()
+        return null
+      }
+      if (found !== null && waits && !(await catchUp(candidate!, found, gtids, job.seeker, job.context))) {
+        if (job.wanted()) continue
         return null
       }
       if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, command) : null

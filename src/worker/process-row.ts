@@ -30,7 +30,7 @@ export function processRow(session: Session, worker: number): ProcessRow {
       phase: session.phase,
       pins: pinNames(facts.pins),
       reason: session.phase === 'ready' ? '' : command.reason,
-      awaitsReplicas: facts.lastWriteAt >= 0,
+      awaitsReplicas: facts.consistency.lastWriteAt >= 0,
       connections: [...backends.all].map(({ target, state }) => `${target.id} ${state}`),
     }),
   }
