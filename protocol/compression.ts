@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { deflateSync, inflateSync } from 'node:zlib'
 import { ProtocolError, ServerErrors } from './errors.js'
+import { HeldBytes } from './held-bytes.js'
 
 /**
  * The compressed protocol: after the login, the stream of packets travels in frames of their own. A frame's header is
@@ -59,7 +60,6 @@ export const zlibCompressor: Compressor = {
 }
 
 const EMPTY = Buffer.alloc(0)
-const FIRST_ALLOCATION = 4_096
 
 /**
  * Chunks of a compressed stream to the bytes that it carries, one frame at a time, so that whoever reads it decides how
@@ -76,8 +76,7 @@ export class CompressedFrameReader {
   #chunk: Buffer = EMPTY
   #position = 0
   /** Bytes of a header or of a compressed payload that was cut by the end of a chunk. */
-  #held: Buffer = EMPTY
-  #heldLength = 0
+  readonly #held = new HeldBytes()
   /** Payload bytes to come of the current frame; -1: its header is awaited. */
   #remaining = -1
   /** What the current frame's payload becomes, in bytes; 0: it is stored. */
@@ -152,29 +151,15 @@ export class CompressedFrameReader {
 
   /** `wanted` bytes in one piece; null as long as they have not come. */
   #gather(wanted: number): Buffer | null {
-    if (this.#heldLength === 0 && this.unread >= wanted) {
+    if (this.#held.length === 0 && this.unread >= wanted) {
       const bytes = this.#chunk.subarray(this.#position, this.#position + wanted)
       this.#position += wanted
       return bytes
     }
-    const take = Math.min(wanted - this.#heldLength, this.unread)
-    const needed = this.#heldLength + take
-    if (needed > this.#held.length) {
-      const grown = Buffer.allocUnsafe(Math.min(wanted, Math.max(needed, 2 * this.#held.length, FIRST_ALLOCATION)))
-      this.#held.copy(grown, 0, 0, this.#heldLength)
-      this.#held = grown
-    }
-    this.#chunk.copy(this.#held, this.#heldLength, this.#position, this.#position + take)
-    this.#position += take
-    this.#heldLength = needed
-    if (needed < wanted) {
-      this.#release()
-      return null
-    }
-    const bytes = this.#held.subarray(0, wanted)
-    this.#held = EMPTY
-    this.#heldLength = 0
-    return bytes
+    this.#position += this.#held.add(this.#chunk, this.#position, wanted)
+    if (this.#held.length === wanted) return this.#held.take()
+    this.#release()
+    return null
   }
 
   /** Lets the chunk go, so that an idle connection keeps no memory alive. */

@@ -1,3 +1,5 @@
+import { HeldBytes } from './held-bytes.js'
+
 /**
  * Cuts a byte stream into MySQL packets: 3 bytes payload length (little endian), 1 byte sequence number, payload
  * (MySQL source documentation, "Protocol Basics: MySQL Packets"). A payload of 16 MiB - 1 continues in the next packet.
@@ -28,7 +30,6 @@ const HEADER = 4
 const MAX_PAYLOAD = 0xffffff
 /** How much of a large payload is shown with `Frame.large`: enough to tell what statement it is. */
 export const LARGE_PREFIX_BYTES = 16_384
-const FIRST_ALLOCATION = 4_096
 const EMPTY = Buffer.alloc(0)
 
 export class Framer {
@@ -49,8 +50,7 @@ export class Framer {
   #chunk: Buffer = EMPTY
   #position = 0
   /** Bytes of a packet (with header) that was cut by the end of a chunk. */
-  #held: Buffer = EMPTY
-  #heldLength = 0
+  readonly #held = new HeldBytes()
   /** Bytes still to come of the current packet of a large payload; -1: not inside of one. */
   #largeRemaining = -1
   /** The current packet of a large payload is full, so that another one follows. */
@@ -74,14 +74,13 @@ export class Framer {
 
   /** Whether the stream stands between two payloads, with nothing unread. */
   get atBoundary(): boolean {
-    return this.unread === 0 && this.#heldLength === 0 && this.#largeRemaining < 0
+    return this.unread === 0 && this.#held.length === 0 && this.#largeRemaining < 0
   }
 
   /** Takes all bytes that were pushed and not looked at yet (for a TLS upgrade). Only valid between packets. */
   takeUnread(): Buffer {
-    if (this.#heldLength > 0 || this.#largeRemaining >= 0) {
-      const held = Buffer.concat([this.#held.subarray(0, this.#heldLength), this.#chunk.subarray(this.#position)])
-      this.#heldLength = 0
+    if (this.#held.length > 0 || this.#largeRemaining >= 0) {
+      const held = Buffer.concat([this.#held.take(), this.#chunk.subarray(this.#position)])
       this.#release()
       return held
     }
@@ -93,7 +92,7 @@ export class Framer {
   /** Finds what comes next; one of `Frame`. */
   next(): number {
     if (this.#largeRemaining >= 0) return this.#nextPiece()
-    if (this.#heldLength > 0) return this.#gather()
+    if (this.#held.length > 0) return this.#gather()
     const available = this.#chunk.length - this.#position
     if (available >= HEADER) {
       const chunk = this.#chunk
@@ -115,17 +114,16 @@ export class Framer {
 
   /** Collects a packet that no single chunk holds. */
   #gather(): number {
-    if (this.#heldLength < HEADER && !this.#hold(HEADER)) return Frame.more
-    const length = this.#held[0] | (this.#held[1] << 8) | (this.#held[2] << 16)
-    this.sequence = this.#held[3]
+    if (this.#held.length < HEADER && !this.#hold(HEADER)) return Frame.more
+    const { bytes } = this.#held
+    const length = bytes[0] | (bytes[1] << 8) | (bytes[2] << 16)
+    this.sequence = bytes[3]
     const large = length > this.bufferLimit
     const wanted = HEADER + (large ? Math.min(length, LARGE_PREFIX_BYTES) : length)
     if (!this.#hold(wanted)) return Frame.more
-    this.buffer = this.#held
+    this.buffer = this.#held.take()
     this.start = HEADER
     this.end = wanted
-    this.#held = EMPTY
-    this.#heldLength = 0
     if (!large) return Frame.packet
     this.announced = length
     this.#largeRemaining = length - (wanted - HEADER)
@@ -134,19 +132,10 @@ export class Framer {
     return Frame.large
   }
 
-  /** Copies from the chunk until `wanted` bytes are held. Memory grows with what has come, not with what was announced. */
+  /** Copies from the chunk until `wanted` bytes are held; false as long as they have not come. */
   #hold(wanted: number): boolean {
-    const take = Math.min(wanted - this.#heldLength, this.unread)
-    const needed = this.#heldLength + take
-    if (needed > this.#held.length) {
-      const grown = Buffer.allocUnsafe(Math.min(wanted, Math.max(needed, 2 * this.#held.length, FIRST_ALLOCATION)))
-      this.#held.copy(grown, 0, 0, this.#heldLength)
-      this.#held = grown
-    }
-    this.#chunk.copy(this.#held, this.#heldLength, this.#position, this.#position + take)
-    this.#heldLength = needed
-    this.#position += take
-    if (needed === wanted) return true
+    this.#position += this.#held.add(this.#chunk, this.#position, wanted)
+    if (this.#held.length === wanted) return true
     this.#release()
     return false
   }
@@ -155,13 +144,12 @@ export class Framer {
   #nextPiece(): number {
     if (this.#largeRemaining === 0) {
       if (!this.#hold(HEADER)) return Frame.more
-      const length = this.#held[0] | (this.#held[1] << 8) | (this.#held[2] << 16)
-      this.buffer = this.#held
-      this.sequence = this.#held[3]
+      const header = this.#held.take()
+      const length = header[0] | (header[1] << 8) | (header[2] << 16)
+      this.buffer = header
+      this.sequence = header[3]
       this.start = 0
       this.end = HEADER
-      this.#held = EMPTY
-      this.#heldLength = 0
       this.announced += length
       this.#largeContinues = length === MAX_PAYLOAD
       this.#largeRemaining = length

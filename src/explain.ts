@@ -2,9 +2,11 @@ import type { CommandModule } from 'yargs'
 import { UsageError } from './shared/errors.js'
 import { DEFAULT_CONSISTENCY, type Flavor, NO_SERVER_TLS, type ServerEntry, type Snapshot } from './shared/snapshot.js'
 import { Classifier, EMPTY_CATALOGUE, explainEffects, StatementKindName } from './sql/index.js'
+import { ReadNeed } from './worker/read-need.js'
 import { newDecision, route } from './worker/router.js'
 import { SessionFacts } from './worker/session-facts.js'
 import { TopologyView } from './worker/topology-view.js'
+import { hasWishes, wishesOf } from './worker/wishes.js'
 
 interface ExplainOptions {
   sql: string
@@ -65,13 +67,23 @@ export function explain(sql: string, snapshot: Snapshot): Explanation {
     defaultSchema: null,
     maxConnections: 0,
   }
+  const facts = new SessionFacts(user)
+  const need = new ReadNeed()
+  need.session = facts.consistency
+  need.level = facts.consistency.levelFor(
+    hasWishes(found) ? wishesOf(found, bytes, snapshot.greeting.flavor) : null,
+    user,
+    snapshot.consistency,
+  )
   const decision = route(
     {
       kind: found.kind,
       effects: found.effects,
       hint: found.hint,
       hintHostgroup: found.hostgroup,
-      facts: new SessionFacts(user),
+      facts,
+      need,
+      learned: false,
       own: null,
       view,
       excluded: null,
@@ -109,6 +121,7 @@ async function configured(path: string, flavor: Flavor): Promise<Snapshot> {
     servers,
     replicationHostgroups: config.replicationHostgroups,
     users: config.users,
+    consistency: config.consistency,
     passThrough: null,
     nativeHashes: {},
   }

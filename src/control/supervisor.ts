@@ -6,6 +6,7 @@ import type { FromWorker, ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import { AddressBook } from './address-counts.js'
+import { CausalExchange } from './causal-exchange.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import { SessionFinder } from './session-finder.js'
 import type { WorkerView } from './view.js'
@@ -63,6 +64,7 @@ export class Supervisor {
   private readonly publishes = new Set<PendingPublish>()
   private readonly processlists = new Map<number, PendingProcesslist>()
   private readonly sessions = new SessionFinder(() => this.live())
+  private readonly causal = new CausalExchange(() => this.live())
   private readonly addresses = new AddressBook(() => this.live())
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
@@ -247,6 +249,15 @@ export class Supervisor {
       case 'kill-session':
         this.sessions.kill(message.kill)
         return
+      case 'causal-announce':
+        this.causal.announce(handle, message.request, message.key)
+        return
+      case 'causal-taken':
+        this.causal.taken(handle, message.request)
+        return
+      case 'causal-publish':
+        this.causal.publish(handle, message.key, message.position)
+        return
       case 'address-counts':
         this.addresses.took(handle, message.counts)
     }
@@ -285,6 +296,7 @@ export class Supervisor {
     }
     this.sessions.workerGone(handle)
     this.addresses.workerGone(handle)
+    this.causal.workerGone(handle)
     this.options.onWorkersChanged(this.pids())
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
     if (this.started !== null) this.failStart(handle, how)

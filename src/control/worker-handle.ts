@@ -1,7 +1,15 @@
 import type { Worker } from 'node:cluster'
 import type { WorkerCounters } from '../shared/counters.js'
 import { InvariantError } from '../shared/errors.js'
-import type { AddressCounts, FromWorker, SessionKill, SessionPlace, SessionWanted, ToWorker } from '../shared/ipc.js'
+import type {
+  AddressCounts,
+  CausalPosition,
+  FromWorker,
+  SessionKill,
+  SessionPlace,
+  SessionWanted,
+  ToWorker,
+} from '../shared/ipc.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
 import type { WorkerState, WorkerView } from './view.js'
 
@@ -95,6 +103,18 @@ export class WorkerHandle {
 
   answerSession(request: number, place: SessionPlace | null): void {
     this.send({ type: 'session-found', request, place })
+  }
+
+  announceCausal(request: number, key: string): void {
+    this.send({ type: 'causal-announce', request, key })
+  }
+
+  acknowledgeCausal(request: number): void {
+    this.send({ type: 'causal-known', request })
+  }
+
+  publishCausal(key: string, position: CausalPosition | null): void {
+    this.send({ type: 'causal-publish', key, position })
   }
 
   killSession(kill: SessionKill): void {

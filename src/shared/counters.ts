@@ -49,10 +49,31 @@ export interface GlobalCounters {
   slowQueries: number
   /** Reads repeated on another server after a connection was lost. */
   queriesRetried: number
-  /** Reads sent to the primary since no replica qualified. */
+  /** Reads answered by a replica that has all they may rely on. */
+  readsOnReplica: number
+  /** Reads sent to the primary since no replica qualified: none is ONLINE, or none has as little lag as was asked for. */
   readsOnPrimaryNoReplica: number
   /** Reads sent to the primary to read the session's own writes. */
   readsOnPrimaryCausal: number
+  /** ... to see no less than the session has seen already. */
+  readsOnPrimarySeen: number
+  /** ... for a causal key, or a position that was asked for. */
+  readsOnPrimaryToken: number
+  /** ... for the level `strong`. */
+  readsOnPrimaryStrong: number
+  /** Reads that went to a replica with too much lag, since the primary had as many as max_primary_spill allows. */
+  readsOnLaggingReplica: number
+  /** Reads that waited for a replica, and it caught up in time; that it did not; and those that asked the primary first. */
+  causalWaitsMet: number
+  causalWaitsInVain: number
+  causalPositionsAsked: number
+  /** Writes under a causal key of which not all workers knew in time. */
+  causalAnnouncementsLost: number
+  /** Hints and attributes of consistency that were not understood. */
+  consistencyHintsUnknown: number
+  /** Statements taken for reads that a replica refused as writes, and reads that went to the primary for that. */
+  writesLearned: number
+  readsOnPrimaryLearned: number
   protocolErrors: number
   invariantErrors: number
   /** Statements killed on a server: their client had gone, or they took too long. */
@@ -82,11 +103,23 @@ export interface GlobalCounters {
   stmtTextBytes: number
 }
 
+/** A statement that replicas refuse as a write though it looks like a read. Times in milliseconds since 1970. */
+export interface LearnedDigest {
+  /** As in ProxySQL's tables: `0x` and 16 digits. */
+  readonly digest: string
+  readonly text: string
+  readonly error: string
+  readonly firstSeen: number
+  readonly lastSeen: number
+  readonly count: number
+}
+
 export interface WorkerCounters {
   readonly global: GlobalCounters
   readonly servers: readonly ServerCounters[]
   /** Errors sent to clients by Sluice itself, by their stable code. */
   readonly proxyErrors: { readonly [code: string]: number }
+  readonly learnedDigests?: readonly LearnedDigest[]
   /** Resident memory of the worker in bytes, and its CPU time since start in microseconds. */
   readonly residentBytes: number
   readonly cpuUs: number
@@ -127,8 +160,20 @@ export function newGlobalCounters(): GlobalCounters {
     questions: 0,
     slowQueries: 0,
     queriesRetried: 0,
+    readsOnReplica: 0,
     readsOnPrimaryNoReplica: 0,
     readsOnPrimaryCausal: 0,
+    readsOnPrimarySeen: 0,
+    readsOnPrimaryToken: 0,
+    readsOnPrimaryStrong: 0,
+    readsOnLaggingReplica: 0,
+    causalWaitsMet: 0,
+    causalWaitsInVain: 0,
+    causalPositionsAsked: 0,
+    causalAnnouncementsLost: 0,
+    consistencyHintsUnknown: 0,
+    writesLearned: 0,
+    readsOnPrimaryLearned: 0,
     protocolErrors: 0,
     invariantErrors: 0,
     queriesKilled: 0,

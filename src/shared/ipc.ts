@@ -16,6 +16,11 @@ export type ToWorker =
   | { readonly type: 'kill-session'; readonly kill: SessionKill }
   /** Client connections of the other workers by address, where they have changed; only with a limit per address. */
   | { readonly type: 'address-counts'; readonly counts: AddressCounts }
+  /** Another worker is about to write under a causal key. Answered by `causal-taken` with the same request number. */
+  | { readonly type: 'causal-announce'; readonly request: number; readonly key: string }
+  /** All other workers know what this one has announced. */
+  | { readonly type: 'causal-known'; readonly request: number }
+  | { readonly type: 'causal-publish'; readonly key: string; readonly position: CausalPosition | null }
   /** Stop accepting; end each session at its next quiet moment; exit 0 when none is left or the limit is over. */
   | { readonly type: 'drain' }
 
@@ -37,6 +42,18 @@ export type FromWorker =
   | { readonly type: 'kill-session'; readonly kill: SessionKill }
   /** This worker's own client connections by address, where they have changed. */
   | { readonly type: 'address-counts'; readonly counts: AddressCounts }
+  /** Answered by `causal-known` with the same request number. */
+  | { readonly type: 'causal-announce'; readonly request: number; readonly key: string }
+  | { readonly type: 'causal-taken'; readonly request: number }
+  | { readonly type: 'causal-publish'; readonly key: string; readonly position: CausalPosition | null }
+
+/** What was written under a causal key; null in its place: the write that was announced has written nothing. */
+export interface CausalPosition {
+  /** Monotonic ms. */
+  readonly at: number
+  /** Empty: not known. */
+  readonly gtids: string
+}
 
 /** Connections by client address; 0: there is none any more. */
 export type AddressCounts = Readonly<Record<string, number>>

@@ -8,8 +8,6 @@ export {
   explainEffects,
   Hint,
   PINNING_EFFECTS,
-  ROUTE_NEED,
-  RouteNeed,
   StatementKind,
   StatementKindName,
   UNCACHEABLE_EFFECTS,

@@ -1,5 +1,5 @@
 /**
- * What a statement is. A router decides with a table over these; `ROUTE_NEED` below is that table's first column.
+ * What a statement is. A router decides with a table over these.
  * Numbers, so that the hot path carries no strings; `StatementKindName` prints them.
  */
 export const StatementKind = {
@@ -66,38 +66,6 @@ export const StatementKind = {
 export const StatementKindName: readonly string[] = Object.entries(StatementKind)
   .sort((a, b) => a[1] - b[1])
   .map(([name]) => name)
-
-/** Where a statement of a kind may run, as far as its text tells. */
-export const RouteNeed = {
-  /** Any server whose data and session state serve. */
-  any: 0,
-  primary: 1,
-  /** The connection on which the session's last statement ran (the primary when there is none). */
-  last: 2,
-  /** Concerns the session itself; the session decides, no server need be chosen for it. */
-  session: 3,
-} as const
-
-const need: number[] = new Array(StatementKindName.length).fill(RouteNeed.primary)
-for (const kind of [StatementKind.read, StatementKind.do]) need[kind] = RouteNeed.any
-need[StatementKind.diagnostics] = RouteNeed.last
-for (const name of [
-  'begin',
-  'beginReadOnly',
-  'commit',
-  'rollback',
-  'savepoint',
-  'set',
-  'setTransaction',
-  'use',
-  'empty',
-  'kill',
-  'killQuery',
-] as const)
-  need[StatementKind[name]] = RouteNeed.session
-
-/** `RouteNeed` of each kind, by its number. */
-export const ROUTE_NEED: readonly number[] = need
 
 /** Facts of the text, a bit mask below 2^31. They hold for the whole text, whatever its kind. */
 export const Effect = {

@@ -3,6 +3,7 @@ import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
 import type { Backend } from './backend.js'
 import { BackendConnectError } from './backend-connect.js'
+import { catchUp, goalInReach } from './causal-wait.js'
 import { type CommandInHand, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import { asksBack, recall } from './recall.js'
@@ -50,7 +51,8 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
   const deadline = command.startedAt + limits.connectTimeoutServerMaxMs
   let lastFailure: unknown = null
   for (;;) {
-    const { backend, candidate, hostgroup } = job.route()
+    const { backend, candidate, hostgroup, catchUp: waits } = job.route()
+    const gtids = waits ? goalInReach(candidate!) : null
     try {
       const left = deadline - monotonicMs()
       const found =
@@ -67,6 +69,10 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
       if (!job.wanted()) {
         // The session ended while this was opened for it.
         backends.releaseAll(() => false)
+        return null
+      }
+      if (found !== null && waits && !(await catchUp(candidate!, found, gtids, job.seeker, job.context))) {
+        if (job.wanted()) continue
         return null
       }
       if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, command) : null

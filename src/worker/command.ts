@@ -1,8 +1,9 @@
 import { Answer, Command } from '../../protocol/index.js'
 import type { QueryClass } from '../shared/counters.js'
 import type { ProxyError } from '../shared/errors.js'
-import type { ServerId } from '../shared/snapshot.js'
+import type { ConsistencyLevel, ServerId } from '../shared/snapshot.js'
 import { Effect, Hint, StatementKind, StatementKindName } from '../sql/index.js'
+import type { Wishes } from './wishes.js'
 
 /** What is done with a command, before anything is known of its text. */
 export const Handling = {
@@ -137,6 +138,22 @@ export class CommandInHand {
   startedAt = 0
   /** Why it went where it went. */
   reason = ''
+  /** What a hint or an attribute asks of its consistency; null: nothing. */
+  wishes: Wishes | null = null
+  /** With which it was routed last. */
+  level: ConsistencyLevel = 'session'
+  /** Name of its causal key; empty: none. */
+  causal = ''
+  /** The key's version when the command was routed. */
+  causalVersion = 0
+  /** Of the server to which it was sent last. */
+  sentIncarnation = 0
+  /** Monotonic ms when it was sent last. */
+  sentAt = 0
+  /** A replica was waited for in vain. */
+  waited = false
+  /** It was taken for a read, and a replica has refused it as a write. */
+  learned = false
 
   /** Takes a packet whose payload (command byte first) is `buffer[payloadStart, end)`. */
   take(buffer: Buffer, payloadStart: number, end: number, rule: CommandRule, now: number): void {
@@ -163,6 +180,12 @@ export class CommandInHand {
     this.excluded = null
     this.startedAt = now
     this.reason = ''
+    this.sentAt = now
+    this.wishes = null
+    this.level = 'session'
+    this.causal = ''
+    this.waited = false
+    this.learned = false
   }
 
   /** Stands for a read without a text: where it would go is where a session's first connection leads. */
@@ -194,6 +217,7 @@ export class CommandInHand {
   release(): void {
     this.buffer = EMPTY
     this.excluded = null
+    this.wishes = null
   }
 
   get class(): QueryClass {
@@ -208,7 +232,9 @@ export class CommandInHand {
   /** Whether the statement may have changed data, as far as is known. */
   get mayWrite(): boolean {
     if (!this.executes) return false
-    return this.class === 'write' || this.class === 'transaction' || (this.effects & WRITING_EFFECTS) !== 0
+    return (
+      this.learned || this.class === 'write' || this.class === 'transaction' || (this.effects & WRITING_EFFECTS) !== 0
+    )
   }
 }
 

@@ -1,4 +1,5 @@
 import { Capability, Command, encodeCommand, encodeQuery } from '../../protocol/index.js'
+import type { Flavor } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
 import { switchTrackingOn } from './backend-connect.js'
 import { namesOfLogin } from './parse-state.js'
@@ -10,34 +11,36 @@ import { SetupExchange } from './setup-exchange.js'
  * and sets variables to their global values (MySQL manual, "mysql_reset_connection()"). The schema stays.
  */
 
-/** Whether a reset gives a connection what a login would have given it. */
-export function canReset({ capabilities, target }: Backend): boolean {
-  // MariaDB forgets CLIENT_IGNORE_SPACE with a reset, and nothing sets it again.
-  return target.flavor !== 'mariadb' || (capabilities & Capability.IGNORE_SPACE) === 0
-}
-
 /**
  * Resets a connection. Does not wait for the answers: they come before those of the commands that follow. A connection
  * whose server refuses is ended, and its command with it.
  */
 export function resetConnection(backend: Backend): void {
-  const { capabilities, collation, target } = backend
   dropStatements(backend)
   backend.applied.reset()
   ask(backend, encodeCommand(Command.RESET_CONNECTION))
-  // MySQL goes back to its own character set, MariaDB to that of the login.
-  const names = target.flavor === 'mysql' ? namesOfLogin(collation) : null
-  if (names !== null) ask(backend, encodeQuery(`SET NAMES ${names}`, capabilities))
+  const asAtLogin = LOGIN_AGAIN[backend.target.flavor](backend)
+  if (asAtLogin !== null) ask(backend, encodeQuery(asAtLogin, backend.capabilities))
   switchTrackingOn(backend)
+}
+
+/** What a login sets, and a reset does not set again. Not tracked, so that it is nothing that a session has set. */
+const LOGIN_AGAIN: Readonly<Record<Flavor, (backend: Backend) => string | null>> = {
+  // MySQL goes back to its own character set, MariaDB to that of the login.
+  mysql: ({ collation }) => {
+    const names = namesOfLogin(collation)
+    return names === null ? null : `SET NAMES ${names}`
+  },
+  // To MariaDB CLIENT_IGNORE_SPACE is a part of sql_mode.
+  mariadb: ({ capabilities }) =>
+    (capabilities & Capability.IGNORE_SPACE) === 0 ? null : "SET sql_mode = CONCAT(@@sql_mode, ',IGNORE_SPACE')",
 }
 
 /**
  * Resets a connection that no session has any more.
  * @param done called once it may be used again
- * @returns false when it cannot be reset
  */
-export function resetForOthers(backend: Backend, done: () => void): boolean {
-  if (!canReset(backend)) return false
+export function resetForOthers(backend: Backend, done: () => void): void {
   backend.move('syncing')
   resetConnection(backend)
   // Answers come in order: this one is the last.
@@ -51,7 +54,6 @@ export function resetForOthers(backend: Backend, done: () => void): boolean {
     ),
   )
   backend.writeSoon(encodeCommand(Command.PING))
-  return true
 }
 
 function ask(backend: Backend, packet: Buffer): void {

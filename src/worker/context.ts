@@ -8,7 +8,9 @@ import type { Logger } from '../shared/log.js'
 import type { LoginThrottle } from '../shared/login-throttle.js'
 import type { UserEntry } from '../shared/snapshot.js'
 import type { Classifier, ClassifyOptions } from '../sql/index.js'
+import type { CausalKeys } from './causal-keys.js'
 import type { ClientAddress } from './client-address.js'
+import type { LearnedWrites } from './learned-writes.js'
 import type { Pool } from './pool.js'
 import type { SharedStatements } from './shared-statement.js'
 import type { ServerTlsContext } from './tls-context.js'
@@ -24,6 +26,8 @@ export interface WorkerContext {
   /** Filled for each statement with what is true of its session. */
   readonly classifyOptions: ClassifyOptions
   readonly counters: GlobalCounters
+  readonly causal: CausalKeys
+  readonly learned: LearnedWrites
   readonly sharedStatements: SharedStatements
   /** Counts an error of Sluice's own by its code. */
   countError(code: string): void

@@ -1,12 +1,12 @@
 import { Answer, Command, ServerStatus } from '../../protocol/index.js'
-import { monotonicMs } from '../shared/clock.js'
 import { countQuery, type GlobalCounters } from '../shared/counters.js'
 import { diagnosticsTargets, Effect, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import { type CommandInHand, isDump, isExecute } from './command.js'
+import { countRead } from './consistency-count.js'
+import { learnConsistency } from './consistency-learn.js'
 import type { WorkerContext } from './context.js'
 import type { Residue } from './residue.js'
-import { Reason } from './router.js'
 import { makeRoom } from './server-statements.js'
 import { Hold, Pin, type SessionFacts } from './session-facts.js'
 import { type AnswerNotes, learnAssignments, learnFromAnswer } from './session-learn.js'
@@ -28,10 +28,17 @@ export interface Answered {
 }
 
 /** Takes what the whole answer to the command in hand means into the session, its statements and the counters. */
-export function learnFromWhole(session: Answered, backend: Backend, notes: AnswerNotes, context: WorkerContext): void {
+export function learnFromWhole(
+  session: Answered,
+  backend: Backend,
+  notes: AnswerNotes,
+  context: WorkerContext,
+  now: number,
+): void {
   const { command, facts, statement } = session
   const failed = backend.follower.errno !== 0
   learnFromAnswer(command, backend, notes, facts, context.view)
+  learnConsistency(command, backend, notes.gtids, facts, context, now)
   if (command.executes) session.residue.learn(command, backend)
   if (!failed && command.code === Command.SET_OPTION) learnOption(session, backend)
   if (!failed && command.executes) {
@@ -42,7 +49,7 @@ export function learnFromWhole(session: Answered, backend: Backend, notes: Answe
   if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)
   if (statement !== null && command.code === Command.STMT_PREPARE) learnPrepared(session, statement, backend, context)
   else if (statement !== null) learnStatement(command, statement, backend)
-  count(command, backend, context.counters)
+  count(command, backend, context.counters, now)
 }
 
 /** COM_SET_OPTION: 0 switches several statements in one text on, 1 off (MYSQL_OPTION_MULTI_STATEMENTS_ON). */
@@ -174,12 +181,11 @@ function learnMetadata(statement: PreparedStatement, backend: Backend): void {
 /** ProxySQL's default of mysql-long_query_time. */
 const SLOW_QUERY_US = 1_000_000
 
-function count(command: CommandInHand, backend: Backend, counters: GlobalCounters): void {
+function count(command: CommandInHand, backend: Backend, counters: GlobalCounters, now: number): void {
   // How long a reader of the binary log stays says nothing of the server.
   if (isDump(command.code)) return
-  const latencyUs = Math.round((monotonicMs() - command.startedAt) * 1000)
+  const latencyUs = Math.round((now - command.startedAt) * 1000)
   countQuery(backend.accounting!.byClass[command.class], latencyUs, backend.follower.errno !== 0)
   if (latencyUs > SLOW_QUERY_US) counters.slowQueries++
-  if (command.reason === Reason.ownWrites) counters.readsOnPrimaryCausal++
-  else if (command.reason === Reason.noReplica) counters.readsOnPrimaryNoReplica++
+  countRead(command, counters)
 }

@@ -1,10 +1,15 @@
 import { Command } from '../../protocol/index.js'
 import type { ServerId } from '../shared/snapshot.js'
+import { StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
+import type { CausalKeys } from './causal-keys.js'
 import { type CommandInHand, isExecute } from './command.js'
+import type { LearnedWrites } from './learned-writes.js'
+import { ReadNeed } from './read-need.js'
 import { type Decision, newDecision, Reason, type RouteInput, route, usesOwnConnection } from './router.js'
 import type { SessionBackends } from './session-backends.js'
 import type { SessionFacts } from './session-facts.js'
+import type { SessionText } from './session-text.js'
 import type { PreparedStatement } from './statements.js'
 import { findOnline, type TopologyView } from './topology-view.js'
 
@@ -14,6 +19,14 @@ export interface Routed {
   readonly statement: PreparedStatement | null
   readonly facts: SessionFacts
   readonly backends: SessionBackends
+  readonly text: SessionText
+}
+
+/** What a worker knows that decides. */
+export interface RouteContext {
+  readonly view: TopologyView
+  readonly causal: CausalKeys
+  readonly learned: LearnedWrites
 }
 
 /**
@@ -22,8 +35,8 @@ export interface Routed {
  * @returns one object for all sessions of the worker: valid until the next call
  */
 export function routeCommand(
-  { command, statement, facts, backends }: Routed,
-  view: TopologyView,
+  { command, statement, facts, backends, text }: Routed,
+  { view, causal, learned }: RouteContext,
   now: number,
 ): Decision {
   if (command.onServer !== '' && routeTo(command.onServer, command, view)) return decision
@@ -31,6 +44,7 @@ export function routeCommand(
   if (bound !== null && bound.state !== 'closed') {
     decision.backend = bound
     decision.candidate = null
+    decision.catchUp = false
     decision.reason = 'the prepared statement has data there'
     return decision
   }
@@ -39,6 +53,8 @@ export function routeCommand(
   routeInput.hint = command.hint
   routeInput.hintHostgroup = command.hintHostgroup
   routeInput.facts = facts
+  fillNeed(command, facts, view, causal, now)
+  routeInput.learned = command.learned || (learned.size > 0 && isRead(command) && learned.has(command, statement, text))
   routeInput.own = usesOwnConnection(command.kind) ? backends.own(facts.user.defaultHostgroup) : null
   routeInput.view = view
   routeInput.excluded = command.excluded
@@ -49,9 +65,49 @@ export function routeCommand(
   return decision
 }
 
+/** What the command needs of a replica. */
+function fillNeed(
+  command: CommandInHand,
+  { consistency, user }: SessionFacts,
+  view: TopologyView,
+  causal: CausalKeys,
+  now: number,
+): void {
+  const { consistency: settings } = view.snapshot
+  const { wishes } = command
+  need.level = consistency.levelFor(wishes, user, settings)
+  need.session = consistency
+  need.maxLagMs = user.maxReplicationLagMs ?? -1
+  need.pinnedUntil = settings.pinMs === null ? -1 : now - settings.pinMs
+  need.waitMs = command.waited ? 0 : settings.causalWaitMs
+  command.level = need.level
+  if (wishes === null) {
+    need.key = need.position = null
+    need.keyHeld = false
+    return
+  }
+  const key = wishes.causal
+  need.key = key === '' ? null : causal.at(key)
+  need.keyHeld = key !== '' && causal.isHeld(key, now)
+  need.position = wishes.position
+  if (wishes.maxLagMs >= 0) need.maxLagMs = wishes.maxLagMs
+  command.causal = key
+  command.causalVersion = need.key?.version ?? 0
+}
+
+/** What the command that was routed last needs: valid until the next one is. */
+export function currentNeed(): ReadNeed {
+  return need
+}
+
+function isRead({ kind }: CommandInHand): boolean {
+  return kind === StatementKind.read || kind === StatementKind.do
+}
+
 /** @returns false when that server is not there any more */
 function routeTo(server: ServerId, command: CommandInHand, view: TopologyView): boolean {
   decision.backend = null
+  decision.catchUp = false
   decision.candidate = findOnline(view, server)
   decision.hostgroup = decision.candidate?.entry.hostgroup ?? -1
   decision.reason = Reason.killed
@@ -66,6 +122,7 @@ function boundTo(statement: PreparedStatement | null, code: number): Backend | n
 }
 
 const decision: Decision = newDecision()
+const need = new ReadNeed()
 /** Used again for each statement: routing allocates nothing. */
 const routeInput: { -readonly [K in keyof RouteInput]: RouteInput[K] } = {
   kind: 0,
@@ -73,6 +130,8 @@ const routeInput: { -readonly [K in keyof RouteInput]: RouteInput[K] } = {
   hint: 0,
   hintHostgroup: -1,
   facts: null as unknown as SessionFacts,
+  need,
+  learned: false,
   own: null,
   view: null as unknown as TopologyView,
   excluded: null,

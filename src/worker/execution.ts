@@ -7,11 +7,15 @@ import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
 import { switchTrackingOn } from './backend-connect.js'
 import type { BackendLogin } from './backend-login.js'
+import { announceKey, writesUnderKey } from './causal-announce.js'
 import type { ClientSocket } from './client-socket.js'
 import { CommandInHand, isExecute } from './command.js'
+import { noteWrite } from './consistency-learn.js'
 import type { WorkerContext } from './context.js'
 import { learnFromWhole } from './execution-learn.js'
 import { routeCommand } from './execution-route.js'
+import { isReadOnlyRefusal } from './learned-writes.js'
+import { LoadOfStatement } from './load-of-statement.js'
 import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
 import type { BackendHolder } from './pool.js'
@@ -82,6 +86,7 @@ export class Execution implements RelayListener, BackendHolder {
   #widener: PacketWidener | null = null
   /** Most sessions prepare nothing. */
   #statements: Statements | null = null
+  readonly #load = new LoadOfStatement()
   /** Goes up when the session ends or a command is given up, so that what was awaited for it is dropped. */
   #turn = 0
 
@@ -114,10 +119,11 @@ export class Execution implements RelayListener, BackendHolder {
   start(): void {
     this.#notes.clear()
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
-    const { candidate, backend } = routeCommand(this, this.#context.view, this.command.startedAt)
+    if (this.#announcesKey) return void this.#findAndSend()
+    const { candidate, backend, catchUp } = routeCommand(this, this.#context, this.command.startedAt)
     const ready =
       backend ?? (candidate === null ? null : (this.backends.get(candidate) ?? this.backends.take(candidate)))
-    if (ready !== null && isReady(this, ready) && !this.#awaitsVariables) this.#send(ready)
+    if (ready !== null && !catchUp && isReady(this, ready) && !this.#awaitsVariables) this.#send(ready)
     else void this.#findAndSend()
   }
 
@@ -142,6 +148,7 @@ export class Execution implements RelayListener, BackendHolder {
   /** Gives everything up: the session is over. */
   end(): void {
     this.#turn++
+    this.#load.end(-1)
     this.command.release()
     this.#statements?.clear()
     this.backends.releaseAll((backend) => this.facts.keeps(backend) || this.facts.isDirty(backend))
@@ -208,6 +215,12 @@ export class Execution implements RelayListener, BackendHolder {
     return this.elsewhere !== null && this.command.kind !== StatementKind.diagnostics
   }
 
+  /** The other workers have to know of a write under a causal key before it is executed. */
+  get #announcesKey(): boolean {
+    const { wishes } = this.command
+    return wishes !== null && wishes.causal !== '' && writesUnderKey(this.command, this.facts.consistency)
+  }
+
   /** The slow way: connections have to be opened, state brought over, or a server waited for. */
   async #findAndSend(): Promise<void> {
     const turn = ++this.#turn
@@ -217,9 +230,11 @@ export class Execution implements RelayListener, BackendHolder {
         this.elsewhere = null
         await bringVariables(elsewhere!, this.state, this.#context.log)
       }
+      if (this.#announcesKey) await announceKey(this.command, this.facts.consistency, this.#context)
       if (turn !== this.#turn) return
       const backend = await this.#acquire(turn)
       if (backend === null || turn !== this.#turn) return
+      this.command.sentAt = monotonicMs()
       this.#send(backend)
     } catch (error) {
       if (turn !== this.#turn) return
@@ -233,7 +248,7 @@ export class Execution implements RelayListener, BackendHolder {
     return acquire({
       context: this.#context,
       seeker: this,
-      route: () => routeCommand(this, this.#context.view, monotonicMs()),
+      route: () => routeCommand(this, this.#context, monotonicMs()),
       wanted: () => turn === this.#turn,
     })
   }
@@ -253,6 +268,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#context.pool.wake(backend)
     this.running = backend
     command.attempts++
+    this.#load.begin(command, backend, this.#context.view)
     backend.move('busy')
     this.#relay.begin(backend)
     backend.begin(this.#relay, command.answer)
@@ -287,6 +303,10 @@ export class Execution implements RelayListener, BackendHolder {
       this.statement!.on(backend)?.close()
       return true
     }
+    if (isReadOnlyRefusal(errno) && this.#isMistakenRead(backend)) {
+      this.#learnWrite(`${errno} ${message}`)
+      return true
+    }
     if (!isShuttingDown(errno) || !this.#mayRepeat()) return false
     backend.destroy(message)
     return true
@@ -302,6 +322,21 @@ export class Execution implements RelayListener, BackendHolder {
     return asRefusedByPrimary(err, this.facts.statusFlags, flavor)
   }
 
+  /** A replica refuses what was taken for a read: the primary has the last word on it. */
+  #isMistakenRead(backend: Backend): boolean {
+    const { command, facts } = this
+    const isReplica = !this.#context.view.isWriter(backend.target.hostgroup)
+    return isReplica && command.repeatable && !command.learned && facts.pinned === null && !facts.inTransaction
+  }
+
+  #learnWrite(error: string): void {
+    const { command, statement } = this
+    this.#context.learned.learn(command, statement, this.text, error)
+    this.#context.counters.writesLearned++
+    command.learned = true
+    command.repeatable = false
+  }
+
   /** The server does not have the statement any more, and has not executed anything. */
   #mayPrepareAgain(): boolean {
     const { command, statement } = this
@@ -312,6 +347,7 @@ export class Execution implements RelayListener, BackendHolder {
   keptFromClient(backend: Backend): void {
     if (backend.state === 'busy') backend.move('idle')
     this.running = null
+    this.#load.end(-1)
     this.command.preparedAgain = true
     this.#listener.repeating()
     void this.#findAndSend()
@@ -335,9 +371,11 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   answered(backend: Backend): void {
+    const now = monotonicMs()
+    this.#load.end(now)
     this.lastErrno = backend.follower.errno
     if (backend.state === 'busy') backend.move('idle')
-    learnFromWhole(this, backend, this.#notes, this.#context)
+    learnFromWhole(this, backend, this.#notes, this.#context, now)
     this.running = null
     if (this.command.code === Command.RESET_CONNECTION) this.#wasReset(backend)
     this.#rest(backend)
@@ -365,6 +403,7 @@ export class Execution implements RelayListener, BackendHolder {
   answerLost(backend: Backend, reason: string): void {
     const { command } = this
     this.running = null
+    this.#load.end(-1)
     if (this.#mayRepeat()) {
       this.#context.counters.queriesRetried++
       command.exclude(backend.target.id)
@@ -381,6 +420,9 @@ export class Execution implements RelayListener, BackendHolder {
       return this.#listener.nothingToDo()
     }
     const error = loseInFlight(command, this.facts, backend, reason)
+    if (!this.facts.inTransaction && command.mayWrite)
+      noteWrite(this.facts, backend, '', this.#context.causal, monotonicMs())
+    else if (this.#relay.started) this.facts.consistency.sawOnPrimary(monotonicMs())
     this.#listener.failed(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)
   }
 

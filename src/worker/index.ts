@@ -1,4 +1,5 @@
 import cluster from 'node:cluster'
+import { monotonicMs } from '../shared/clock.js'
 import type { FromWorker, ToWorker } from '../shared/ipc.js'
 import { createLogger } from '../shared/log.js'
 import { addressText, Worker } from './worker.js'
@@ -68,6 +69,13 @@ export function runWorker(): void {
         return worker?.killHere(message.kill)
       case 'address-counts':
         return worker?.addresses.learn(message.counts)
+      case 'causal-announce':
+        worker?.causal.announced(message.key, monotonicMs())
+        return send({ type: 'causal-taken', request: message.request })
+      case 'causal-known':
+        return worker?.causalChannel.acknowledged(message.request)
+      case 'causal-publish':
+        return worker?.causal.published(message.key, message.position, worker.view.flavor)
       case 'drain':
         return void drain()
     }

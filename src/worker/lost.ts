@@ -51,7 +51,7 @@ export function loseInFlight(
     facts.transactionLost = facts.inTransaction
     facts.unpin()
   }
-  if (command.mayWrite) facts.wrote(monotonicMs(), '', backend.target.flavor)
+  if (command.mayWrite) facts.consistency.wrote(monotonicMs(), '', backend.target.flavor)
   return connectionLost(`${where}; ${outcome} (${reason})`, backend.target.flavor)
 }
 

@@ -154,14 +154,9 @@ export class Pool implements BackendOwner {
     if (backend.depth > 0) return backend.destroy('its session has ended')
     if (backend.state !== 'idle') return backend.quit()
     const { profile } = backend
-    if (
-      profile === null ||
-      backend.applied.untracked ||
-      (dirty && !resetForOthers(backend, () => this.#free(backend)))
-    ) {
-      return backend.quit()
-    }
-    if (!dirty) this.#free(backend)
+    if (profile === null || backend.applied.untracked) return backend.quit()
+    if (dirty) resetForOthers(backend, () => this.#free(backend))
+    else this.#free(backend)
   }
 
   /** Nobody's from now on. */

@@ -31,7 +31,7 @@ export function processRow(session: Session, worker: number): ProcessRow {
       pins: pinNames(facts.pins),
       holds: holdNames(facts.holds),
       reason: session.phase === 'ready' ? '' : command.reason,
-      awaitsReplicas: facts.lastWriteAt >= 0,
+      awaitsReplicas: facts.consistency.lastWriteAt >= 0,
       connections: [...backends.all].map(({ target, state }) => `${target.id} ${state}`),
     }),
   }

@@ -1,6 +1,7 @@
-import { gtidSetContains } from '../shared/gtid.js'
 import { type Classified, Effect, Hint, StatementKind, StatementKindName } from '../sql/index.js'
 import type { Backend } from './backend.js'
+import type { ReadNeed, Shortage } from './read-need.js'
+import { chooseByLoad, leastLagging } from './replica-choice.js'
 import type { SessionFacts } from './session-facts.js'
 import type { Candidate, TopologyView } from './topology-view.js'
 
@@ -88,6 +89,15 @@ export const Reason = {
   userVariables: 'it reads a user variable that only the primary has',
   nextTransaction: 'SET TRANSACTION holds for the next transaction on the primary',
   ownWrites: 'no replica is known to have what this session wrote',
+  seen: 'no replica is known to have what this session has seen',
+  causalKey: 'no replica is known to have what was written or seen under the causal key',
+  keyHeld: 'something is being written under the causal key',
+  position: 'no replica is known to have the position that was asked for',
+  lag: 'no replica has as little lag as was asked for',
+  strong: 'the consistency level is strong',
+  waits: 'a replica is likely to have caught up in a moment',
+  spillLimit: 'the primary has all the reads that it may take from replicas (max_primary_spill)',
+  learned: 'a replica has refused such a statement as a write',
   noReplica: 'no replica qualifies',
   noReaderHostgroup: 'the hostgroup has no reader hostgroup',
   read: 'it only reads',
@@ -106,10 +116,12 @@ export interface Decision {
   /** The hostgroup that was asked for. */
   hostgroup: number
   reason: string
+  /** The candidate has to be waited for until it has what the statement needs. */
+  catchUp: boolean
 }
 
 export function newDecision(): Decision {
-  return { backend: null, candidate: null, hostgroup: 0, reason: '' }
+  return { backend: null, candidate: null, hostgroup: 0, reason: '', catchUp: false }
 }
 
 /** What a routing decision depends on. */
@@ -120,6 +132,10 @@ export interface RouteInput {
   /** From a hint; -1: none. */
   readonly hintHostgroup: number
   readonly facts: SessionFacts
+  /** What a read needs. */
+  readonly need: ReadNeed
+  /** A replica has refused such a statement. */
+  readonly learned: boolean
   /** A connection that the session has open to the primary, else any that it has, else null. */
   readonly own: Backend | null
   readonly view: TopologyView
@@ -136,6 +152,7 @@ export function route(input: RouteInput, into: Decision): Decision {
   const { facts, view } = input
   into.backend = null
   into.candidate = null
+  into.catchUp = false
   const writer = facts.user.defaultHostgroup
   into.hostgroup = writer
 
@@ -162,9 +179,86 @@ export function route(input: RouteInput, into: Decision): Decision {
   }
   const stay = reasonToStay(input)
   if (stay !== null) return pick(input, into, writer, stay)
-  if (pick(input, into, reader, Reason.read).candidate !== null) return into
-  const others = view.online(reader).some((candidate) => usable(candidate, input))
-  return pick(input, into, writer, others ? Reason.ownWrites : Reason.noReplica)
+  return pickForRead(input, into, writer, reader)
+}
+
+/** A replica that has what the read needs, one that will have it in a moment, or the primary. */
+function pickForRead(input: RouteInput, into: Decision, writer: number, reader: number): Decision {
+  const { need, view } = input
+  if (need.level === 'strong') return pick(input, into, writer, Reason.strong)
+  if (need.keyHeld) return pick(input, into, writer, Reason.keyHeld)
+  current = input
+  const replicas = view.online(reader)
+  const ready = chooseByLoad(replicas, isReady, input.random)
+  if (ready !== null) return choose(into, ready, reader, Reason.read)
+  const waited = need.waitMs > 0 ? chooseToWaitFor(replicas, input) : null
+  if (waited !== null) {
+    into.catchUp = true
+    return choose(into, waited, reader, Reason.waits)
+  }
+  return spill(input, into, writer, reader)
+}
+
+/** The input that the two functions below are asked about: closures would be made for each statement. */
+let current: RouteInput
+const isUsable = (candidate: Candidate): boolean => usable(candidate, current)
+const isReady = (candidate: Candidate): boolean => usable(candidate, current) && current.need.isMetBy(candidate)
+const isNearlyReady = (candidate: Candidate): boolean =>
+  usable(candidate, current) &&
+  candidate.target.known.noWaitUntil <= current.now &&
+  current.need.canWaitFor(candidate, current.facts.consistency.isStuck)
+
+/** Where the session has read last it lacks nothing but its own writes. */
+function chooseToWaitFor(replicas: readonly Candidate[], input: RouteInput): Candidate | null {
+  const { seenOn } = input.facts.consistency
+  const last = seenOn === null ? undefined : replicas.find(({ target }) => target.known === seenOn)
+  return last !== undefined && isNearlyReady(last) ? last : chooseByLoad(replicas, isNearlyReady, input.random)
+}
+
+/** A read that goes to the primary for want of a replica, as far as the primary is to take such reads. */
+function spill(input: RouteInput, into: Decision, writer: number, reader: number): Decision {
+  const { need, view } = input
+  const shortage = shortageOf(view.online(reader))
+  const primary = pick(input, into, writer, REASON_OF_SHORTAGE[shortage ?? 'none'])
+  const limit = view.spillLimit
+  if (limit === 0 || primary.candidate === null || primary.candidate.target.known.spilled < limit) return primary
+  const lagging = view.lagging(reader)
+  // Without replicas it is not their lag that sends reads here.
+  if (shortage === null && !lagging.some(isUsable)) return primary
+  const least =
+    need.level === 'eventual' ? (leastLagging(view.online(reader), isUsable) ?? leastLagging(lagging, isUsable)) : null
+  if (least !== null) return choose(into, least, reader, Reason.spillLimit)
+  into.candidate = null
+  into.reason = Reason.spillLimit
+  return into
+}
+
+/** What the first replica that could be used lacks; null: there is no such replica. */
+function shortageOf(replicas: readonly Candidate[]): Shortage | null {
+  for (const candidate of replicas) {
+    const lacks = isUsable(candidate) ? current.need.shortageOf(candidate) : null
+    if (lacks !== null) return lacks
+  }
+  return null
+}
+
+const REASON_OF_SHORTAGE: Readonly<Record<Shortage | 'none', string>> = {
+  ownWrites: Reason.ownWrites,
+  seen: Reason.seen,
+  key: Reason.causalKey,
+  position: Reason.position,
+  lag: Reason.lag,
+  none: Reason.noReplica,
+}
+
+/** Why reads go to a primary that replicas could have answered: they count towards max_primary_spill. */
+export const SPILL_REASONS: ReadonlySet<string> = new Set(Object.values(REASON_OF_SHORTAGE))
+
+function choose(into: Decision, candidate: Candidate, hostgroup: number, reason: string): Decision {
+  into.candidate = candidate
+  into.hostgroup = hostgroup
+  into.reason = reason
+  return into
 }
 
 const ASKED_OF_PRIMARY: ReadonlySet<number> = new Set([
@@ -178,7 +272,8 @@ function reasonForPrimary(kind: number): string {
   return ASKED_OF_PRIMARY.has(kind) ? Reason.effects : Reason.write
 }
 
-function reasonToStay({ effects, facts }: RouteInput): string | null {
+function reasonToStay({ effects, facts, learned }: RouteInput): string | null {
+  if (learned) return Reason.learned
   if (!facts.autocommit) return Reason.autocommitOff
   if ((effects & PRIMARY_EFFECTS) !== 0) return Reason.effects
   if (facts.userVariablesOnPrimary && (effects & Effect.readsUserVariable) !== 0) return Reason.userVariables
@@ -201,7 +296,7 @@ function pick(input: RouteInput, into: Decision, hostgroup: number, reason: stri
   let total = 0
   let count = 0
   for (const candidate of servers) {
-    if (!qualifies(candidate, input, reason)) continue
+    if (!usable(candidate, input)) continue
     total += candidate.entry.weight
     count++
   }
@@ -209,35 +304,18 @@ function pick(input: RouteInput, into: Decision, hostgroup: number, reason: stri
   let left = input.random * (total === 0 ? count : total)
   for (const candidate of servers) {
     const weight = total === 0 ? 1 : candidate.entry.weight
-    if (weight === 0 || !qualifies(candidate, input, reason)) continue
+    if (weight === 0 || !usable(candidate, input)) continue
     into.candidate = candidate
     left -= weight
     if (left < 0) break
   }
-  if (into.candidate === null && reason !== Reason.read && reason !== Reason.hintReplica) into.reason = Reason.noServer
+  if (into.candidate === null && reason !== Reason.hintReplica) into.reason = Reason.noServer
   return into
-}
-
-function qualifies(candidate: Candidate, input: RouteInput, reason: string): boolean {
-  return usable(candidate, input) && (reason !== Reason.read || hasOwnWrites(candidate, input.facts))
 }
 
 function usable(candidate: Candidate, input: RouteInput): boolean {
   if (candidate.avoidUntil > input.now) return false
   return input.excluded === null || !input.excluded.has(candidate.entry.id)
-}
-
-/** Whether a server is known to have everything that the session wrote. */
-export function hasOwnWrites(candidate: Candidate, facts: SessionFacts): boolean {
-  if (facts.lastWriteAt < 0 || facts.isCaughtUp(candidate.entry.id)) return true
-  const covered =
-    candidate.coversPrimaryAt > facts.lastWriteAt ||
-    (facts.writtenGtids !== null &&
-      (facts.olderWritesAt < 0 || candidate.coversPrimaryAt > facts.olderWritesAt) &&
-      candidate.gtids !== null &&
-      gtidSetContains(candidate.gtids, facts.writtenGtids))
-  if (covered) facts.noteCaughtUp(candidate.entry.id)
-  return covered
 }
 
 /** Whether an answer to this statement may be asked for again on another server: nothing it did can be left behind. */

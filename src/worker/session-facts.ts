@@ -1,7 +1,7 @@
-import { addGtids, type GtidSet, parseGtidSet } from '../shared/gtid.js'
-import type { Flavor, ServerId, UserEntry } from '../shared/snapshot.js'
+import type { UserEntry } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
 import { HeldNames } from './held-names.js'
+import { SessionConsistency } from './session-consistency.js'
 
 /** Why a session keeps to one connection; a bit mask, since several can hold at once. */
 export const Pin = {
@@ -92,32 +92,15 @@ export class SessionFacts {
   /** `lost` tells of a transaction and of nothing else. */
   onlyTransactionLost = false
 
-  /** Monotonic time in ms of the last write that replicas have to cover before they may be read; -1: none. */
-  lastWriteAt = -1
-  /** GTIDs of the writes that not every replica is known to have; null when not all of them are known. */
-  writtenGtids: GtidSet | null = null
-  /** Monotonic ms of the last write whose GTID is not in `writtenGtids`: it has to be covered by time. -1: none. */
-  olderWritesAt = -1
-  #gtidsKept = 0
+  /** What it has written and seen, and what its reads may rely on. */
+  readonly consistency = new SessionConsistency()
   readonly #initialStatus: number
-  /** Servers known to have what this session wrote. Emptied by each write. */
-  #caughtUp: Set<ServerId> | null = null
 
   /** @param status that the servers give to a new session */
   constructor(user: UserEntry, status: number = STATUS_AUTOCOMMIT) {
     this.user = user
     this.statusFlags = status
     this.#initialStatus = status
-  }
-
-  /** Whether a server is known to have all that this session wrote. */
-  isCaughtUp(server: ServerId): boolean {
-    return this.#caughtUp?.has(server) ?? false
-  }
-
-  noteCaughtUp(server: ServerId): void {
-    this.#caughtUp ??= new Set()
-    this.#caughtUp.add(server)
   }
 
   get inTransaction(): boolean {
@@ -196,41 +179,13 @@ export class SessionFacts {
   /** As after a login; what was written stays known, since the client may read it next. */
   reset(): void {
     this.unpin()
+    this.consistency.reset()
     this.statusFlags = this.#initialStatus
     this.last = null
     this.lost = ''
     this.transactionLost = false
   }
-
-  /** The client of this session wrote before as somebody else, and may want to read that. */
-  inheritWrites(from: SessionFacts): void {
-    this.lastWriteAt = from.lastWriteAt
-    this.writtenGtids = from.writtenGtids
-    this.olderWritesAt = from.olderWritesAt
-    this.#gtidsKept = from.#gtidsKept
-  }
-
-  /**
-   * Notes a write: from `now` on, replicas have to prove that they have it.
-   * @param gtids the GTIDs that the server gave for it; empty when it gave none
-   */
-  wrote(now: number, gtids: string, flavor: Flavor): void {
-    this.#caughtUp = null
-    if (gtids === '') this.writtenGtids = null
-    else if (this.writtenGtids !== null && this.#gtidsKept < GTIDS_MAX) {
-      addGtids(this.writtenGtids, gtids)
-      this.#gtidsKept++
-    } else {
-      this.olderWritesAt = this.lastWriteAt
-      this.writtenGtids = parseGtidSet(gtids, flavor)
-      this.#gtidsKept = 1
-    }
-    this.lastWriteAt = now
-  }
 }
-
-/** A session that writes for days must not keep a GTID for each write: older ones are told by their time. */
-const GTIDS_MAX = 64
 
 /** Status flags of a new session of a server that greets so. */
 export function initialStatus({ autocommit }: { readonly autocommit?: boolean }): number {

@@ -1,11 +1,10 @@
 import { Command, type OkPacket, type SessionStateChange } from '../../protocol/index.js'
-import { monotonicMs } from '../shared/clock.js'
 import { Effect, ONE_CONNECTION_VARIABLES, parseSet, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import { type CommandInHand, isReplication } from './command.js'
 import { Hold, Pin, type SessionFacts } from './session-facts.js'
 import { isCarried, type SessionState, variableLiteral } from './session-state.js'
-import { findOnline, type TopologyView } from './topology-view.js'
+import type { TopologyView } from './topology-view.js'
 
 /** What a server tracks unless it is told otherwise (session_track_system_variables): clients get to see these changes. */
 const TRACKED_BY_DEFAULT = new Set([
@@ -37,6 +36,11 @@ export class AnswerNotes {
   ofOneConnection = false
   /** Names of system variables; null: none. */
   variables: string[] | null = null
+
+  /** The answer to several statements, each with a transaction of its own, tells of each. */
+  addGtids(gtids: string): void {
+    this.gtids = this.gtids === '' || gtids === '' ? this.gtids || gtids : `${this.gtids},${gtids}`
+  }
 
   clear(): void {
     this.gtids = ''
@@ -89,7 +93,7 @@ function learnChange(
       notes.variables ??= []
       notes.variables.push(change.name)
       notes.ofOneConnection ||= !perStatement && ONE_CONNECTION_VARIABLES.has(change.name)
-      if (change.name === 'last_gtid') notes.gtids = change.value
+      if (change.name === 'last_gtid') notes.addGtids(change.value)
       else if (!perStatement && state.setVariable(change.name, change.value)) {
         applied.variables.set(change.name, variableLiteral(change.name, change.value))
       }
@@ -99,7 +103,7 @@ function learnChange(
       applied.schema = change.name
       return true
     case 'gtids':
-      notes.gtids = change.gtids
+      notes.addGtids(change.gtids)
       return false
     case 'state_change':
       notes.stateChanged ||= change.changed
@@ -123,11 +127,6 @@ export function learnFromAnswer(
   const isWriter = view.isWriter(backend.target.hostgroup)
   if (!failed && command.executes) learnEffects(command, backend, isWriter, notes, facts)
   facts.last = backend
-  if (facts.inTransaction || !isWriter) return
-  if (notes.gtids !== '') facts.wrote(monotonicMs(), notes.gtids, backend.target.flavor)
-  else if (command.mayWrite && !provenEmpty(command, failed, backend, view)) {
-    facts.wrote(monotonicMs(), '', backend.target.flavor)
-  }
 }
 
 function learnFlags(flags: number, command: CommandInHand, backend: Backend, facts: SessionFacts): void {
@@ -179,15 +178,6 @@ function leavesUnknownState({ code, kind, effects }: CommandInHand, { target }: 
     default:
       return false
   }
-}
-
-/** A transaction that ended without a GTID on a server that gives GTIDs has written nothing. */
-function provenEmpty({ kind }: CommandInHand, failed: boolean, backend: Backend, view: TopologyView): boolean {
-  if (kind === StatementKind.begin || kind === StatementKind.beginReadOnly || kind === StatementKind.savepoint)
-    return true
-  if (failed || (kind !== StatementKind.commit && kind !== StatementKind.rollback)) return false
-  const candidate = findOnline(view, backend.target.id)
-  return candidate !== null && candidate.gtidText !== ''
 }
 
 /** MariaDB's names until 11.1, which later versions know as well. */

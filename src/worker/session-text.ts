@@ -4,6 +4,7 @@ import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
 import { isRepeatable } from './router.js'
 import type { SessionState } from './session-state.js'
+import { hasWishes, type Wishes, wishesOf, wishesOfExecute, wishesOfQuery } from './wishes.js'
 
 /** Character sets in which the second byte of a character can be that of a backslash. */
 const BACKSLASH_TRAIL = new Set(['big5', 'cp932', 'gb18030', 'gbk', 'sjis'])
@@ -28,6 +29,16 @@ export class SessionText {
   leaveIgnoreSpace(): void {
     this.#capabilities &= ~Capability.IGNORE_SPACE
     this.#version = -1
+  }
+
+  /** Whether the client may send query attributes. */
+  get mayHaveAttributes(): boolean {
+    return (this.#capabilities & Capability.QUERY_ATTRIBUTES) !== 0
+  }
+
+  /** The wishes of a COM_STMT_EXECUTE, those of its statement included. */
+  wishesOfExecute(before: Wishes | null, payload: Buffer, parameterCount: number): Wishes | null {
+    return wishesOfExecute(before, payload, parameterCount, this.#capabilities, this.#context.view.flavor)
   }
 
   /** How the server reads this session's texts now. One object for all sessions of the worker: valid until the next call. */
@@ -73,6 +84,17 @@ export class SessionText {
     command.argumentEnd = found.argumentEnd
     command.perStatement = found.perStatement
     command.repeatable = !command.streamed && isRepeatable(found)
+    const { flavor } = options
+    if (hasWishes(found)) command.wishes = wishesOf(found, command.buffer, flavor)
+    if (command.code === Command.QUERY && textStart > command.start + PLAIN_TEXT_AT)
+      command.wishes = wishesOfQuery(
+        command.wishes,
+        command.buffer,
+        command.start + HEADER_SIZE,
+        command.end,
+        this.#capabilities,
+        flavor,
+      )
   }
 
   #refresh(): void {
@@ -95,6 +117,10 @@ export class SessionText {
     return LEXICAL_MODES.some((name) => mode.includes(name)) ? mode : ''
   }
 }
+
+const HEADER_SIZE = 4
+/** Where the text of a COM_QUERY begins at most that has no attributes: header, command, their number and that of sets. */
+const PLAIN_TEXT_AT = HEADER_SIZE + 3
 
 /** The parts of sql_mode that change how a text is read. */
 const LEXICAL_MODES = ['ANSI_QUOTES', 'NO_BACKSLASH_ESCAPES', 'IGNORE_SPACE']

@@ -217,7 +217,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     before.end()
     this.execution = beginAs(result, this, this.#client, this.#context, this)
     if (this.#context.view.flavor === 'mariadb') this.execution.leaveIgnoreSpace()
-    this.execution.facts.inheritWrites(before.facts)
+    this.execution.facts.consistency.inherit(before.facts.consistency)
     this.#move('admitting')
     this.#owner.userChanged(this, before.facts.user.name, result.sequence)
   }

@@ -5,6 +5,7 @@ import type { OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { ParseState } from './parse-state.js'
 import { isRepeatable } from './router.js'
+import type { Wishes } from './wishes.js'
 
 /** What a shared statement takes besides its text, measured on Node 20 (cache entry included). */
 const SHARED_STATEMENT_BYTES = 450
@@ -20,6 +21,8 @@ export class SharedStatement {
   readonly hint: number
   readonly hintHostgroup: number
   readonly perStatement: boolean
+  /** What its comments ask of its consistency. */
+  readonly wishes: Wishes | null
   readonly repeatable: boolean
   /** The session state with which its text is to be read. */
   readonly parseState: ParseState
@@ -40,6 +43,7 @@ export class SharedStatement {
     this.hint = command.hint
     this.hintHostgroup = command.hintHostgroup
     this.perStatement = command.perStatement
+    this.wishes = command.wishes
     this.repeatable = isRepeatable(command)
     this.parseState = parseState
   }

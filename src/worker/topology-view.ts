@@ -69,6 +69,13 @@ export class TopologyView {
     for (const list of this.#lagging.values()) yield* list
   }
 
+  /** This worker's part of max_primary_spill; 0: no limit. */
+  get spillLimit(): number {
+    const { consistency, workers } = this.#snapshot
+    const { maxPrimarySpill } = consistency
+    return maxPrimarySpill === 0 ? 0 : Math.max(1, Math.floor(maxPrimarySpill / workers))
+  }
+
   /** The reader hostgroup that belongs to a writer hostgroup, or -1. */
   readerOf(writer: number): number {
     return this.#readerOf.get(writer) ?? -1

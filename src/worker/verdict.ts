@@ -6,6 +6,7 @@ import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isExecut
 import type { WorkerContext } from './context.js'
 import type { Execution } from './execution.js'
 import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from './statements.js'
+import type { Wishes } from './wishes.js'
 
 /**
  * What is done with a command: it goes to a server, or is answered here with OK, with an error or not at all, or is one of
@@ -79,6 +80,7 @@ function judgeStatementCommand(execution: Execution, { counters, view }: WorkerC
   command.hint = shared.hint
   command.hintHostgroup = shared.hintHostgroup
   command.perStatement = shared.perStatement
+  command.wishes = isExecute(code) ? executeWishes(execution, statement, payload) : shared.wishes
   command.repeatable = isExecute(code) && shared.repeatable && !command.streamed
   if (asksForCursor(command, payload)) command.answer = Answer.cursor
   if (isExecute(code)) counters.comFrontendStmtExecute++
@@ -88,6 +90,21 @@ function judgeStatementCommand(execution: Execution, { counters, view }: WorkerC
     return 'silence'
   }
   return judgeByData(code, statement, buffer.readUInt32LE(payload + 1), view.flavor)
+}
+
+/** Attributes of an execution stand behind its parameters; where there are none nothing is decoded. */
+function executeWishes(
+  { command, text }: Execution,
+  { shared, parameterCount, longDataOn }: PreparedStatement,
+  payload: number,
+): Wishes | null {
+  const { code, buffer, end, streamed } = command
+  const counted = end > payload + 5 && (buffer[payload + 5] & PARAMETER_COUNT_AVAILABLE) !== 0
+  if (code !== Command.STMT_EXECUTE || !counted || !text.mayHaveAttributes || streamed || longDataOn !== null)
+    return shared.wishes
+  if ((buffer[payload + 10] ?? 0) <= parameterCount) return shared.wishes
+  const bytes = buffer.subarray(payload, end)
+  return text.wishesOfExecute(shared.wishes, bytes, parameterCount)
 }
 
 /** Some can only be answered here: no server has the statement's cursor, or the parameters sent ahead. */
@@ -128,6 +145,9 @@ const HEADER_SIZE = 4
 
 /** CURSOR_TYPE_READ_ONLY, _FOR_UPDATE and _SCROLLABLE. */
 const CURSOR_TYPES = 0x07
+
+/** In the same byte: the number of parameters follows, those of attributes included. */
+const PARAMETER_COUNT_AVAILABLE = 0x08
 
 /** What MySQL (8.0 and later) names in its message 1243, and the commands' names in MariaDB's. */
 const MYSQL_PRECHECK = 'mysql_stmt_precheck'

@@ -11,7 +11,7 @@ const GTIDS_MAX = 64
  * engine first), and a replica may show one a moment before its primary does (the binary log is sent before the commit).
  * Times of what was seen are put so many ms later, so that a set that was asked for after them has these transactions.
  */
-export const COMMIT_WINDOW_MS = 10
+export const COMMIT_WINDOW_MS = 5
 
 /**
  * What a reader must not fall behind of: what was written, and what was seen. A replica has it when both hold:

@@ -76,7 +76,7 @@ interface Attribute {
   readonly value: BinaryValue
 }
 
-/** The wishes of a COM_QUERY's attributes, together with those of its comments, which count less. */
+/** The wishes of a COM_QUERY's attributes, together with those of its comments, which count less. Malformed ones are the server's to refuse. */
 export function wishesOfQuery(
   before: Wishes | null,
   buffer: Buffer,
@@ -85,7 +85,11 @@ export function wishesOfQuery(
   capabilities: number,
   flavor: Flavor,
 ): Wishes | null {
-  return joinAttributes(before, decodeQueryAttributes(buffer, payload, end, capabilities).attributes, flavor)
+  try {
+    return joinAttributes(before, decodeQueryAttributes(buffer, payload, end, capabilities).attributes, flavor)
+  } catch {
+    return before
+  }
 }
 
 /** The same of a COM_STMT_EXECUTE, whose attributes stand behind the parameters. Malformed ones are the server's to refuse. */
@@ -105,7 +109,7 @@ export function wishesOfExecute(
 }
 
 function joinAttributes(before: Wishes | null, attributes: readonly Attribute[], flavor: Flavor): Wishes | null {
-  const values = ATTRIBUTES.map((name) => valueOf(attributes, name))
+  const values = ATTRIBUTES.map((name) => attributeValue(attributes, name))
   if (values.every((value) => value === '')) return before
   const [level, causal, position, maxLag] = values as [string, string, string, string]
   const own = readWishes(level, causal, position, maxLag, flavor)
@@ -119,7 +123,7 @@ function joinAttributes(before: Wishes | null, attributes: readonly Attribute[],
   }
 }
 
-function valueOf(attributes: readonly Attribute[], name: string): string {
+function attributeValue(attributes: readonly Attribute[], name: string): string {
   const found = attributes.find((attribute) => attribute.name.toLowerCase() === name)
   const value = found?.value ?? null
   if (value === null) return ''

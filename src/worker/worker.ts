@@ -12,10 +12,13 @@ import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from 
 import { Classifier, type ClassifyOptions } from '../sql/index.js'
 import { AddressLimit } from './address-limit.js'
 import { errPacket } from './answers.js'
+import { CausalKeys } from './causal-keys.js'
+import { CausalChannel } from './causal-peers.js'
 import type { ClientAddress } from './client-address.js'
 import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
 import { findSession, performKill, placeOf } from './kill.js'
+import { LearnedWrites } from './learned-writes.js'
 import { Pool } from './pool.js'
 import { keepUp } from './pool-upkeep.js'
 import { processRow } from './process-row.js'
@@ -46,6 +49,9 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly classifyOptions: ClassifyOptions
   readonly counters = newGlobalCounters()
   readonly sharedStatements: SharedStatements
+  readonly causalChannel: CausalChannel
+  readonly causal: CausalKeys
+  readonly learned = new LearnedWrites()
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
   readonly verifiers = new Verifiers()
   readonly throttle = new LoginThrottle({ firstMs: 1_000, maxMs: 60_000 })
@@ -81,6 +87,9 @@ export class Worker implements WorkerContext, SessionOwner {
     this.log = log
     this.#send = send
     this.view = new TopologyView(snapshot)
+    this.causalChannel = new CausalChannel(send, () => this.view.snapshot.workers)
+    const { tokensMax, tokenTtlMs } = snapshot.consistency
+    this.causal = new CausalKeys(this.causalChannel, monotonicMs(), tokensMax, tokenTtlMs)
     this.sharedStatements = new SharedStatements(this.counters, snapshot.limits.maxStmtsCache)
     this.pool = new Pool({
       now: monotonicMs,
@@ -165,6 +174,7 @@ export class Worker implements WorkerContext, SessionOwner {
       global: { ...this.counters, clientConnectionsConnected: this.#connections },
       servers: this.pool.report(),
       proxyErrors: { ...this.#proxyErrors },
+      learnedDigests: this.learned.report(),
       residentBytes: process.memoryUsage.rss(),
       cpuUs: cpu.user + cpu.system,
     }
@@ -315,6 +325,7 @@ export class Worker implements WorkerContext, SessionOwner {
 
   #take(snapshot: Snapshot): void {
     this.sharedStatements.max = snapshot.limits.maxStmtsCache
+    this.causal.configure(snapshot.consistency.tokensMax, snapshot.consistency.tokenTtlMs)
     this.#shortestLimit = shortestLimit(snapshot.limits, snapshot.users)
     this.#users = new Map(snapshot.users.map((user) => [user.name, user]))
     this.#readOnlyFunctions = new Set(snapshot.readOnlyFunctions)
@@ -323,6 +334,7 @@ export class Worker implements WorkerContext, SessionOwner {
   }
 
   #suspect(server: ServerId, reason: string): void {
+    this.view.doubt(server, monotonicMs())
     this.#send({ type: 'suspicion', server, reason })
   }
 

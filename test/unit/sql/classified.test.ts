@@ -1,14 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  Classifier,
-  Effect,
-  explainEffects,
-  Hint,
-  ROUTE_NEED,
-  RouteNeed,
-  StatementKind,
-  StatementKindName,
-} from '../../../src/sql/index.js'
+import { Classifier, Effect, explainEffects, Hint, StatementKind, StatementKindName } from '../../../src/sql/index.js'
 import { classify, OPTIONS } from './options.js'
 
 describe('hints', () => {
@@ -185,11 +176,8 @@ describe('lexical modes', () => {
 })
 
 describe('the tables', () => {
-  it('every kind has a name and a route need', () => {
+  it('every kind has a name', () => {
     expect(StatementKindName).toEqual(Object.keys(StatementKind).sort(byNumber))
-    expect(ROUTE_NEED.length).toBe(StatementKindName.length)
-    expect(ROUTE_NEED[StatementKind.unknown]).toBe(RouteNeed.primary)
-    expect(ROUTE_NEED[StatementKind.read]).toBe(RouteNeed.any)
   })
 
   it('every effect is one bit of its own below 2^31', () => {

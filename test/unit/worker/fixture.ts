@@ -9,6 +9,8 @@ import {
 } from '../../../src/shared/snapshot.js'
 import { Backend, type BackendTarget } from '../../../src/worker/backend.js'
 import { KnownServer } from '../../../src/worker/known-server.js'
+import { ReadNeed } from '../../../src/worker/read-need.js'
+import type { SessionFacts } from '../../../src/worker/session-facts.js'
 
 export const USER: UserEntry = {
   name: 'app',
@@ -86,6 +88,11 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
     workers: 1,
     ...more,
   }
+}
+
+/** What a read of the session needs that names nothing itself. */
+export function needOf(facts: SessionFacts, more: Partial<ReadNeed> = {}): ReadNeed {
+  return Object.assign(new ReadNeed(), { session: facts.consistency, ...more })
 }
 
 /** As much of a socket as a backend uses; what is written to it is kept. */

@@ -4,18 +4,20 @@ import { Hint, StatementKind, StatementKindName } from '../../../src/sql/index.j
 import { newDecision, type RouteInput, route } from '../../../src/worker/router.js'
 import { Pin, SessionFacts } from '../../../src/worker/session-facts.js'
 import { TopologyView } from '../../../src/worker/topology-view.js'
-import { fakeBackend, seededRandom, serverEntry, snapshotOf, USER } from './fixture.js'
+import { fakeBackend, needOf, seededRandom, serverEntry, snapshotOf, USER } from './fixture.js'
 
 const STATUSES: readonly ServerStatus[] = ['ONLINE', 'SHUNNED', 'OFFLINE_SOFT', 'OFFLINE_HARD']
 const ROUNDS = 3000
 const seed = Number(process.env['SLUICE_TEST_SEED'] ?? Date.now() % 2 ** 31)
 
-const base = (view: TopologyView, random: number): RouteInput => ({
+const base = (view: TopologyView, random: number, facts = new SessionFacts(USER)): RouteInput => ({
   kind: StatementKind.read,
   effects: 0,
   hint: Hint.none,
   hintHostgroup: -1,
-  facts: new SessionFacts(USER),
+  facts,
+  need: needOf(facts),
+  learned: false,
   own: null,
   view,
   excluded: null,
@@ -82,7 +84,7 @@ describe(`random topologies (seed ${seed})`, () => {
   function randomInput(view: TopologyView, servers: readonly ServerEntry[]): RouteInput {
     const facts = new SessionFacts({ ...USER, defaultHostgroup: below(3) })
     if (random() < 0.2) facts.statusFlags = 0
-    if (random() < 0.2) facts.wrote(below(20), '', 'mysql')
+    if (random() < 0.2) facts.consistency.wrote(below(20), '', 'mysql')
     const excluded = new Set(servers.filter(() => random() < 0.2).map(({ id }) => id))
     return {
       ...base(view, random()),
@@ -91,6 +93,7 @@ describe(`random topologies (seed ${seed})`, () => {
       hint: oneOf([Hint.none, Hint.none, Hint.primary, Hint.replica]),
       hintHostgroup: random() < 0.1 ? below(4) : -1,
       facts,
+      need: needOf(facts),
       excluded: random() < 0.5 ? null : excluded,
     }
   }
@@ -116,7 +119,7 @@ describe(`random topologies (seed ${seed})`, () => {
         continue
       }
       expect(online, `round ${round}`).toContain(candidate.entry)
-      const wroteBefore = input.facts.lastWriteAt >= 0
+      const wroteBefore = input.facts.consistency.lastWriteAt >= 0
       if (candidate.entry.weight === 0 && !wroteBefore) {
         expect(Math.max(...online.map(({ weight }) => weight)), `round ${round}`).toBe(0)
       }

@@ -5,7 +5,7 @@ import { Effect, Hint, StatementKind, StatementKindName } from '../../../src/sql
 import { isRepeatable, newDecision, Reason, type RouteInput, route } from '../../../src/worker/router.js'
 import { Hold, Pin, SessionFacts } from '../../../src/worker/session-facts.js'
 import { TopologyView } from '../../../src/worker/topology-view.js'
-import { fakeBackend, serverEntry, snapshotOf, USER } from './fixture.js'
+import { fakeBackend, needOf, serverEntry, snapshotOf, USER } from './fixture.js'
 
 const PAIR = snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1)])
 const ALONE = snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1, { status: 'SHUNNED' })])
@@ -22,12 +22,15 @@ const REASON_ON_PRIMARY: Readonly<Record<string, string>> = {
 }
 
 function inputFor(snapshot: Snapshot, more: Partial<RouteInput> = {}): RouteInput {
+  const facts = more.facts ?? new SessionFacts(USER)
   return {
     kind: StatementKind.read,
     effects: 0,
     hint: Hint.none,
     hintHostgroup: -1,
-    facts: new SessionFacts(USER),
+    facts,
+    need: needOf(facts),
+    learned: false,
     own: null,
     view: new TopologyView(snapshot),
     excluded: null,
@@ -127,13 +130,13 @@ describe('the facts of a session', () => {
     ],
     [
       'a write that no replica is known to have',
-      (f) => f.wrote(5, '', 'mysql'),
+      (f) => f.consistency.wrote(5, '', 'mysql'),
       {},
       { server: 'primary', reason: Reason.ownWrites },
     ],
     [
       'such a write, but a hint for the replica',
-      (f) => f.wrote(5, '', 'mysql'),
+      (f) => f.consistency.wrote(5, '', 'mysql'),
       { hint: Hint.replica },
       { server: 'replica', reason: Reason.hintReplica },
     ],
@@ -173,7 +176,7 @@ describe('the facts of a session', () => {
 
   it('reads its own writes from a replica as soon as that is known to have them, by GTID or by time', () => {
     const uuid = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
-    const wrote = facts((f) => f.wrote(5, `${uuid}:7`, 'mysql'))
+    const wrote = facts((f) => f.consistency.wrote(5, `${uuid}:7`, 'mysql'))
     const view = new TopologyView(PAIR)
     const [replica] = view.online(1)
     expect(decide(PAIR, { facts: wrote, view }).server).toBe('primary')
@@ -181,7 +184,7 @@ describe('the facts of a session', () => {
     expect(decide(PAIR, { facts: wrote, view }).server).toBe('primary')
     replica.gtids = parseGtidSet(`${uuid}:1-7`, 'mysql')
     expect(decide(PAIR, { facts: wrote, view }).server).toBe('replica')
-    wrote.wrote(9, '', 'mysql')
+    wrote.consistency.wrote(9, '', 'mysql')
     expect(decide(PAIR, { facts: wrote, view }).server).toBe('primary')
     replica.coversPrimaryAt = 9
     expect(decide(PAIR, { facts: wrote, view }).server).toBe('primary')

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { parseGtidSet } from '../../../src/shared/gtid.js'
-import { hasOwnWrites } from '../../../src/worker/router.js'
 import { Hold, Pin, pinNames, SessionFacts } from '../../../src/worker/session-facts.js'
 import { TopologyView } from '../../../src/worker/topology-view.js'
 import { fakeBackend, serverEntry, snapshotOf, USER } from './fixture.js'
@@ -45,7 +44,7 @@ describe('a reset', () => {
   it('is as after a login, but for what the session wrote', () => {
     const facts = new SessionFacts(USER)
     const { backend } = fakeBackend()
-    facts.wrote(5, `${UUID}:1`, 'mysql')
+    facts.consistency.wrote(5, `${UUID}:1`, 'mysql')
     facts.statusFlags = 0x0001
     facts.addPin(Pin.lockTables, backend)
     facts.last = backend
@@ -63,20 +62,20 @@ describe('a reset', () => {
       nextTransactionSet: false,
       userVariablesOnPrimary: false,
     })
-    expect(hasOwnWrites(replica(), facts)).toBe(false)
+    expect(facts.consistency.hasWritten(replica())).toBe(false)
   })
 })
 
 describe('own writes', () => {
   it('GTIDs of several writes add up, and a server needs them all', () => {
     const facts = new SessionFacts(USER)
-    facts.wrote(5, `${UUID}:1`, 'mysql')
-    facts.wrote(6, `${UUID}:3`, 'mysql')
+    facts.consistency.wrote(5, `${UUID}:1`, 'mysql')
+    facts.consistency.wrote(6, `${UUID}:3`, 'mysql')
     const server = replica()
     server.gtids = parseGtidSet(`${UUID}:3`, 'mysql')
-    expect(hasOwnWrites(server, facts)).toBe(false)
+    expect(facts.consistency.hasWritten(server)).toBe(false)
     server.gtids = parseGtidSet(`${UUID}:1-3`, 'mysql')
-    expect(hasOwnWrites(server, facts)).toBe(true)
+    expect(facts.consistency.hasWritten(server)).toBe(true)
   })
 
   it('one write without a GTID leaves only the time to go by, whatever GTIDs come before and after it', () => {
@@ -87,52 +86,52 @@ describe('own writes', () => {
     ]) {
       const facts = new SessionFacts(USER)
       order.forEach((gtids, index) => {
-        facts.wrote(5 + index, gtids, 'mysql')
+        facts.consistency.wrote(5 + index, gtids, 'mysql')
       })
       const server = replica()
       server.gtids = parseGtidSet(`${UUID}:1-100`, 'mysql')
-      expect(hasOwnWrites(server, facts)).toBe(false)
+      expect(facts.consistency.hasWritten(server)).toBe(false)
       server.coversPrimaryAt = 5 + order.length
-      expect(hasOwnWrites(server, facts)).toBe(true)
+      expect(facts.consistency.hasWritten(server)).toBe(true)
     }
   })
 
   it('a server that had them once is asked again only after the next write', () => {
     const facts = new SessionFacts(USER)
-    facts.wrote(5, '', 'mysql')
+    facts.consistency.wrote(5, '', 'mysql')
     const server = replica()
     server.coversPrimaryAt = 6
-    expect(hasOwnWrites(server, facts)).toBe(true)
+    expect(facts.consistency.hasWritten(server)).toBe(true)
     server.coversPrimaryAt = -1
-    expect(hasOwnWrites(server, facts)).toBe(true)
-    facts.wrote(7, '', 'mysql')
-    expect(hasOwnWrites(server, facts)).toBe(false)
+    expect(facts.consistency.hasWritten(server)).toBe(true)
+    facts.consistency.wrote(7, '', 'mysql')
+    expect(facts.consistency.hasWritten(server)).toBe(false)
   })
 
   it('positions of MariaDB count per domain', () => {
     const facts = new SessionFacts(USER)
-    facts.wrote(5, '0-1-10', 'mariadb')
+    facts.consistency.wrote(5, '0-1-10', 'mariadb')
     const server = replica()
     server.gtids = parseGtidSet('0-1-9,1-1-100', 'mariadb')
-    expect(hasOwnWrites(server, facts)).toBe(false)
+    expect(facts.consistency.hasWritten(server)).toBe(false)
     server.gtids = parseGtidSet('0-2-10', 'mariadb')
-    expect(hasOwnWrites(server, facts)).toBe(true)
+    expect(facts.consistency.hasWritten(server)).toBe(true)
   })
 
   it('a session that wrote nothing reads anywhere', () => {
-    expect(hasOwnWrites(replica(), new SessionFacts(USER))).toBe(true)
+    expect(new SessionFacts(USER).consistency.hasWritten(replica())).toBe(true)
   })
 
   it('a session that writes for ever keeps few GTIDs, and is still shown none of its older writes too early', () => {
     const facts = new SessionFacts(USER)
     // Every other number, as when other sessions write in between: the set cannot fold them.
-    for (let i = 1; i <= 1000; i++) facts.wrote(i, `${UUID}:${2 * i}`, 'mysql')
-    const set = facts.writtenGtids
+    for (let i = 1; i <= 1000; i++) facts.consistency.wrote(i, `${UUID}:${2 * i}`, 'mysql')
+    const set = facts.consistency.writtenGtids
     expect(set?.flavor === 'mysql' && [...set.intervals.values()].flat().length).toBeLessThanOrEqual(128)
     const server = replica()
     server.gtids = parseGtidSet(`${UUID}:1900-2000`, 'mysql')
-    expect(hasOwnWrites(server, facts)).toBe(false)
+    expect(facts.consistency.hasWritten(server)).toBe(false)
     server.coversPrimaryAt = 999
-    expect(hasOwnWrites(server, facts)).toBe(true)
+    expect(facts.consistency.hasWritten(server)).toBe(true)
   })
 })

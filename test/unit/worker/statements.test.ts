@@ -252,7 +252,8 @@ describe('the statements of a session', () => {
       statements.prepared(statements.add(prepareCommand(sql), state), backend, 1, 0)
     }
     expect(counters).toMatchObject({ stmtClientActiveTotal: 3, stmtClientActiveUnique: 2 })
-    expect(counters).toMatchObject({ stmtServerActiveTotal: 3, stmtServerActiveUnique: 2 })
+    // Who prepares what a connection has already has it anew.
+    expect(counters).toMatchObject({ stmtServerActiveTotal: 2, stmtServerActiveUnique: 2 })
     statements.clear()
     expect(backend.statements).toEqual([])
     expect(counters).toMatchObject({ stmtClientActiveTotal: 0, stmtClientActiveUnique: 0 })

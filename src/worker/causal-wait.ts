@@ -1,0 +1,140 @@
+import { monotonicMs } from '../shared/clock.js'
+import type { Flavor } from '../shared/snapshot.js'
+import { askServer, type ServerAnswer } from './ask-server.js'
+import type { Backend } from './backend.js'
+import type { CommandInHand } from './command.js'
+import type { WorkerContext } from './context.js'
+import { currentNeed } from './execution-route.js'
+import type { SessionBackends } from './session-backends.js'
+import type { SessionFacts } from './session-facts.js'
+import type { Candidate } from './topology-view.js'
+
+/** Who waits, and for what. */
+export interface CatchUp {
+  readonly command: CommandInHand
+  readonly facts: SessionFacts
+  readonly backends: SessionBackends
+}
+
+/** What a replica has to have. */
+interface Goal {
+  /** A GTID set as the servers read it. */
+  readonly gtids: string
+  /** The primary was asked for it: then it is all that was committed at `askedAt`. */
+  readonly primary: string
+  readonly askedAt: number
+}
+
+/** What the read that was routed last needs of the replica that it is to wait for; null: the primary has to be asked. */
+export function goalInReach(candidate: Candidate): string | null {
+  return currentNeed().gtidsFor(candidate)
+}
+
+/**
+ * Waits on a connection to a replica until that has what the read in hand needs, for `causal_wait` ms at most.
+ * @param gtids see `goalInReach`
+ * @returns false when the replica has not caught up in time: the read is to go to the primary then
+ */
+export async function catchUp(
+  candidate: Candidate,
+  backend: Backend,
+  gtids: string | null,
+  { command, facts, backends }: CatchUp,
+  context: WorkerContext,
+): Promise<boolean> {
+  const { view, counters, causal } = context
+  const until = monotonicMs() + view.snapshot.consistency.causalWaitMs
+  const session = command.level === 'eventual' ? null : facts.consistency
+  const key = command.causal === '' ? null : causal.at(command.causal)
+  const version = key?.version
+  try {
+    const goal = gtids === null ? await askPrimary(candidate, session?.seenAt ?? -1, backends, context) : ownGoal(gtids)
+    if (goal === null) return giveUp(command, facts, null, context)
+    if (!(await reaches(backend, goal.gtids, until - monotonicMs()))) return giveUp(command, facts, candidate, context)
+    if (goal.primary === '') {
+      session?.noteCaughtUp(candidate.target.known)
+      if (key !== null && key.version === version) key.noteCaughtUp(candidate.target.known)
+    } else {
+      candidate.target.known.reached(goal.primary, goal.askedAt)
+      view.noteReached(candidate)
+    }
+    counters.causalWaitsMet++
+    return true
+  } catch {
+    return giveUp(command, facts, candidate, context)
+  }
+}
+
+function ownGoal(gtids: string): Goal {
+  return { gtids, primary: '', askedAt: -1 }
+}
+
+/** @param lagging the replica that was not quick enough; null: it did not come to that */
+function giveUp(
+  command: CommandInHand,
+  { consistency }: SessionFacts,
+  lagging: Candidate | null,
+  { counters }: WorkerContext,
+): false {
+  command.waited = true
+  consistency.stayStuck()
+  if (lagging !== null) {
+    counters.causalWaitsInVain++
+    lagging.target.known.waitedInVain(monotonicMs())
+  }
+  return false
+}
+
+const POSITION_SQL: Readonly<Record<Flavor, string>> = {
+  mysql: 'SELECT @@GLOBAL.gtid_executed',
+  mariadb: 'SELECT @@gtid_binlog_pos',
+}
+
+/** What the primary has committed by now, which is to be later than what was seen. null: it cannot be asked. */
+async function askPrimary(
+  { entry }: Candidate,
+  seenAt: number,
+  backends: SessionBackends,
+  { view, counters }: WorkerContext,
+): Promise<Goal | null> {
+  const primary = view.primaryOf(entry.hostgroup)
+  const server = primary === null ? undefined : primaryCandidate(primary, entry.hostgroup, view)
+  const backend = server === undefined ? null : backends.get(server)
+  if (backend === null || backend.state !== 'idle') return null
+  // The commit window of what was seen last (see Watermark).
+  while (monotonicMs() <= seenAt) await new Promise((resolve) => setTimeout(resolve, seenAt - monotonicMs() + 0.5))
+  if ((backend.state as string) !== 'idle') return null
+  counters.causalPositionsAsked++
+  const askedAt = monotonicMs()
+  const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor])
+  const gtids = textOf(rows).replaceAll(/\s/g, '')
+  return gtids === '' ? null : { gtids, primary: primary!, askedAt }
+}
+
+function primaryCandidate(id: string, reader: number, view: WorkerContext['view']): Candidate | undefined {
+  const { writer } = view.snapshot.replicationHostgroups.find((pair) => pair.reader === reader) ?? { writer: -1 }
+  return view.online(writer).find(({ entry }) => entry.id === id)
+}
+
+/** WAIT_FOR_EXECUTED_GTID_SET (MySQL) answers 0, or 1 after the time; MASTER_GTID_WAIT (MariaDB) 0, or -1. */
+async function reaches(backend: Backend, gtids: string, ms: number): Promise<boolean> {
+  if (gtids === '') return true
+  if (ms <= 0 || backend.state !== 'idle') return false
+  const seconds = (ms / 1000).toFixed(3)
+  const call = backend.target.flavor === 'mysql' ? 'WAIT_FOR_EXECUTED_GTID_SET' : 'MASTER_GTID_WAIT'
+  const { rows } = await ask(backend, `SELECT ${call}('${gtids}', ${seconds})`)
+  return textOf(rows) === '0'
+}
+
+async function ask(backend: Backend, sql: string): Promise<ServerAnswer> {
+  backend.move('syncing')
+  try {
+    return await askServer(backend, sql)
+  } finally {
+    if ((backend.state as string) === 'syncing') backend.move('idle')
+  }
+}
+
+function textOf(rows: ServerAnswer['rows']): string {
+  return rows[0]?.[0]?.toString('latin1') ?? ''
+}
