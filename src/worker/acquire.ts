@@ -65,6 +65,7 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
               candidate,
               Math.max(1, Math.min(limits.connectTimeoutServerMs, left)),
               Math.max(1, left),
+              () => job.wanted() && !command.killed && command.timedOut === null,
             ))))
       if (!job.wanted()) {
         // The session ended while this was opened for it.

@@ -17,11 +17,18 @@ import { SetupExchange } from './setup-exchange.js'
  */
 export function resetConnection(backend: Backend): void {
   dropStatements(backend)
+  const optionSet = backend.applied.multiStatements !== null
   backend.applied.reset()
   ask(backend, encodeCommand(Command.RESET_CONNECTION))
+  if (optionSet) ask(backend, encodeCommand(Command.SET_OPTION, optionOfLogin(backend)))
   const asAtLogin = LOGIN_AGAIN[backend.target.flavor](backend)
   if (asAtLogin !== null) ask(backend, encodeQuery(asAtLogin, backend.capabilities))
   switchTrackingOn(backend)
+}
+
+/** A reset leaves alone what COM_SET_OPTION has set. */
+function optionOfLogin({ capabilities }: Backend): Buffer {
+  return Buffer.of((capabilities & Capability.MULTI_STATEMENTS) === 0 ? 1 : 0, 0)
 }
 
 /** What a login sets, and a reset does not set again. Not tracked, so that it is nothing that a session has set. */

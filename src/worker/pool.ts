@@ -40,6 +40,8 @@ export interface Customer {
   readonly login: BackendLogin
   /** null: connections of this customer are nobody else's. */
   readonly profile: ConnectionProfile | null
+  /** False once it has no more use for a connection: asked while it waits. */
+  readonly isWanted: () => boolean
 }
 
 /**
@@ -197,7 +199,7 @@ export class Pool implements BackendOwner {
 
   #queue(
     pool: ServerPool,
-    { profile, holder }: Customer,
+    { profile, holder, isWanted }: Customer,
     candidate: Candidate,
     waitMs: number,
   ): Promise<Backend | null> {
@@ -205,15 +207,18 @@ export class Pool implements BackendOwner {
       const waiter: Waiter = {
         profile,
         holder,
+        isWanted,
         serve: (backend) => {
           clearTimeout(timer)
           resolve(backend)
         },
+        giveUp: () => {
+          clearTimeout(timer)
+          pool.waiters.splice(pool.waiters.indexOf(waiter), 1)
+          reject(serverFull(candidate))
+        },
       }
-      const timer = setTimeout(() => {
-        pool.waiters.splice(pool.waiters.indexOf(waiter), 1)
-        reject(serverFull(candidate))
-      }, waitMs)
+      const timer = setTimeout(() => waiter.giveUp(), waitMs)
       pool.waiters.push(waiter)
       pool.share = this.#terms.share(candidate)
       this.#lookAgainWhile(pool)
@@ -243,12 +248,13 @@ export class Pool implements BackendOwner {
     return shelf.best(now) ?? shelf.overdue(now, this.#terms.diagnosticsHoldMs())
   }
 
-  /** Time alone can make a connection free for those who wait. */
+  /** Time alone can make a connection free for those who wait, and those who wait can be killed. */
   #lookAgainWhile(pool: ServerPool): void {
     if (this.#looking !== null) return
     this.#looking = setInterval(() => {
       let waiting = false
       for (const one of this.#servers.values()) {
+        for (const waiter of [...one.waiters]) if (!waiter.isWanted()) waiter.giveUp()
         this.#serve(one)
         waiting ||= one.waiters.length > 0
       }

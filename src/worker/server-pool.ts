@@ -9,6 +9,9 @@ import { Shelf } from './shelf.js'
 export interface Waiter {
   readonly profile: ConnectionProfile | null
   readonly holder: BackendHolder
+  /** False once whoever waits has no more use for a connection. */
+  readonly isWanted: () => boolean
+  readonly giveUp: () => void
   /** @param backend null: there is room for another one */
   readonly serve: (backend: Backend | null) => void
 }

@@ -74,6 +74,12 @@ export class SessionBackends {
   get(candidate: Candidate): Backend | null {
     const backend = this.#byServer?.get(candidate.entry.id)
     if (backend === undefined) return null
+    if (this.#state.schema === '' && backend.applied.schema !== '' && backend.state === 'idle') {
+      // The session's schema was dropped. No connection that has one can be without one again.
+      this.#byServer!.delete(candidate.entry.id)
+      this.#release(backend, false)
+      return null
+    }
     if (backend.target !== candidate.target) {
       if (backend.target.hostgroup !== candidate.target.hostgroup) this.#context.pool.retarget(backend, candidate)
       else backend.target = candidate.target
@@ -132,13 +138,14 @@ export class SessionBackends {
    * Opens a connection to a server, or waits for one; the schema and collation of the session are set with the login.
    * @param timeoutMs for connecting and logging in
    * @param waitMs for a connection while the server has all that it may have
+   * @param isWanted false once nobody has use for it: asked while it waits
    */
-  async obtain(candidate: Candidate, timeoutMs: number, waitMs: number): Promise<Backend> {
+  async obtain(candidate: Candidate, timeoutMs: number, waitMs: number, isWanted: () => boolean): Promise<Backend> {
     if (this.login.withoutPassword === true) throw passwordUnknown(this.login.username)
     const { collation, schema } = this.#state
     const login = { ...this.login, database: schema, collation }
     const profile = this.#profile(candidate, collation, schema)
-    const customer = { holder: this.#holder, login, profile }
+    const customer = { holder: this.#holder, login, profile, isWanted }
     const backend = await this.#context.pool.obtain(candidate, customer, timeoutMs, waitMs)
     if (backend.lacksCompression) tellUncompressed(backend.target, this.#context.log)
     if (backend.state !== 'closed') this.#attach(candidate, backend)
@@ -202,9 +209,11 @@ export class SessionBackends {
   releaseAll(isDirty: (backend: Backend) => boolean): void {
     const backends = [...this.all]
     this.#byServer = null
-    for (const backend of backends) {
-      backend.profile = this.#profile(backend, backend.collation, backend.applied.schema)
-      this.#context.pool.release(backend, isDirty(backend))
-    }
+    for (const backend of backends) this.#release(backend, isDirty(backend))
+  }
+
+  #release(backend: Backend, dirty: boolean): void {
+    backend.profile = this.#profile(backend, backend.collation, backend.applied.schema)
+    this.#context.pool.release(backend, dirty)
   }
 }

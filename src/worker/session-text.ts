@@ -1,5 +1,5 @@
 import { Capability, Command, collationById, queryTextOffset } from '../../protocol/index.js'
-import type { ClassifyOptions } from '../sql/index.js'
+import { type ClassifyOptions, Effect } from '../sql/index.js'
 import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
 import { isRepeatable } from './router.js'
@@ -18,6 +18,7 @@ export class SessionText {
   #version = -1
   #sqlMode = ''
   #ignoreSpace = false
+  #autoIsNull = false
   #backslashTrailBytes = false
 
   constructor(context: WorkerContext, state: SessionState, capabilities: number) {
@@ -78,6 +79,8 @@ export class SessionText {
     const found = this.#context.classifier.classify(command.buffer, textStart, command.end, options)
     command.kind = found.kind
     command.effects = found.effects
+    // With it `WHERE id IS NULL` asks for the row that was inserted last.
+    if (this.#autoIsNull) command.effects |= Effect.readsLastInsertId
     command.hint = found.hint
     command.hintHostgroup = found.hostgroup
     command.argumentStart = found.argumentStart
@@ -104,6 +107,7 @@ export class SessionText {
       collationById(this.#state.collation)?.charset ??
       'utf8mb4'
     this.#sqlMode = this.#lexicalMode()
+    this.#autoIsNull = ON.has(variables?.get('sql_auto_is_null')?.toUpperCase() ?? '')
     this.#ignoreSpace = this.#sqlMode.includes('IGNORE_SPACE') || (this.#capabilities & Capability.IGNORE_SPACE) !== 0
     this.#backslashTrailBytes = BACKSLASH_TRAIL.has(charset)
     this.#version = this.#state.version
@@ -121,6 +125,8 @@ export class SessionText {
 const HEADER_SIZE = 4
 /** Where the text of a COM_QUERY begins at most that has no attributes: header, command, their number and that of sets. */
 const PLAIN_TEXT_AT = HEADER_SIZE + 3
+
+const ON: ReadonlySet<string> = new Set(['1', 'ON', "'ON'", 'TRUE'])
 
 /** The parts of sql_mode that change how a text is read. */
 const LEXICAL_MODES = ['ANSI_QUOTES', 'NO_BACKSLASH_ESCAPES', 'IGNORE_SPACE']

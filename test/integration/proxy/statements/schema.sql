@@ -122,8 +122,8 @@ SELECT schema_name FROM information_schema.schemata WHERE schema_name = 'differe
 SELECT index_name, column_name FROM information_schema.statistics WHERE table_schema = 'differential' ORDER BY 1
 SELECT * FROM information_schema.no_such_table
 SELECT COUNT(*) FROM information_schema.routines WHERE routine_schema = 'differential'
--- @com FIELD_LIST t
--- @com FIELD_LIST nope
+-- @com FIELD_LIST t\0
+-- @com FIELD_LIST nope\0
 -- @com INIT_DB no_such_schema
 -- @shape
 -- @com INIT_DB differential
