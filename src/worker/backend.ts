@@ -86,6 +86,8 @@ export class Backend {
   readonly statements: OpenStatement[] = []
   statementUses = 0
   owner: BackendOwner | null = null
+  /** Closed for its session's sake: that says nothing of its server. */
+  endedOnPurpose = false
   /** A KILL QUERY that names it is on its way and could hit any statement; null: none. */
   killing: Promise<unknown> | null = null
   bytesSent = 0

@@ -126,7 +126,7 @@ export class Pool implements BackendOwner {
     this.#holders.delete(backend)
     this.#countBytes(this.#poolOf(backend), backend)
     if (holder === undefined) return
-    this.#suspect(backend.target.id, reason)
+    if (!backend.endedOnPurpose) this.#suspect(backend.target.id, reason)
     holder.backendGone(backend, reason)
   }
 
