@@ -107,6 +107,8 @@ export class Backend {
   keepUntil = 0
   /** Prepared statements that any session can use, by what they share. */
   readonly shared = new Map<object, OpenStatement>()
+  /** Closed for its session's sake: that says nothing of its server. */
+  endedOnPurpose = false
   /** A KILL QUERY that names it is on its way and could hit any statement; null: none. */
   killing: Promise<unknown> | null = null
   bytesSent = 0

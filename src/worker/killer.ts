@@ -16,8 +16,9 @@ export function killRunning(
   context: WorkerContext,
   what: 'CONNECTION' | 'QUERY' = 'CONNECTION',
 ): Promise<void> {
-  const killing = kill(backend.target, `KILL ${what} ${backend.threadId}`, { ...login, database: '' }, context)
+  const one = kill(backend.target, `KILL ${what} ${backend.threadId}`, { ...login, database: '' }, context)
   // Where the statement is over before the KILL comes, it must not hit the next one.
+  const killing = Promise.all([backend.killing, one])
   backend.killing = killing
   return killing.then(() => {
     if (backend.killing === killing) backend.killing = null
@@ -31,13 +32,17 @@ async function kill(
   context: WorkerContext,
 ): Promise<void> {
   try {
-    const connection = await connectBackend(target, login, context.view.snapshot.limits.connectTimeoutServerMs)
+    const { connectTimeoutServerMs, connectTimeoutServerMaxMs } = context.view.snapshot.limits
+    const connection = await connectBackend(target, login, connectTimeoutServerMs)
+    // The session waits for this before it goes on.
+    const timer = setTimeout(() => connection.destroy('no answer to KILL'), connectTimeoutServerMaxMs)
     try {
       const { error } = await runSetup(connection, encodeQuery(statement, connection.capabilities))
       // 1094: it has ended meanwhile.
       if (error !== null && error.errno !== 1094) throw new Error(error.message)
       if (error === null) context.counters.queriesKilled++
     } finally {
+      clearTimeout(timer)
       connection.quit()
     }
   } catch (error) {

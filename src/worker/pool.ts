@@ -298,7 +298,7 @@ export class Pool implements BackendOwner {
     countBytes(backend)
     dropStatements(backend)
     if (holder === undefined) return
-    this.#terms.suspect(backend.target.id, reason)
+    if (!backend.endedOnPurpose) this.#terms.suspect(backend.target.id, reason)
     holder.backendGone(backend, reason)
   }
 

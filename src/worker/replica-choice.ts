@@ -1,9 +1,9 @@
 import type { Candidate } from './topology-view.js'
 
 /** Another replica has to be better by so much that chance does not decide. */
-const BETTER_RATIO = 0.8
+const BETTER_RATIO = 0.6
 /** Latencies below this are alike, in ms. */
-const LATENCY_LEAST_MS = 0.05
+const LATENCY_LEAST_MS = 2
 
 /** Candidates of the choice that is being made. Used again: choosing allocates nothing. */
 const found: Candidate[] = []

@@ -1,4 +1,4 @@
-import { Capability, Command, collationById, queryTextOffset } from '../../protocol/index.js'
+import { Capability, Command, collationById, encodeQuery, queryTextOffset } from '../../protocol/index.js'
 import { type ClassifyOptions, Effect } from '../sql/index.js'
 import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
@@ -30,6 +30,16 @@ export class SessionText {
   leaveIgnoreSpace(): void {
     this.#capabilities &= ~Capability.IGNORE_SPACE
     this.#version = -1
+  }
+
+  /** Negotiated with the client: CLIENT_* flags. */
+  get capabilities(): number {
+    return this.#capabilities
+  }
+
+  /** Another text in the place of the client's. */
+  encode(sql: string): Buffer {
+    return encodeQuery(sql, this.#capabilities)
   }
 
   /** Whether the client may send query attributes. */

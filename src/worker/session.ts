@@ -130,6 +130,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
       case 'quit':
         return this.close('quit')
       default:
+        if (Buffer.isBuffer(verdict)) return this.#answerRows(verdict)
         this.#answerError(verdict)
     }
   }
@@ -141,6 +142,11 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
 
   #answerOk(): void {
     this.#client.write(okPacket(1, this.execution.facts.statusFlags, this.capabilities))
+    this.since = monotonicMs()
+  }
+
+  #answerRows(packets: Buffer): void {
+    this.#client.write(packets)
     this.since = monotonicMs()
   }
 

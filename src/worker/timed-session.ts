@@ -99,7 +99,7 @@ export class TimedSession implements TimedFacts {
   #endStatement(limitMs: number): void {
     const { command, running, backends } = this.#session.execution
     command.timedOut = statementTimeout(limitMs, this.#context.view.flavor)
-    if (running !== null) void killRunning(running, backends.login, this.#context, 'QUERY')
+    if (running !== null && running.killing === null) void killRunning(running, backends.login, this.#context, 'QUERY')
   }
 
   /** Its server rolls back what loses its connection. The statement in flight is answered at once, else the next one. */
@@ -107,6 +107,7 @@ export class TimedSession implements TimedFacts {
     const { running, backends, facts } = this.#session.execution
     const pinned = facts.pinned!
     if (running === pinned) void killRunning(pinned, backends.login, this.#context)
+    pinned.endedOnPurpose = true
     pinned.destroy(`${limit} of ${limitMs} ms exceeded`)
   }
 }

@@ -5,6 +5,8 @@ import { StatementKind } from '../sql/index.js'
 import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import type { Execution } from './execution.js'
+import type { SessionText } from './session-text.js'
+import { answerVariable, positionStatement } from './sluice-variables.js'
 import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from './statements.js'
 import type { Wishes } from './wishes.js'
 
@@ -12,7 +14,7 @@ import type { Wishes } from './wishes.js'
  * What is done with a command: it goes to a server, or is answered here with OK, with an error or not at all, or is one of
  * those that the session itself sees to.
  */
-export type Verdict = 'execute' | 'ok' | 'silence' | 'kill' | 'changeUser' | 'quit' | ProxyError
+export type Verdict = 'execute' | 'ok' | 'silence' | 'kill' | 'changeUser' | 'quit' | ProxyError | Buffer
 
 /** Judges the command in hand before it is routed, and notes on it what is known of its text or its statement. */
 export function judge(execution: Execution, rule: CommandRule, context: WorkerContext): Verdict {
@@ -20,7 +22,7 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
   switch (rule.handling) {
     case Handling.text:
       execution.text.understand(command)
-      return isKill(command) && !command.streamed ? 'kill' : 'execute'
+      return judgeText(execution, context)
     case Handling.prepare:
       execution.text.understand(command)
       command.repeatable = false
@@ -43,6 +45,41 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
       return UNKNOWN_COMMAND
   }
 }
+
+function judgeText(execution: Execution, context: WorkerContext): Verdict {
+  const { command, facts, text } = execution
+  const { view } = context
+  if (command.wishes !== null && command.wishes.unknown !== '') noteUnknown(command.wishes.unknown, context)
+  if (isKill(command) && !command.streamed) return 'kill'
+  const answer = answerVariable(command, facts, text, view)
+  if (answer !== null) return answer
+  const position = positionStatement(command, text, view.flavor)
+  if (position !== null) askPosition(command, position, text)
+  return 'execute'
+}
+
+/** SLUICE_POSITION() is asked of the primary in its own words. */
+function askPosition(command: CommandInHand, sql: string, text: SessionText): void {
+  command.redirect(text.encode(sql), '')
+  command.kind = StatementKind.primaryRead
+  command.effects = 0
+  command.repeatable = false
+}
+
+/** A hint never breaks a statement: the one that was not understood asks for what is safe. It is named once. */
+function noteUnknown(unknown: string, { counters, log, view }: WorkerContext): void {
+  counters.consistencyHintsUnknown++
+  if (named.has(view)) return
+  named.add(view)
+  log.warn(
+    { hint: unknown.slice(0, HINT_LENGTH_MAX) },
+    'a consistency hint is not understood: its statement runs on the primary',
+  )
+}
+
+/** Workers that have named one. */
+const named = new WeakSet<object>()
+const HINT_LENGTH_MAX = 200
 
 function isKill({ kind }: CommandInHand): boolean {
   return kind === StatementKind.kill || kind === StatementKind.killQuery

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Connection } from 'mysql2/promise'
 import type { Random } from '../fuzz/random.js'
 import type { Recorder } from './history.js'
-import { type BegunWrite, causal, hint, type Registers, readRegisters, update } from './registers.js'
+import { type BegunWrite, causal, type Registers, readRegisters, update } from './registers.js'
 
 /** A client that writes and reads registers at random, one session after the other, and records what it sees. */
 
@@ -15,6 +15,8 @@ const PAUSE_MS_MAX = 30
 export interface World {
   readonly recorder: Recorder
   readonly table: string
+  /** False: clients share causal keys without saying so, and nobody can keep what they expect. */
+  readonly tellsTokens: boolean
   /** performance.now() at which clients begin nothing more. */
   readonly until: number
   /** How often each error was met, by what the client was doing. */
@@ -88,8 +90,9 @@ export class Client {
   async #begin(): Promise<void> {
     this.#end()
     const connection = await this.#world.connect()
-    const { recorder, table } = this.#world
-    this.#registers = { connection, recorder, random: this.#random, table, session: this.#world.nextSession() }
+    const { recorder, table, tellsTokens } = this.#world
+    const session = this.#world.nextSession()
+    this.#registers = { connection, recorder, random: this.#random, table, tellsTokens, session }
   }
 
   #end(): void {
@@ -145,7 +148,7 @@ export class Client {
       written.add(register)
     }
     const isCommitted = !random.once(4)
-    await connection.query(`${hint(causal(token))}${isCommitted ? 'COMMIT' : 'ROLLBACK'}`)
+    await connection.query(`${causal(registers, token)}${isCommitted ? 'COMMIT' : 'ROLLBACK'}`)
     if (isCommitted) for (const write of writes) recorder.add({ ...write, end: recorder.now(), acknowledged: true })
     if (isImplicit) await connection.query('SET autocommit = 1')
     this.#recent = subject

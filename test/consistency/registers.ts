@@ -10,26 +10,29 @@ export interface Registers {
   readonly random: Random
   /** With its schema. */
   readonly table: string
+  /** Whether statements name their causal key. */
+  readonly tellsTokens: boolean
   readonly session: number
 }
 
 /** A write without its end, which in a transaction is the COMMIT's. */
 export type BegunWrite = Omit<Write, 'end' | 'acknowledged'>
 
-/** A hint in front of a statement. */
-export function hint(text: string | null): string {
-  return text === null ? '' : `/* sluice: ${text} */ `
+/** The hint in front of a statement under a causal key. */
+export function causal({ tellsTokens }: Registers, token: string | null): string {
+  return token === null || !tellsTokens ? '' : `/* sluice: causal=${token} */ `
 }
 
 /** @param ownVersion of a register that nobody else writes; null: one more than it has */
 export async function update(
-  { connection, recorder, random, table, session }: Registers,
+  registers: Registers,
   register: number,
   ownVersion: number | null,
   token: string | null,
 ): Promise<BegunWrite> {
+  const { connection, recorder, random, table, session } = registers
   const value = ownVersion === null ? 'LAST_INSERT_ID(v + 1)' : `GREATEST(v, ${ownVersion})`
-  const sql = `${hint(causal(token))}UPDATE ${table} SET v = ${value} WHERE id = `
+  const sql = `${causal(registers, token)}UPDATE ${table} SET v = ${value} WHERE id = `
   const begin = recorder.now()
   const [header] = random.once(3)
     ? await connection.execute<ResultSetHeader>(`${sql}?`, [register])
@@ -47,21 +50,18 @@ export interface ReadOptions {
 }
 
 export async function readRegisters(
-  { connection, recorder, random, table, session }: Registers,
-  registers: readonly number[],
-  { token = null, level = 'session', begin = recorder.now(), without = new Set() }: ReadOptions = {},
+  registers: Registers,
+  ids: readonly number[],
+  { token = null, level = 'session', begin = registers.recorder.now(), without = new Set() }: ReadOptions = {},
 ): Promise<Read> {
-  const comment = hint(level === 'session' ? causal(token) : `consistency=${level}`)
+  const { connection, recorder, random, table, session } = registers
+  const comment = level === 'session' ? causal(registers, token) : `/* sluice: consistency=${level} */ `
   const sql = `${comment}SELECT @@port AS port, id, v FROM ${table} WHERE id IN (`
   const [rows] = random.once(3)
-    ? await connection.execute<RowDataPacket[]>(`${sql}${registers.map(() => '?').join(', ')})`, [...registers])
-    : await connection.query<RowDataPacket[]>(`${sql}${registers.join(', ')})`)
+    ? await connection.execute<RowDataPacket[]>(`${sql}${ids.map(() => '?').join(', ')})`, [...ids])
+    : await connection.query<RowDataPacket[]>(`${sql}${ids.join(', ')})`)
   const end = recorder.now()
   const versions = new Map(rows.map((row) => [Number(row['id']), Number(row['v'])]))
-  const values = registers.filter((id) => !without.has(id)).map((id) => [id, versions.get(id) ?? -1] as const)
+  const values = ids.filter((id) => !without.has(id)).map((id) => [id, versions.get(id) ?? -1] as const)
   return { kind: 'read', session, token, begin, end, level, values, server: Number(rows[0]?.['port'] ?? 0) }
-}
-
-export function causal(token: string | null): string | null {
-  return token === null ? null : `causal=${token}`
 }

@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly seed: string
   readonly clients: number
   readonly seconds: number
+  /** Default true. */
+  readonly tellsTokens?: boolean
   /** What is done to the servers meanwhile; begins nothing more after `until`. */
   readonly disturb: (random: Random, until: number) => Promise<void>
 }
@@ -28,12 +30,13 @@ export interface RunResult {
 
 /** Lets clients run while the servers are disturbed, and verifies what they saw. */
 export async function runClients(options: RunOptions): Promise<RunResult> {
-  const { cluster, proxy, seed, clients, seconds, disturb } = options
+  const { cluster, proxy, seed, clients, seconds, disturb, tellsTokens = true } = options
   const until = performance.now() + seconds * 1000
   let sessions = 0
   const world: World = {
     recorder: new Recorder(),
     table: await createRegisters(options),
+    tellsTokens,
     until,
     errors: new Map(),
     connect: () => proxy.connect(),

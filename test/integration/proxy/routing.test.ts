@@ -38,10 +38,13 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
   const port = async (client: Connection, hint = ''): Promise<number> =>
     Number(await value(client, `${hint}SELECT @@port`))
 
-  async function portsOf(client: Connection, reads: number): Promise<Map<number, number>> {
+  /** Where reads go that are not held to what their session has seen. */
+  const spread = (client: Connection, reads: number) => portsOf(client, reads, '/* sluice: consistency=eventual */ ')
+
+  async function portsOf(client: Connection, reads: number, hint = ''): Promise<Map<number, number>> {
     const ports = new Map<number, number>()
     for (let i = 0; i < reads; i++) {
-      const at = await port(client)
+      const at = await port(client, hint)
       ports.set(at, (ports.get(at) ?? 0) + 1)
     }
     return ports
@@ -78,10 +81,10 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
       serverConfig(one, { weight: 0, hostgroup: 6 }),
     ]
     const client = await (await startProxy(cluster, { servers })).connect()
-    const threeToOne = await portsOf(client, 400)
-    // 300 expected of 400, standard deviation 8.7: outside of this once in a million runs.
-    expect(threeToOne.get(one.port)).toBeGreaterThan(257)
-    expect(threeToOne.get(one.port)).toBeLessThan(343)
+    const threeToOne = await spread(client, 400)
+    // 300 expected of 400, standard deviation 8.7; fewer or more where one of them answers much slower (replica-choice.ts).
+    expect(threeToOne.get(one.port)).toBeGreaterThan(190)
+    expect(threeToOne.get(one.port)).toBeLessThan(395)
     expect(threeToOne.get(two.port)).toBe(400 - threeToOne.get(one.port)!)
     for (let i = 0; i < 20; i++) expect(await port(client, '/* hostgroup=5 */ ')).toBe(two.port)
     expect(await port(client, '/* hostgroup=6 */ ')).toBe(one.port)
@@ -97,16 +100,16 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
 
     it('are not read from a replica behind it, and are again when it has caught up', SLOW, async () => {
       const [late, other] = cluster.replicas
-      await until('both replicas to be read', async () => (await portsOf(client, 20)).size === 2)
+      await until('both replicas to be read', async () => (await spread(client, 20)).size === 2)
       await cluster.setReplicaDelay(late, FOR_EVER_S)
       try {
         await cluster.execute(cluster.primary, `INSERT INTO ${database}.t (port) VALUES (0)`)
-        await until('the late replica to be left alone', async () => !(await portsOf(client, 20)).has(late.port))
-        expect([...(await portsOf(client, 20)).keys()]).toEqual([other.port])
+        await until('the late replica to be left alone', async () => !(await spread(client, 20)).has(late.port))
+        expect([...(await spread(client, 20)).keys()]).toEqual([other.port])
       } finally {
         await cluster.setReplicaDelay(late, 0)
       }
-      await until('both replicas to be read again', async () => (await portsOf(client, 20)).size === 2)
+      await until('both replicas to be read again', async () => (await spread(client, 20)).size === 2)
     })
 
     it('are read from the primary when no replica qualifies, and from replicas again by themselves', SLOW, async () => {
@@ -159,7 +162,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
       await expect(client.query('DROP TABLE t')).rejects.toMatchObject(refusal)
       expect([...(await portsOf(client, 3)).keys()]).toEqual(ports)
       await client.query('COMMIT')
-      expect(await port(client)).not.toBe(primary())
+      await onReplica(client)
     })
 
     it('reads with autocommit = 0 run on the primary and see one snapshot until COMMIT', async () => {
@@ -242,14 +245,14 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
     ]
 
     it('find it on the primary while replicas lack it, and on a replica as soon as that has it', SLOW, async () => {
-      const observer = await connect()
+      const [observer, counter] = [await connect(), await connect()]
       await onReplica(observer)
       for (const replica of cluster.replicas) await cluster.setReplicaDelay(replica, FOR_EVER_S)
-      await until('both replicas to be read', async () => (await portsOf(observer, 20)).size === 2)
+      await until('both replicas to be read', async () => (await spread(observer, 20)).size === 2)
       const clients: Connection[] = []
       try {
         for (const [name, write] of WRITES) {
-          const before = Number(await value(observer, '/* sluice: primary */ SELECT COUNT(*) FROM t'))
+          const before = Number(await value(counter, '/* sluice: primary */ SELECT COUNT(*) FROM t'))
           const client = await connect({ multipleStatements: true })
           clients.push(client)
           expect(replicas(), `before ${name}`).toContain(await port(client))
@@ -264,7 +267,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
       } finally {
         for (const replica of cluster.replicas) await cluster.setReplicaDelay(replica, 0)
       }
-      const total = await value(observer, '/* sluice: primary */ SELECT COUNT(*) FROM t')
+      const total = await value(counter, '/* sluice: primary */ SELECT COUNT(*) FROM t')
       for (const [index, client] of clients.entries()) {
         await until(`reads after ${WRITES[index][0]} to go to a replica again`, async () =>
           replicas().includes(await port(client)),
@@ -332,7 +335,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
       ),
     )
     expect(await value(client, 'SELECT port FROM t ORDER BY id DESC LIMIT 1')).toBe(promoted.port)
-    await until('the old primary to be read', async () => (await portsOf(client, 20)).has(before.port))
-    expect((await portsOf(client, 40)).has(promoted.port)).toBe(false)
+    await until('the old primary to be read', async () => (await spread(client, 20)).has(before.port))
+    expect((await spread(client, 40)).has(promoted.port)).toBe(false)
   })
 })

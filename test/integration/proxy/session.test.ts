@@ -292,6 +292,8 @@ describe.each<Engine>(['mysql', 'mariadb'])('a session on %s', (engine) => {
       await client.query('BEGIN')
       expect(await onPrimary(executeBigint(statementId, 41n, false))).toBe(true)
       await client.query('COMMIT')
+      // Not before a replica has all that was seen on the primary.
+      await until('reads to go to a replica', async () => !(await onPrimary(executeBigint(statementId, 41n, false))))
       for (let i = 0; i < 8; i++) expect(await onPrimary(executeBigint(statementId, 41n, false))).toBe(false)
       await client.close()
     })
