@@ -1,6 +1,7 @@
 import {
   type GlobalCounters,
   type LatencyCounters,
+  type LearnedDigest,
   newGlobalCounters,
   newServerCounters,
   QUERY_CLASSES,
@@ -21,7 +22,7 @@ const GLOBAL_GAUGES: readonly (keyof GlobalCounters)[] = [
 ]
 
 export function noCounters(): WorkerCounters {
-  return { global: newGlobalCounters(), servers: [], proxyErrors: {}, residentBytes: 0, cpuUs: 0 }
+  return { global: newGlobalCounters(), servers: [], proxyErrors: {}, learnedDigests: [], residentBytes: 0, cpuUs: 0 }
 }
 
 /**
@@ -32,16 +33,19 @@ export function mergeCounters(parts: readonly WorkerCounters[]): WorkerCounters 
   const global = newGlobalCounters()
   const servers = new Map<string, ServerCounters>()
   const proxyErrors: Record<string, number> = {}
+  const digests = new Map<string, LearnedDigest>()
   let residentBytes = 0
   let cpuUs = 0
   for (const part of parts) {
     for (const key of Object.keys(global) as (keyof GlobalCounters)[]) global[key] += part.global[key]
     for (const server of part.servers) addServer(servers, server)
     for (const [code, count] of Object.entries(part.proxyErrors)) proxyErrors[code] = (proxyErrors[code] ?? 0) + count
+    for (const learned of part.learnedDigests ?? []) addLearned(digests, learned)
     residentBytes += part.residentBytes
     cpuUs += part.cpuUs
   }
-  return { global, servers: [...servers.values()], proxyErrors, residentBytes, cpuUs }
+  const learnedDigests = [...digests.values()]
+  return { global, servers: [...servers.values()], proxyErrors, learnedDigests, residentBytes, cpuUs }
 }
 
 /** What remains of a worker that has ended: its totals. Its connections and its memory are gone. */
@@ -52,7 +56,8 @@ export function retireCounters(counters: WorkerCounters): WorkerCounters {
     for (const key of SERVER_GAUGES) server[key] = 0
     server.maxConnUsed = 0
   }
-  return { ...retired, residentBytes: 0 }
+  // The worker that replaces it learns anew.
+  return { ...retired, learnedDigests: [], residentBytes: 0 }
 }
 
 function addServer(into: Map<string, ServerCounters>, from: ServerCounters): void {
@@ -66,6 +71,17 @@ function addServer(into: Map<string, ServerCounters>, from: ServerCounters): voi
   for (const gauge of SERVER_GAUGES) sum[gauge] += from[gauge]
   sum.maxConnUsed += from.maxConnUsed
   for (const queryClass of QUERY_CLASSES) addLatency(sum.byClass[queryClass], from.byClass[queryClass])
+}
+
+function addLearned(into: Map<string, LearnedDigest>, learned: LearnedDigest): void {
+  const sum = into.get(learned.digest)
+  if (sum === undefined) {
+    into.set(learned.digest, learned)
+    return
+  }
+  const latest = learned.lastSeen > sum.lastSeen ? learned : sum
+  const firstSeen = Math.min(sum.firstSeen, learned.firstSeen)
+  into.set(learned.digest, { ...latest, firstSeen, count: sum.count + learned.count })
 }
 
 function addLatency(into: LatencyCounters, from: LatencyCounters): void {

@@ -247,11 +247,57 @@ export const METRICS: readonly MetricDefinition[] = [
   labelled(
     'sluice_reads_on_primary_total',
     'counter',
-    'Reads that went to the primary, by why: causal (the session reads its own writes) or no_replica (none qualified).',
-    ({ counters }) => [
-      [{ reason: 'causal' }, counters.global.readsOnPrimaryCausal],
-      [{ reason: 'no_replica' }, counters.global.readsOnPrimaryNoReplica],
+    'Reads that went to the primary, by why: causal (the session reads its own writes), seen (to see no less than before), token (a causal key or position), strong, learned (a replica refuses it) or no_replica (none qualified).',
+    ({ counters: { global } }) => [
+      [{ reason: 'causal' }, global.readsOnPrimaryCausal],
+      [{ reason: 'seen' }, global.readsOnPrimarySeen],
+      [{ reason: 'token' }, global.readsOnPrimaryToken],
+      [{ reason: 'strong' }, global.readsOnPrimaryStrong],
+      [{ reason: 'learned' }, global.readsOnPrimaryLearned],
+      [{ reason: 'no_replica' }, global.readsOnPrimaryNoReplica],
     ],
+  ),
+  labelled(
+    'sluice_reads_on_replica_total',
+    'counter',
+    'Reads that replicas answered, by what let them: consistent (it had all that was needed) or spill_limit (the primary takes no more).',
+    ({ counters: { global } }) => [
+      [{ reason: 'consistent' }, global.readsOnReplica],
+      [{ reason: 'spill_limit' }, global.readsOnLaggingReplica],
+    ],
+  ),
+  labelled(
+    'sluice_causal_waits_total',
+    'counter',
+    'Reads that waited for a replica to catch up, by outcome: met (in time) or in_vain (the primary answered).',
+    ({ counters: { global } }) => [
+      [{ outcome: 'met' }, global.causalWaitsMet],
+      [{ outcome: 'in_vain' }, global.causalWaitsInVain],
+    ],
+  ),
+  single(
+    'sluice_causal_positions_asked_total',
+    'counter',
+    'Reads for which the primary was asked how far it is, so that a replica could be waited for.',
+    ({ counters }) => counters.global.causalPositionsAsked,
+  ),
+  single(
+    'sluice_causal_announcements_lost_total',
+    'counter',
+    'Writes under a causal key of which not all workers knew in time.',
+    ({ counters }) => counters.global.causalAnnouncementsLost,
+  ),
+  single(
+    'sluice_consistency_hints_unknown_total',
+    'counter',
+    'Hints and query attributes of consistency that were not understood; their statements run on the primary.',
+    ({ counters }) => counters.global.consistencyHintsUnknown,
+  ),
+  single(
+    'sluice_writes_learned_total',
+    'counter',
+    'Statements taken for reads that a replica refused as writes; they were repeated on the primary.',
+    ({ counters }) => counters.global.writesLearned,
   ),
   labelled(
     'sluice_backend_connections',

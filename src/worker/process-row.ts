@@ -1,6 +1,7 @@
 import { Command, CommandName } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import type { ProcessRow } from '../shared/ipc.js'
+import { Reason } from './router.js'
 import type { Session } from './session.js'
 import { holdNames, pinNames } from './session-facts.js'
 
@@ -31,7 +32,9 @@ export function processRow(session: Session, worker: number): ProcessRow {
       pins: pinNames(facts.pins),
       holds: holdNames(facts.holds),
       reason: session.phase === 'ready' ? '' : command.reason,
+      consistency: facts.consistency.level ?? command.level,
       awaitsReplicas: facts.consistency.lastWriteAt >= 0,
+      awaits: session.phase === 'waiting' && command.reason === Reason.waits ? facts.consistency.gtidText : '',
       connections: [...backends.all].map(({ target, state }) => `${target.id} ${state}`),
     }),
   }

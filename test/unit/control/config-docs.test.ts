@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { CONFIG_SCHEMA, DEFAULT_LIMITS, DEFAULT_MONITOR } from '../../../src/control/config-schema.js'
+import {
+  CONFIG_SCHEMA,
+  DEFAULT_CONSISTENCY_SECTION,
+  DEFAULT_LIMITS,
+  DEFAULT_MONITOR,
+} from '../../../src/control/config-schema.js'
 
 const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
 
@@ -23,6 +28,7 @@ it('every top-level key of the file is in docs/configuration.md', () => {
 it.each([
   ['`monitor`', DEFAULT_MONITOR],
   ['`limits`', DEFAULT_LIMITS],
+  ['`consistency`', { ...DEFAULT_CONSISTENCY_SECTION, pin: 'session' }],
 ])('docs/configuration.md has the keys and defaults of %s', (heading, defaults) => {
   const rows = table(heading)
   expect([...rows.keys()].sort()).toEqual(Object.keys(defaults).sort())

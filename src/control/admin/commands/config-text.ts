@@ -6,7 +6,7 @@ const HIDDEN = '********'
 
 /** The configuration in force, as a configuration file would have it; passwords are hidden. */
 export function configText(config: Config): string {
-  const { limits, monitor } = config
+  const { consistency, limits, monitor } = config
   return stringify({
     listen: config.listen.map(formatListenAddress),
     workers: config.workers,
@@ -56,6 +56,8 @@ export function configText(config: Config): string {
       ...(user.defaultSchema !== null && { default_schema: user.defaultSchema }),
       max_connections: user.maxConnections,
       use_ssl: user.useSsl,
+      ...(typeof user.consistency === 'string' && { consistency: user.consistency }),
+      ...(typeof user.maxReplicationLagMs === 'number' && { max_replication_lag: user.maxReplicationLagMs / 1000 }),
       ...(typeof user.queryTimeoutMs === 'number' && { query_timeout: user.queryTimeoutMs }),
       ...(typeof user.maxTransactionTimeMs === 'number' && { max_transaction_time: user.maxTransactionTimeMs }),
     })),
@@ -88,6 +90,15 @@ export function configText(config: Config): string {
       max_stmts_cache: limits.maxStmtsCache,
       max_stmts_per_connection: limits.maxStmtsPerConnection,
       shutdown_timeout: limits.shutdownTimeoutMs,
+    },
+    consistency: {
+      level: consistency.level,
+      causal_wait: consistency.causalWaitMs,
+      pin: consistency.pinMs ?? 'session',
+      token_ttl: consistency.tokenTtlMs,
+      tokens_max: consistency.tokensMax,
+      replicas_min: consistency.replicasMin,
+      max_primary_spill: consistency.maxPrimarySpill,
     },
   })
 }

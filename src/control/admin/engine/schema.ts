@@ -220,6 +220,10 @@ export const STATS_TABLES: TableBodies = {
     'global_stmt_id INT NOT NULL, schemaname VARCHAR NOT NULL, username VARCHAR NOT NULL, digest VARCHAR NOT NULL, ' +
     'ref_count_client INT NOT NULL, ref_count_server INT NOT NULL, num_columns INT NOT NULL, num_params INT NOT NULL, ' +
     'query VARCHAR NOT NULL',
+  /** Sluice's own: statements taken for reads that replicas refuse. Times in seconds since 1970. */
+  stats_sluice_learned_digests:
+    'digest VARCHAR PRIMARY KEY NOT NULL, digest_text VARCHAR NOT NULL, error VARCHAR NOT NULL, first_seen INTEGER NOT NULL, ' +
+    'last_seen INTEGER NOT NULL, count_star INTEGER NOT NULL',
 }
 
 const monitorLog = (columns: string, errorColumn = 'error') =>

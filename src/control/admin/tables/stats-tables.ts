@@ -57,6 +57,18 @@ function gtidExecuted(view: ControlView): Rows {
     .map((server) => [...hostAndPort(server.id), server.gtidExecuted, transactionsIn(server.gtidExecuted)])
 }
 
+function learnedDigests(view: ControlView): Rows {
+  const seconds = (ms: number): number => Math.floor(ms / 1000)
+  return (view.counters().learnedDigests ?? []).map(({ digest, text, error, firstSeen, lastSeen, count }) => [
+    digest,
+    text,
+    error,
+    seconds(firstSeen),
+    seconds(lastSeen),
+    count,
+  ])
+}
+
 const COUNTER_COLUMNS = ['100us', '500us', '1ms', '5ms', '10ms', '50ms', '100ms', '500ms', '1s', '5s', '10s', 'INFs']
 
 /** What the view can tell; the other tables of the schema stay empty until Sluice has what they show. */
@@ -115,5 +127,11 @@ export const STATS_SOURCES: readonly TableSource[] = [
     table: 'stats_mysql_gtid_executed',
     columns: ['hostname', 'port', 'gtid_executed', 'events'],
     rows: gtidExecuted,
+  },
+  {
+    databases: ['stats'],
+    table: 'stats_sluice_learned_digests',
+    columns: ['digest', 'digest_text', 'error', 'first_seen', 'last_seen', 'count_star'],
+    rows: learnedDigests,
   },
 ]
