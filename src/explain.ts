@@ -174,6 +174,8 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       freeConnectionsPct: 10,
       connectionMaxAgeMs: 0,
       pingIntervalServerMs: 0,
+      pipelineDepth: 1,
+      pipelineQueryTimeMs: 2,
       diagnosticsHoldMs: 1000,
       shutdownTimeoutMs: 1,
     },

@@ -228,6 +228,8 @@ const limits = map({
   free_connections_pct: orElse(whole(0, 100), 10),
   connection_max_age: orElse(whole(0, DAY_MS), 0),
   ping_interval_server: orElse(whole(0, DAY_MS), 10_000),
+  pipeline_depth: orElse(whole(1, 64), 1),
+  pipeline_query_time: orElse(whole(1, MINUTE_MS), 2),
   diagnostics_hold: orElse(whole(0, 60 * MINUTE_MS), 1000),
   shutdown_timeout: orElse(whole(0, 60 * MINUTE_MS), 20_000),
 })

@@ -247,6 +247,8 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     freeConnectionsPct: section.free_connections_pct,
     connectionMaxAgeMs: section.connection_max_age,
     pingIntervalServerMs: section.ping_interval_server,
+    pipelineDepth: section.pipeline_depth,
+    pipelineQueryTimeMs: section.pipeline_query_time,
     diagnosticsHoldMs: section.diagnostics_hold,
     shutdownTimeoutMs: section.shutdown_timeout,
   }

@@ -202,6 +202,10 @@ export interface Limits {
    * statement: warnings, an error, a count of rows.
    */
   readonly diagnosticsHoldMs: number
+  /** Short reads of several sessions that may be in flight on one server connection; 1: none but one. 1 to 64. */
+  readonly pipelineDepth: number
+  /** Reads whose digest takes no longer than this, in ms, are short. */
+  readonly pipelineQueryTimeMs: number
   /** How long a draining worker lets statements and transactions finish. */
   readonly shutdownTimeoutMs: number
 }

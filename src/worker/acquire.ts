@@ -6,6 +6,7 @@ import { BackendConnectError } from './backend-connect.js'
 import { catchUp, goalInReach } from './causal-wait.js'
 import { type CommandInHand, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
+import { settleLoss } from './lost.js'
 import { asksBack, recall } from './recall.js'
 import type { Residue } from './residue.js'
 import type { Decision } from './router.js'
@@ -85,6 +86,7 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
     }
     if (!job.wanted()) return null
     unlessKilled(null, command)
+    unlessLost(job)
     const now = monotonicMs()
     if (now >= deadline) throw gaveUp(hostgroup, now - command.startedAt, lastFailure)
     await changedOrAfter(job.context.view, Math.min(LOOK_AGAIN_MS, deadline - now))
@@ -92,6 +94,13 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
     if (candidate === null && backend === null) command.excluded = null
     if (!job.wanted()) return null
   }
+}
+
+/** @throws ProxyError when the transaction that the command belongs to was lost meanwhile: it must not run outside of it */
+function unlessLost({ seeker: { command, facts }, context }: AcquireJob): void {
+  if (facts.lost === '') return
+  const told = settleLoss(command, facts, context.view.flavor)
+  if (told instanceof ProxyError) throw told
 }
 
 /** @throws ProxyError when a KILL QUERY has come meanwhile (1317), or the statement's time is over */

@@ -46,6 +46,8 @@ export interface Exchange {
   received(chunk: Buffer, from: number, event: number, backend: Backend): void
   /** The whole answer has been received. */
   finished(backend: Backend): void
+  /** It waited behind a command that takes long, and its answer goes to another exchange: it may be sent elsewhere. */
+  displaced?(backend: Backend): void
   /** The connection ended before the whole answer was received. */
   lost(backend: Backend, reason: string): void
   /** One of the calls above threw: our mistake, which is to end this exchange's session and nothing else. */
@@ -89,6 +91,8 @@ export class Backend {
   /** Prepared statements that its server has, in no order. */
   readonly statements: OpenStatement[] = []
   statementUses = 0
+  /** Monotonic ms since when the first command in flight is waited for, where several are. */
+  headSince = 0
   /** Statements with a cursor, or with parameters sent ahead: the connection is their session's. */
   heldStatements = 0
   owner: BackendOwner | null = null
@@ -118,6 +122,7 @@ export class Backend {
   readonly #socket: Socket
   #queue: InFlight[] = []
   #chunkKept = false
+  #corked = false
   /** Packets without an answer that wait for the command in flight to be over. */
   #between: Buffer[] = NONE
   /** null: the connection is not compressed, as nearly all. */
@@ -204,6 +209,34 @@ export class Backend {
     this.#socket.cork()
     this.write(bytes)
     setImmediate(() => this.#socket.uncork())
+  }
+
+  /** Writes together with what else is written in this turn of the event loop, which may be much. */
+  writeInTurn(bytes: Buffer): void {
+    if (!this.#corked) {
+      this.#corked = true
+      this.#socket.cork()
+      setImmediate(() => {
+        this.#corked = false
+        this.#socket.uncork()
+      })
+    }
+    this.write(bytes)
+  }
+
+  /** Gives the answers of all commands but the first one in flight to another exchange. */
+  displaceWaiting(to: Exchange): void {
+    const waiting = this.#queue.slice(1).filter(({ exchange }) => exchange.displaced !== undefined)
+    for (const one of waiting) {
+      const { exchange } = one
+      one.exchange = to
+      exchange.displaced!(this)
+    }
+  }
+
+  /** Gives the answer of one exchange's command to another one. */
+  replace(exchange: Exchange, by: Exchange): void {
+    for (const one of this.#queue) if (one.exchange === exchange) one.exchange = by
   }
 
   /** Writes a packet that has no answer, now or after the command in flight, of which more may have to be written. */

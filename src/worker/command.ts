@@ -132,6 +132,8 @@ export class CommandInHand {
   attempts = 0
   /** The server had lost the prepared statement: it was prepared once more. */
   preparedAgain = false
+  /** It waited too long behind other sessions' reads: it gets a connection of its own. */
+  displaced = false
   /** Servers tried in vain, by id. */
   excluded: Set<string> | null = null
   /** Monotonic ms when the command was complete. */
@@ -177,6 +179,7 @@ export class CommandInHand {
     this.repeatable = false
     this.attempts = 0
     this.preparedAgain = false
+    this.displaced = false
     this.excluded = null
     this.startedAt = now
     this.reason = ''

@@ -29,8 +29,10 @@ import { Pin, type SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnFromOk } from './session-learn.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
+import type { ReadTime } from './short-reads.js'
 import { addressedTo } from './statement-packets.js'
 import { type PreparedStatement, Statements } from './statements.js'
+import type { Candidate } from './topology-view.js'
 import { bringVariables, type VariablesElsewhere } from './variables-elsewhere.js'
 
 /** A read that lost its connection, or a server that could not be reached, is tried on another one so many times. */
@@ -82,6 +84,10 @@ export class Execution implements RelayListener, BackendHolder {
   readonly #relay: Relay
   readonly #listener: ExecutionListener
   readonly #notes = new AnswerNotes()
+  /** The command in hand is in flight on a connection with reads of other sessions. */
+  #inLane = false
+  /** How long the statement in hand takes; null: nobody asks. */
+  #time: ReadTime | null = null
   /** What the rest of a streamed command goes through. */
   #widener: PacketWidener | null = null
   /** Most sessions prepare nothing. */
@@ -121,6 +127,7 @@ export class Execution implements RelayListener, BackendHolder {
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     if (this.#announcesKey) return void this.#findAndSend()
     const { candidate, backend, catchUp } = routeCommand(this, this.#context, this.command.startedAt)
+    if (backend === null && candidate !== null && !catchUp && this.#sendInLane(candidate)) return
     const ready =
       backend ?? (candidate === null ? null : (this.backends.get(candidate) ?? this.backends.take(candidate)))
     if (ready !== null && !catchUp && isReady(this, ready) && !this.#awaitsVariables) this.#send(ready)
@@ -143,11 +150,13 @@ export class Execution implements RelayListener, BackendHolder {
     this.command.asRead(monotonicMs())
     await this.#acquire(++this.#turn)
     this.command.release()
+    this.#restAll()
   }
 
   /** Gives everything up: the session is over. */
   end(): void {
     this.#turn++
+    this.leaveLane()
     this.#load.end(-1)
     this.command.release()
     this.#statements?.clear()
@@ -238,6 +247,7 @@ export class Execution implements RelayListener, BackendHolder {
       this.#send(backend)
     } catch (error) {
       if (turn !== this.#turn) return
+      this.#restAll()
       if (error instanceof ProxyError) this.#listener.failed(error, 1)
       else this.#listener.blame(error)
     }
@@ -251,6 +261,73 @@ export class Execution implements RelayListener, BackendHolder {
       route: () => routeCommand(this, this.#context, monotonicMs()),
       wanted: () => turn === this.#turn,
     })
+  }
+
+  /** Sends a short read that leaves nothing behind on a connection that has others in flight. */
+  #sendInLane(candidate: Candidate): boolean {
+    const { pipelineDepth, pipelineQueryTimeMs } = this.#context.view.snapshot.limits
+    const { command, statement, facts } = this
+    this.#time = null
+    if (pipelineDepth === 1 || !command.repeatable || command.displaced || facts.pins !== 0 || this.#awaitsVariables) {
+      return false
+    }
+    this.#time = this.#context.readTimes.of(command, statement, this.text)
+    if (this.#time === null || !this.#time.isShort(pipelineQueryTimeMs)) return false
+    const lane = this.backends.lane(candidate, pipelineDepth, command.startedAt)
+    if (lane === null) return false
+    if (statement !== null && !statement.isReadyOn(lane)) {
+      if (lane.depth === 0) this.#context.pool.release(lane, false)
+      return false
+    }
+    this.#inLane = true
+    const packet = this.#packetFor(lane)
+    if (facts.last !== null) this.#context.pool.lower(facts.last)
+    this.running = lane
+    command.attempts++
+    this.#load.begin(command, lane, this.#context.view)
+    this.#context.lanes.enter(lane, command.startedAt)
+    lane.move('busy')
+    this.#relay.begin(lane)
+    lane.begin(this.#relay, command.answer)
+    lane.writeInTurn(packet)
+    this.#listener.commandSent()
+    return true
+  }
+
+  /** Another session's read takes long: the command is executed on another connection. */
+  displaced(): void {
+    this.#inLane = false
+    this.running = null
+    this.command.displaced = true
+    this.#load.end(-1)
+    this.#listener.repeating()
+    void this.#findAndSend()
+  }
+
+  /**
+   * Gives up what is in flight among others' reads: the server ends it by itself.
+   * @returns false when nothing is: what runs can only be ended by the server
+   */
+  leaveLane(): boolean {
+    if (!this.#inLane || this.running === null) return false
+    this.#context.lanes.abandon(this.running, this.#relay)
+    this.#inLane = false
+    this.running = null
+    this.#load.end(-1)
+    return true
+  }
+
+  /**
+   * Answers a read in flight among others' with an error: it cannot be killed alone, and does no harm.
+   * @returns false when what runs has a connection of its own
+   */
+  cutInLane(error: ProxyError): boolean {
+    if (!this.#inLane) return false
+    // Part of its answer has come: the rest is about to.
+    if (this.#relay.started) return true
+    this.leaveLane()
+    this.#listener.failed(error, 1)
+    return true
   }
 
   #send(backend: Backend): void {
@@ -345,7 +422,9 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   keptFromClient(backend: Backend): void {
-    if (backend.state === 'busy') backend.move('idle')
+    if (this.#inLane) this.#context.lanes.leave(backend, monotonicMs())
+    else if (backend.state === 'busy') backend.move('idle')
+    this.#inLane = false
     this.running = null
     this.#load.end(-1)
     this.command.preparedAgain = true
@@ -374,11 +453,23 @@ export class Execution implements RelayListener, BackendHolder {
     const now = monotonicMs()
     this.#load.end(now)
     this.lastErrno = backend.follower.errno
-    if (backend.state === 'busy') backend.move('idle')
+    if (backend.state === 'busy' && backend.depth === 0) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     this.running = null
+    if (this.#inLane) return this.#answeredInLane(backend, now)
+    // What was waited for is none of the statement's time.
+    this.#time?.learn(now - this.command.startedAt)
     if (this.command.code === Command.RESET_CONNECTION) this.#wasReset(backend)
     this.#rest(backend)
+    this.#listener.answered()
+  }
+
+  #answeredInLane(lane: Backend, now: number): void {
+    this.#inLane = false
+    this.#time?.learn(now - lane.headSince)
+    if (lane.follower.warnings > 0 && this.#time !== null) this.#time.warned = true
+    this.facts.last = null
+    this.#context.lanes.leave(lane, now)
     this.#listener.answered()
   }
 
@@ -390,10 +481,24 @@ export class Execution implements RelayListener, BackendHolder {
     if (backend.target.flavor === 'mysql') backend.collation = this.state.collation
   }
 
+  /** A KILL QUERY that came too late can hit what runs there next: that is not to be another session's. */
+  #leaveKilled(backend: Backend): void {
+    const isIdle = backend.state === 'idle' && this.running !== backend && this.backends.has(backend)
+    if (!isIdle || this.facts.keeps(backend)) return
+    backend.endedOnPurpose = true
+    backend.quit()
+  }
+
+  /** What was obtained for a command that was not sent is of use to others. */
+  #restAll(): void {
+    for (const backend of this.backends.all) this.#rest(backend)
+  }
+
   /** Lets others have the connection, unless it has something that this session alone may see. */
   #rest(backend: Backend): void {
-    if (backend.state !== 'idle' || backend.heldStatements > 0 || backend.killing !== null) return
+    if (backend.state !== 'idle' || backend.heldStatements > 0 || backend.shelf !== null) return
     if (this.facts.keeps(backend) || this.elsewhere?.backend === backend) return
+    if (backend.killing !== null) return void backend.killing.then(() => this.#leaveKilled(backend))
     this.backends.rest(backend, this.residue.keepOn(backend))
   }
 
@@ -402,6 +507,7 @@ export class Execution implements RelayListener, BackendHolder {
   /** The connection of the command in flight was lost before its answer was complete. */
   answerLost(backend: Backend, reason: string): void {
     const { command } = this
+    this.#inLane = false
     this.running = null
     this.#load.end(-1)
     if (this.#mayRepeat()) {

@@ -26,6 +26,8 @@ export interface RelayListener {
   /** The server asks the client for a file. */
   infileRequested(backend: Backend): void
   answered(backend: Backend): void
+  /** The command waits for too long behind another session's on the same connection: its answer will not come. */
+  displaced(backend: Backend): void
   /** The connection was lost; `started`: the client has part of the answer. */
   answerLost(backend: Backend, reason: string): void
   crashed(error: unknown): void
@@ -77,6 +79,10 @@ export class Relay implements Exchange {
     if (this.#paused !== null) this.#resume()
     if (this.#swallowed) this.#listener.keptFromClient(backend)
     else this.#listener.answered(backend)
+  }
+
+  displaced(backend: Backend): void {
+    this.#listener.displaced(backend)
   }
 
   lost(backend: Backend, reason: string): void {

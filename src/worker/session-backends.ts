@@ -66,6 +66,10 @@ export class SessionBackends {
     return this.#byServer?.values() ?? []
   }
 
+  has(backend: Backend): boolean {
+    return this.#byServer?.get(backend.target.id) === backend
+  }
+
   get size(): number {
     return this.#byServer?.size ?? 0
   }
@@ -96,6 +100,16 @@ export class SessionBackends {
     this.#context.counters.backendConnectionsShared++
     this.#attach(candidate, backend)
     return backend
+  }
+
+  /** A connection that takes reads of several sessions, or null. */
+  lane(candidate: Candidate, depthMax: number, now: number): Backend | null {
+    const profile = this.#profile(candidate, this.#state.collation, this.#state.schema)
+    if (profile === null) return null
+    // The session's own idle connection is as good as any other.
+    const own = this.#byServer?.get(candidate.entry.id)
+    if (own !== undefined && own.shelf !== null) this.#context.pool.lower(own)
+    return this.#context.lanes.find(candidate, profile, this.#state, depthMax, now)
   }
 
   #attach(candidate: Candidate, backend: Backend): void {

@@ -366,7 +366,9 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     if (this.#phase === 'closed') return
     this.#move('closed')
     const { running } = this.execution
-    if (running !== null && !leaveRunning) void killRunning(running, this.execution.backends.login, this.#context)
+    if (running !== null && !leaveRunning && !this.execution.leaveLane()) {
+      void killRunning(running, this.execution.backends.login, this.#context)
+    }
     this.#change?.abandon()
     this.execution.end()
     this.#context.log.debug({ session: this.id, reason }, 'session closed')

@@ -5,6 +5,7 @@ import type { OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { ParseState } from './parse-state.js'
 import { isRepeatable } from './router.js'
+import type { ReadTime } from './short-reads.js'
 import type { Wishes } from './wishes.js'
 
 /** What a shared statement takes besides its text, measured on Node 20 (cache entry included). */
@@ -32,6 +33,8 @@ export class SharedStatement {
   cached = false
   /** Where servers have it. */
   readonly openOn = new Set<OpenStatement>()
+  /** How long its executions take; null: not known, or not asked for. */
+  time: ReadTime | null = null
   /** Parameter types that were bound last, by whichever session: sessions that bind the same ones share the bytes. */
   #types: Buffer | null = null
 

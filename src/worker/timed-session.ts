@@ -99,6 +99,7 @@ export class TimedSession implements TimedFacts {
   #endStatement(limitMs: number): void {
     const { command, running, backends } = this.#session.execution
     command.timedOut = statementTimeout(limitMs, this.#context.view.flavor)
+    if (this.#session.execution.cutInLane(command.timedOut)) return
     if (running !== null && running.killing === null) void killRunning(running, backends.login, this.#context, 'QUERY')
   }
 

@@ -18,6 +18,7 @@ import type { ClientAddress } from './client-address.js'
 import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
 import { findSession, performKill, placeOf } from './kill.js'
+import { Lanes } from './lanes.js'
 import { LearnedWrites } from './learned-writes.js'
 import { Pool } from './pool.js'
 import { keepUp } from './pool-upkeep.js'
@@ -26,6 +27,7 @@ import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
 import { logIn } from './session-login.js'
 import { SharedStatements } from './shared-statement.js'
+import { ReadTimes } from './short-reads.js'
 import { Sweeper } from './sweeper.js'
 import { shortestLimit } from './time-limits.js'
 import { TlsContexts } from './tls-context.js'
@@ -45,6 +47,8 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly number: number
   readonly view: TopologyView
   readonly pool: Pool
+  readonly lanes: Lanes
+  readonly readTimes = new ReadTimes()
   readonly classifier = new Classifier()
   readonly classifyOptions: ClassifyOptions
   readonly counters = newGlobalCounters()
@@ -97,6 +101,7 @@ export class Worker implements WorkerContext, SessionOwner {
       diagnosticsHoldMs: () => this.view.snapshot.limits.diagnosticsHoldMs,
       suspect: (server, reason) => this.#suspect(server, reason),
     })
+    this.lanes = new Lanes(this.pool, monotonicMs)
     this.classifyOptions = {
       flavor: snapshot.greeting.flavor,
       ansiQuotes: false,

@@ -138,6 +138,7 @@ file.describe(() => {
         prepared: (packet, idAt) => packet.writeUInt32LE(7, idAt),
         infileRequested: () => backend.follower.infileSent(),
         answered: () => told.push('end'),
+        displaced: () => {},
         answerLost: () => told.push('lost'),
         crashed: (error) => {
           throw error

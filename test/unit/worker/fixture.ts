@@ -77,6 +77,8 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       freeConnectionsPct: 10,
       connectionMaxAgeMs: 0,
       pingIntervalServerMs: 0,
+      pipelineDepth: 1,
+      pipelineQueryTimeMs: 2,
       diagnosticsHoldMs: 1000,
       shutdownTimeoutMs: 1000,
     },

@@ -19,6 +19,7 @@ function relaying(reworded: (err: ErrPacket) => ErrPacket | null = () => null) {
     prepared: () => {},
     infileRequested: () => {},
     answered: () => told.push('answered'),
+    displaced: () => {},
     answerLost: (_backend, reason) => told.push(`lost: ${reason}`),
     crashed: (error) => told.push(`crashed: ${(error as Error).name}`),
   }

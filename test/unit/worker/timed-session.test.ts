@@ -24,7 +24,8 @@ function fixture(phase: SessionPhase, { code = Command.QUERY as number, user = {
   command.take(Buffer.alloc(5, code), 4, 5, COMMAND_RULES.get(code)!, 100)
   command.kind = StatementKind.read
   const facts = new SessionFacts({ ...USER, ...user })
-  const execution = { command, facts, running: null as Backend | null, backends: { login: {} } }
+  const cutInLane = (): boolean => false
+  const execution = { command, facts, running: null as Backend | null, backends: { login: {} }, cutInLane }
   const session = { id: 1, phase, since: 100, execution: execution as unknown as Execution }
   const log = { warn: (fields: object) => logged.push(fields) }
   const context = { counters, log, view: { flavor: 'mysql', snapshot } } as unknown as WorkerContext

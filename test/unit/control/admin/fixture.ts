@@ -47,6 +47,8 @@ const LIMITS = {
   freeConnectionsPct: 10,
   connectionMaxAgeMs: 0,
   pingIntervalServerMs: 10_000,
+  pipelineDepth: 1,
+  pipelineQueryTimeMs: 2,
   diagnosticsHoldMs: 1000,
   shutdownTimeoutMs: 20_000,
 }

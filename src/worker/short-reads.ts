@@ -1,0 +1,61 @@
+import { LRUCache } from 'lru-cache'
+import { Digester, type LexicalOptions } from '../sql/index.js'
+import type { CommandInHand } from './command.js'
+import type { SessionText } from './session-text.js'
+import type { PreparedStatement } from './statements.js'
+
+/** Digests whose time is known; the one that was not seen for longest is forgotten for a new one. */
+const DIGESTS_MAX = 10_000
+/** A digest has to be seen so often before its time is believed. */
+const SEEN_MIN = 4
+/** How much the last execution counts against those before. */
+const SHARE_OF_LAST = 0.1
+/** Where the text begins in a COM_STMT_PREPARE packet. */
+const PREPARED_TEXT_AT = 5
+
+/** How long the executions of one statement took. */
+export class ReadTime {
+  #seen = 0
+  #ms = 0
+  /** One of its executions left warnings, which its session may ask for: it has to have a connection of its own. */
+  warned = false
+
+  learn(ms: number): void {
+    this.#ms = this.#seen === 0 ? ms : this.#ms + SHARE_OF_LAST * (ms - this.#ms)
+    // One that takes long once may do so again: it counts at once, and is forgotten slowly.
+    if (ms > 4 * this.#ms) this.#ms = ms
+    this.#seen++
+  }
+
+  isShort(limitMs: number): boolean {
+    return !this.warned && this.#seen >= SEEN_MIN && this.#ms <= limitMs
+  }
+}
+
+/** How long reads take, by digest. */
+export class ReadTimes {
+  readonly #times = new LRUCache<string, ReadTime>({ max: DIGESTS_MAX })
+  readonly #digester = new Digester()
+
+  /** The time of the command's statement; null: it has no text. */
+  of(command: CommandInHand, statement: PreparedStatement | null, text: SessionText): ReadTime | null {
+    if (statement !== null) {
+      const { shared } = statement
+      shared.time ??= this.#at(shared.packet, PREPARED_TEXT_AT, shared.packet.length, text.options)
+      return shared.time
+    }
+    const start = text.textStart(command)
+    return start < 0 ? null : this.#at(command.buffer, start, command.end, text.options)
+  }
+
+  #at(buffer: Buffer, start: number, end: number, options: LexicalOptions): ReadTime {
+    const { high, low } = this.#digester.digest(buffer, start, end, options)
+    const key = `${high} ${low}`
+    let time = this.#times.get(key)
+    if (time === undefined) {
+      time = new ReadTime()
+      this.#times.set(key, time)
+    }
+    return time
+  }
+}
