@@ -349,6 +349,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.running = null
     this.#load.end(-1)
     this.command.preparedAgain = true
+    if (this.command.learned) this.letRest(backend)
     this.#listener.repeating()
     void this.#findAndSend()
   }
@@ -378,7 +379,7 @@ export class Execution implements RelayListener, BackendHolder {
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     this.running = null
     if (this.command.code === Command.RESET_CONNECTION) this.#wasReset(backend)
-    this.#rest(backend)
+    this.letRest(backend)
     this.#listener.answered()
   }
 
@@ -391,7 +392,7 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   /** Lets others have the connection, unless it has something that this session alone may see. */
-  #rest(backend: Backend): void {
+  readonly letRest = (backend: Backend): void => {
     if (backend.state !== 'idle' || backend.heldStatements > 0 || backend.killing !== null) return
     if (this.facts.keeps(backend) || this.elsewhere?.backend === backend) return
     this.backends.rest(backend, this.residue.keepOn(backend))
