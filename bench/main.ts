@@ -1,4 +1,6 @@
 import { fileURLToPath } from 'node:url'
+import { COMPARISONS, isComparison } from './comparisons/comparisons.js'
+import { runComparison } from './comparisons/run.js'
 import { GeneratorProcesses } from './load/processes.js'
 import { runMemorySubject } from './memory/run.js'
 import { IDLE_CONNECTIONS, isMemorySubject, type MemorySubject } from './memory/subjects.js'
@@ -32,6 +34,10 @@ async function main(): Promise<void> {
     servers = await openServers(options, subjects)
     await measureThroughput(subjects, options, servers)
     for (const name of options.workloads.filter(isMemorySubject)) await measureMemory(name, options, servers)
+    for (const name of options.workloads.filter(isComparison)) {
+      const sluice = sluiceOptions(options, servers)
+      process.stdout.write(`\n${await runComparison(name, { options, servers, generators, sluice, log })}`)
+    }
   } finally {
     await generators.end()
     await servers?.stop()
@@ -57,7 +63,7 @@ async function measureMemory(name: MemorySubject, options: Options, servers: Ser
 }
 
 function subjectsOf(options: Options, generators: GeneratorProcesses): Subject[] {
-  const own = options.workloads.filter((name) => !isMemorySubject(name))
+  const own = options.workloads.filter((name) => !isMemorySubject(name) && !isComparison(name))
   const subjects = own.map((name) => ownSubject(name, options, generators))
   return options.sysbench === undefined ? subjects : [...subjects, sysbenchSubject(options.sysbench, options)]
 }
@@ -67,8 +73,11 @@ async function openServers(options: Options, subjects: readonly Subject[]): Prom
   const monitor = { user: options.monitorUser, password: options.monitorPassword }
   if (server !== undefined) return existingServers(server, { user, password }, monitor)
   const idle = workloads.includes('idle') ? (options.connections ?? IDLE_CONNECTIONS) : 0
-  const connections = Math.max(idle, ...subjects.map((subject) => subject.connections))
-  return startServers({ engine, replicas, connections, onProgress: log, signal: interruption.signal })
+  const comparisons = workloads.filter(isComparison).map((name) => COMPARISONS[name])
+  const groups = comparisons.flatMap((comparison) => comparison.groups(options))
+  const connections = Math.max(idle, ...[...subjects, ...groups].map((one) => one.connections))
+  const replicasNeeded = Math.max(replicas, ...comparisons.map((comparison) => comparison.replicas))
+  return startServers({ engine, replicas: replicasNeeded, connections, onProgress: log, signal: interruption.signal })
 }
 
 async function withTargets(
@@ -76,7 +85,7 @@ async function withTargets(
   servers: Servers,
   use: (targets: readonly Target[]) => Promise<void>,
 ): Promise<void> {
-  const { primary, replicas, user, monitor } = servers
+  const { primary } = servers
   const { signal } = interruption
   const targets: Target[] = []
   try {
@@ -84,15 +93,18 @@ async function withTargets(
     if (options.targets.includes('raw')) targets.push(await startRawForwarder(primary, signal))
     if (options.targets.includes('sluice')) {
       log('starting sluice')
-      const { workers } = options
-      const limits = { maxAllowedPacket: MAX_ALLOWED_PACKET, maxConnections: MAX_CONNECTIONS, signal }
-      targets.push(await startSluice({ primary, replicas, user, monitor, workers, ...limits }))
+      targets.push(await startSluice(sluiceOptions(options, servers)))
     }
     for (const { name, address, pids } of options.against) targets.push(existingTarget(name, address, pids))
     await use(targets)
   } finally {
     for (const target of targets) await target.stop()
   }
+}
+
+function sluiceOptions({ workers }: Options, { primary, replicas, user, monitor }: Servers) {
+  const limits = { maxAllowedPacket: MAX_ALLOWED_PACKET, maxConnections: MAX_CONNECTIONS }
+  return { primary, replicas, user, monitor, workers, ...limits, signal: interruption.signal }
 }
 
 function onInterruption(callback: () => Promise<void>): void {

@@ -1,5 +1,6 @@
 import yargs from 'yargs'
 import type { Engine } from '../src/sandbox/index.js'
+import { COMPARISONS } from './comparisons/comparisons.js'
 import type { Address } from './load/connection.js'
 import { MEMORY_SUBJECTS } from './memory/subjects.js'
 import { WORKLOADS } from './workloads/index.js'
@@ -8,12 +9,14 @@ export const OWN_TARGETS = ['direct', 'raw', 'sluice'] as const
 export type OwnTarget = (typeof OWN_TARGETS)[number]
 
 export interface Options {
-  /** Names of workloads, `memory` and `idle` among them; empty with `sysbench`. */
+  /** Names of workloads, memory subjects and comparisons; empty with `sysbench`. */
   readonly workloads: readonly string[]
   readonly targets: readonly OwnTarget[]
   readonly against: readonly { readonly name: string; readonly address: Address; readonly pids: readonly number[] }[]
   /** undefined: what the workload has by default. */
   readonly connections: number | undefined
+  /** Of comparisons: what Sluice opens to each server at most; undefined: what the comparison has by default. */
+  readonly serverConnections: number | undefined
   readonly rate: number | null
   readonly rounds: number
   readonly seconds: number
@@ -50,6 +53,7 @@ const POSITIVE = [
   'workers',
   'generators',
   'connections',
+  'server-connections',
   'rate',
 ] as const
 
@@ -71,6 +75,7 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     })
     .option('against-pid', { type: 'string', array: true, nargs: 1, default: [], describe: 'its process: name=PID' })
     .option('connections', { type: 'number', describe: 'default: what the workload says' })
+    .option('server-connections', { type: 'number', describe: "of comparisons: Sluice's to each server at most" })
     .option('rate', { type: 'number', describe: 'operations per second (open loop)' })
     .option('rounds', { type: 'number', default: 5 })
     .option('seconds', { type: 'number', default: 5, describe: 'of each target in each round' })
@@ -105,7 +110,11 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     .exitProcess(true)
     .parseSync()
   const workloads = given._.map(String)
-  const known = new Set([...WORKLOADS.map(({ name }) => name), ...Object.keys(MEMORY_SUBJECTS)])
+  const known = new Set([
+    ...WORKLOADS.map(({ name }) => name),
+    ...Object.keys(MEMORY_SUBJECTS),
+    ...Object.keys(COMPARISONS),
+  ])
   for (const name of workloads) {
     if (!known.has(name)) throw new Error(`unknown workload ${name}; known: ${[...known].join(', ')}`)
   }
@@ -114,6 +123,7 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     targets: parseTargets(given.targets),
     against: parseAgainst(given.against, given['against-pid']),
     connections: given.connections,
+    serverConnections: given['server-connections'],
     rate: given.rate ?? null,
     rounds: given.rounds,
     seconds: given.seconds,
@@ -140,7 +150,8 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
 
 function workloadLines(): string[] {
   const memory = Object.entries(MEMORY_SUBJECTS).map(([name, summary]) => ({ name, summary }))
-  return [...WORKLOADS, ...memory].map(({ name, summary }) => `  ${name}: ${summary}`)
+  const comparisons = Object.entries(COMPARISONS).map(([name, { summary }]) => ({ name, summary }))
+  return [...WORKLOADS, ...memory, ...comparisons].map(({ name, summary }) => `  ${name}: ${summary}`)
 }
 
 /** @throws Error that says what was expected */

@@ -185,7 +185,10 @@ export class ServerLogin {
     return this.#answer(() => this.#takeAccount(account))
   }
 
-  /** Sends what came back for a relayed packet: AuthMoreData or another auth switch request, its payload. */
+  /**
+   * Sends what came back for a relayed packet: AuthMoreData or another auth switch request, its payload. An OK or ERR is
+   * the exchange's end and told by `verified`; `ClientLogin` does not give it as a question.
+   */
   relayed(payload: Buffer): ServerLoginAction[] {
     if (this.#state !== 'relaying' && this.#state !== 'relayed') throw new Error('no exchange is being relayed')
     this.#move('relaying')

@@ -31,7 +31,7 @@ const RECONNECT_PAUSE_MS = 20
 /**
  * Runs one operation at a time on one connection:
  *
- *   off       --open------------------> opening  --logged in--> preparing --all statements prepared--> free
+ *   off       --open------------------> opening  --logged in--> preparing --set up, all prepared--> free
  *   free      --begin-----------------> busy     --last answer--> free
  *   busy      --deadlock, lock timeout> rollback --answer-------> busy (the operation from its start)
  *   any       --connection lost-------> off, then opening again (or the run ends)
@@ -51,6 +51,8 @@ export class Lane implements ConnectionOwner {
   #connection: LoadConnection | null = null
   #bytesOfFormerConnections = 0
   #statementIds: number[] = []
+  /** Packets of the script's set-up that are not answered yet. */
+  #setUpLeft = 0
   #isClosed = false
   #opened: (() => void) | null = null
 
@@ -125,12 +127,18 @@ export class Lane implements ConnectionOwner {
       connection.send(this.#script.first())
       return
     }
+    this.#setUpLeft = this.#script.setUp?.length ?? 0
     this.#statementIds = []
     this.#state = 'preparing'
     this.#prepareNext(connection)
   }
 
   #prepareNext(connection: LoadConnection): void {
+    const setUp = this.#script.setUp?.at(-this.#setUpLeft)
+    if (this.#setUpLeft > 0 && setUp !== undefined) {
+      connection.send(setUp)
+      return
+    }
     const packet = this.#script.prepare?.[this.#statementIds.length]
     if (packet !== undefined) {
       connection.send(packet, Answer.prepare)
@@ -146,10 +154,11 @@ export class Lane implements ConnectionOwner {
 
   #onPrepared(connection: LoadConnection): void {
     if (connection.errno !== 0) {
-      this.#owner.onError(`prepare failed: ${connection.error} (${connection.errno})`)
+      this.#owner.onError(`set-up failed: ${connection.error} (${connection.errno})`)
       return
     }
-    this.#statementIds.push(connection.statementId)
+    if (this.#setUpLeft > 0) this.#setUpLeft--
+    else this.#statementIds.push(connection.statementId)
     this.#prepareNext(connection)
   }
 

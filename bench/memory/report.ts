@@ -1,7 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { number } from '../report/format.js'
-import { describeMachine } from '../system/machine.js'
+import type { Table } from '../report/table.js'
 
 /** One large transfer through one target. */
 export interface MemoryRow {
@@ -26,20 +24,15 @@ export interface IdleRow {
   readonly fullBytes: number
 }
 
-interface Table {
-  readonly title: string
-  readonly headings: readonly string[]
-  readonly rows: readonly (readonly string[])[]
-  readonly data: unknown
-  readonly servers: string
-}
-
+/** Of both tables. */
+const NOTE = 'Resident memory of all processes of the target together.'
 const MEBIBYTE = 1 << 20
 const KIBIBYTE = 1 << 10
 
 export function memoryTable(rows: readonly MemoryRow[], servers: string): Table {
   return {
     title: 'memory',
+    note: NOTE,
     headings: ['transfer', 'target', 'before MiB', 'most MiB', 'more MiB', 'MB/s'],
     rows: rows.map(({ what, target, baseBytes, peakBytes, seconds, megabytes }) => [
       what,
@@ -57,6 +50,7 @@ export function memoryTable(rows: readonly MemoryRow[], servers: string): Table 
 export function idleTable(rows: readonly IdleRow[], servers: string): Table {
   return {
     title: 'idle',
+    note: NOTE,
     headings: ['target', 'connections', 'before MiB', 'with all MiB', 'KiB each', 'KiB each, second half'],
     rows: rows.map(({ target, connections, half, baseBytes, halfBytes, fullBytes }) => [
       target,
@@ -69,33 +63,4 @@ export function idleTable(rows: readonly IdleRow[], servers: string): Table {
     data: rows,
     servers,
   }
-}
-
-/** A Markdown table, which reads well in a terminal too. */
-export function toMarkdownTable({ headings, rows }: Table): string {
-  const widths = headings.map((heading, column) => Math.max(heading.length, ...rows.map((row) => row[column].length)))
-  const line = (cells: readonly string[]) => `| ${cells.map((cell, at) => cell.padEnd(widths[at])).join(' | ')} |`
-  return [line(headings), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line), ''].join('\n')
-}
-
-/** Writes `<date>-<title>.md` and `.json`. @returns path of the Markdown file */
-export function writeTable(table: Table, dir: string, label: string): string {
-  mkdirSync(dir, { recursive: true })
-  const date = new Date().toISOString().slice(0, 10)
-  const machine = describeMachine()
-  const base = join(dir, `${date}-${table.title}${label === '' ? '' : `-${label}`}`)
-  const { cores, cpu, memoryGiB, kernel, node } = machine
-  const page = [
-    `# ${table.title}, ${date}`,
-    '',
-    'Resident memory of all processes of the target together.',
-    '',
-    toMarkdownTable(table),
-    `- Servers: ${table.servers}, on the same machine`,
-    `- Machine: ${cores} cores (${cpu}), ${memoryGiB} GiB, Linux ${kernel}, Node ${node}`,
-    '',
-  ]
-  writeFileSync(`${base}.md`, page.join('\n'))
-  writeFileSync(`${base}.json`, `${JSON.stringify({ date, machine, servers: table.servers, rows: table.data })}\n`)
-  return `${base}.md`
 }

@@ -1,10 +1,11 @@
 import { loadTables } from '../data/load.js'
 import type { Options } from '../options.js'
+import { toMarkdownTable, writeTable } from '../report/table.js'
 import type { Log } from '../run.js'
 import type { Servers } from '../targets/servers.js'
 import type { Target } from '../targets/target.js'
 import { idleConnections } from './idle.js'
-import { type IdleRow, idleTable, type MemoryRow, memoryTable, toMarkdownTable, writeTable } from './report.js'
+import { type IdleRow, idleTable, type MemoryRow, memoryTable } from './report.js'
 import { streamThrough } from './streaming.js'
 import { IDLE_CONNECTIONS, type MemorySubject } from './subjects.js'
 

@@ -1,4 +1,4 @@
-import { type Engine, startCluster } from '../../src/sandbox/index.js'
+import { type Cluster, type Engine, startCluster } from '../../src/sandbox/index.js'
 import type { Address, Credentials } from '../load/connection.js'
 
 /** The servers behind all targets of a run. */
@@ -9,6 +9,8 @@ export interface Servers {
   readonly replicas: readonly Address[]
   readonly user: Credentials
   readonly monitor: Credentials
+  /** null: the servers are not ours. */
+  readonly cluster: Cluster | null
   /** Waits until the replicas have all data. */
   settle(): Promise<void>
   stop(): Promise<void>
@@ -49,6 +51,7 @@ export async function startServers(options: SandboxServersOptions): Promise<Serv
     replicas: cluster.replicas.map(({ host, port }) => ({ host, port })),
     user: app,
     monitor,
+    cluster,
     settle: () => cluster.waitForReplicas(),
     stop: () => cluster.down(),
   }
@@ -62,6 +65,7 @@ export function existingServers(primary: Address, user: Credentials, monitor: Cr
     replicas: [],
     user,
     monitor,
+    cluster: null,
     settle: async () => {},
     stop: async () => {},
   }

@@ -13,6 +13,7 @@ import type { Target } from './target.js'
 const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 const START_TIMEOUT_MS = 30_000
 const OUTPUT_CHARS_MAX = 4_000
+const UNLIMITED_CONNECTIONS = 100_000
 
 export interface SluiceOptions {
   readonly primary: Address
@@ -23,6 +24,12 @@ export interface SluiceOptions {
   /** In bytes. */
   readonly maxAllowedPacket: number
   readonly maxConnections: number
+  /** Of the target; `sluice` unless given. */
+  readonly name?: string
+  /** Connections to each server; more than any run makes unless given. */
+  readonly serverConnections?: number
+  /** More keys of its configuration. */
+  readonly config?: Readonly<Record<string, unknown>>
   /** Ends it; by SIGTERM, since its workers would go on without their parent. */
   readonly signal: AbortSignal
 }
@@ -45,7 +52,7 @@ export async function startSluice(options: SluiceOptions): Promise<Target> {
     })
   }
   const target: Target = {
-    name: 'sluice',
+    name: options.name ?? 'sluice',
     host: '127.0.0.1',
     port,
     pids: [child.pid as number],
@@ -80,8 +87,9 @@ interface Places {
 }
 
 function configuration(options: SluiceOptions, { port, admin, metrics, dir }: Places): object {
-  const { primary, replicas, monitor, workers, maxAllowedPacket, maxConnections } = options
-  const server = ({ host, port }: Address, hostgroup: number) => ({ host, port, hostgroup, max_connections: 100_000 })
+  const { primary, replicas, monitor, workers, maxAllowedPacket, maxConnections, config = {} } = options
+  const max_connections = options.serverConnections ?? UNLIMITED_CONNECTIONS
+  const server = ({ host, port }: Address, hostgroup: number) => ({ host, port, hostgroup, max_connections })
   return {
     listen: `127.0.0.1:${port}`,
     workers,
@@ -92,5 +100,6 @@ function configuration(options: SluiceOptions, { port, admin, metrics, dir }: Pl
     replication_hostgroups: [{ writer: 0, reader: 1 }],
     datadir: dir,
     limits: { max_connections: maxConnections, max_allowed_packet: maxAllowedPacket },
+    ...config,
   }
 }

@@ -1,3 +1,5 @@
+import { fewWrites, fewWritesCausal } from './few-writes.js'
+import { alikeStates, differentStates } from './states.js'
 import { bulk, pointSelect, preparedPointSelect, readWrite } from './sysbench-like.js'
 import { connectPerQuery, login, mixed } from './tutorial.js'
 import type { Workload } from './workload.js'
@@ -12,6 +14,10 @@ export const WORKLOADS: readonly Workload[] = [
   connectPerQuery,
   login,
   bulk,
+  fewWrites,
+  fewWritesCausal,
+  alikeStates,
+  differentStates,
 ]
 
 /** @throws Error that names the known ones */

@@ -65,7 +65,7 @@ export const bulk: Workload = {
   },
 }
 
-function pointSelects(rows: number): Buffer[] {
+export function pointSelects(rows: number): Buffer[] {
   return packetsFor(rows, (id) => queryPacket(`${POINT_SELECT}${id}`))
 }
 

@@ -9,6 +9,8 @@ export interface DataShape {
 
 /** What one connection does: operation after operation, each of one or more commands. */
 export interface Script {
+  /** Packets to send once after the login, before `prepare`. */
+  readonly setUp?: readonly Buffer[]
   /** COM_STMT_PREPARE packets to send once after the login. */
   readonly prepare?: readonly Buffer[]
   /** Is told the ids of the prepared statements, in the order of `prepare`. */

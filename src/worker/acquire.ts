@@ -27,6 +27,8 @@ export interface Seeker {
   readonly backends: SessionBackends
   readonly facts: SessionFacts
   readonly residue: Residue
+  /** Lets others have a connection that was not used after all. */
+  readonly letRest: (backend: Backend) => void
 }
 
 export interface AcquireJob {

@@ -4,7 +4,7 @@
  *   connecting: TCP (or socket) connect and TLS
  *   auth:       the login exchange
  *   syncing:    Sluice's own statements run on it (session state, tracking) before the client's next command
- *   idle:       logged in, no command in flight; owned by a session in this issue, by the pool later
+ *   idle:       logged in, no client's command in flight: a session's, or at rest in the pool
  *   busy:       a client's command is in flight
  *   closing:    COM_QUIT sent or socket being ended
  *   closed:     gone; final

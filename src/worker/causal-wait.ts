@@ -1,19 +1,23 @@
 import { monotonicMs } from '../shared/clock.js'
+import { formatGtidSet } from '../shared/gtid.js'
 import type { Flavor } from '../shared/snapshot.js'
 import { askServer, type ServerAnswer } from './ask-server.js'
 import type { Backend } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
 import { currentNeed } from './execution-route.js'
+import { joinGtids } from './read-need.js'
 import type { SessionBackends } from './session-backends.js'
 import type { SessionFacts } from './session-facts.js'
 import type { Candidate } from './topology-view.js'
+import type { Watermark } from './watermark.js'
 
 /** Who waits, and for what. */
 export interface CatchUp {
   readonly command: CommandInHand
   readonly facts: SessionFacts
   readonly backends: SessionBackends
+  readonly letRest: (backend: Backend) => void
 }
 
 /** What a replica has to have. */
@@ -39,16 +43,31 @@ export async function catchUp(
   candidate: Candidate,
   backend: Backend,
   gtids: string | null,
-  { command, facts, backends }: CatchUp,
+  session: CatchUp,
   context: WorkerContext,
 ): Promise<boolean> {
+  context.pool.wake(backend)
+  const isThere = await wait(candidate, backend, gtids, session, context)
+  if (!isThere) session.letRest(backend)
+  return isThere
+}
+
+async function wait(
+  candidate: Candidate,
+  backend: Backend,
+  gtids: string | null,
+  waiting: CatchUp,
+  context: WorkerContext,
+): Promise<boolean> {
+  const { command, facts } = waiting
   const { view, counters, causal } = context
   const until = monotonicMs() + view.snapshot.consistency.causalWaitMs
   const session = command.level === 'eventual' ? null : facts.consistency
   const key = command.causal === '' ? null : causal.at(command.causal)
   const version = key?.version
   try {
-    const goal = gtids === null ? await askPrimary(candidate, session?.seenAt ?? -1, backends, context) : ownGoal(gtids)
+    const marks = [session, key].filter((mark) => mark !== null)
+    const goal = gtids === null ? await askPrimary(candidate, marks, waiting, context) : ownGoal(gtids)
     if (goal === null) return giveUp(command, facts, null, context)
     if (!(await reaches(backend, goal.gtids, until - monotonicMs()))) return giveUp(command, facts, candidate, context)
     if (goal.primary === '') {
@@ -57,6 +76,8 @@ export async function catchUp(
     } else {
       candidate.target.known.reached(goal.primary, goal.askedAt)
       view.noteReached(candidate)
+      // Others may have written under the key meanwhile.
+      if (!marks.every((mark) => mark.isMetBy(candidate))) return giveUp(command, facts, null, context)
     }
     counters.causalWaitsMet++
     return true
@@ -90,25 +111,31 @@ const POSITION_SQL: Readonly<Record<Flavor, string>> = {
   mariadb: 'SELECT @@gtid_binlog_pos',
 }
 
-/** What the primary has committed by now, which is to be later than what was seen. null: it cannot be asked. */
+/** What the primary has committed by now, which is later than what was seen. null: it cannot be asked. */
 async function askPrimary(
   { entry }: Candidate,
-  seenAt: number,
-  backends: SessionBackends,
-  { view, counters }: WorkerContext,
+  marks: readonly Watermark[],
+  { command, backends, letRest }: CatchUp,
+  { view, counters, pool }: WorkerContext,
 ): Promise<Goal | null> {
   const primary = view.primaryOf(entry.hostgroup)
   const server = primary === null ? undefined : primaryCandidate(primary, entry.hostgroup, view)
-  const backend = server === undefined ? null : backends.get(server)
-  if (backend === null || backend.state !== 'idle') return null
+  const backend = server === undefined ? null : (backends.get(server) ?? backends.take(server))
+  if (backend === null || backend.state !== 'idle' || backend.killing !== null) return null
+  pool.wake(backend)
   // The commit window of what was seen last (see Watermark).
+  const seenAt = Math.max(...marks.map((mark) => mark.seenAt))
   while (monotonicMs() <= seenAt) await new Promise((resolve) => setTimeout(resolve, seenAt - monotonicMs() + 0.5))
   if ((backend.state as string) !== 'idle') return null
   counters.causalPositionsAsked++
   const askedAt = monotonicMs()
   const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor])
+  letRest(backend)
   const gtids = textOf(rows).replaceAll(/\s/g, '')
-  return gtids === '' ? null : { gtids, primary: primary!, askedAt }
+  if (gtids === '') return null
+  const position = command.wishes?.position ?? null
+  const all = position === null ? gtids : joinGtids([gtids, formatGtidSet(position)], backend.target.flavor)
+  return { gtids: all, primary: primary!, askedAt }
 }
 
 function primaryCandidate(id: string, reader: number, view: WorkerContext['view']): Candidate | undefined {

@@ -150,7 +150,6 @@ export class Execution implements RelayListener, BackendHolder {
     this.command.asRead(monotonicMs())
     await this.#acquire(++this.#turn)
     this.command.release()
-    this.#restAll()
   }
 
   /** Gives everything up: the session is over. */
@@ -247,7 +246,6 @@ export class Execution implements RelayListener, BackendHolder {
       this.#send(backend)
     } catch (error) {
       if (turn !== this.#turn) return
-      this.#restAll()
       if (error instanceof ProxyError) this.#listener.failed(error, 1)
       else this.#listener.blame(error)
     }
@@ -428,6 +426,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.running = null
     this.#load.end(-1)
     this.command.preparedAgain = true
+    if (this.command.learned) this.letRest(backend)
     this.#listener.repeating()
     void this.#findAndSend()
   }
@@ -460,7 +459,7 @@ export class Execution implements RelayListener, BackendHolder {
     // What was waited for is none of the statement's time.
     this.#time?.learn(now - this.command.startedAt)
     if (this.command.code === Command.RESET_CONNECTION) this.#wasReset(backend)
-    this.#rest(backend)
+    this.letRest(backend)
     this.#listener.answered()
   }
 
@@ -489,14 +488,9 @@ export class Execution implements RelayListener, BackendHolder {
     backend.quit()
   }
 
-  /** What was obtained for a command that was not sent is of use to others. */
-  #restAll(): void {
-    for (const backend of this.backends.all) this.#rest(backend)
-  }
-
   /** Lets others have the connection, unless it has something that this session alone may see. */
-  #rest(backend: Backend): void {
-    if (backend.state !== 'idle' || backend.heldStatements > 0 || backend.shelf !== null) return
+  readonly letRest = (backend: Backend): void => {
+    if (backend.state !== 'idle' || backend.heldStatements > 0) return
     if (this.facts.keeps(backend) || this.elsewhere?.backend === backend) return
     if (backend.killing !== null) return void backend.killing.then(() => this.#leaveKilled(backend))
     this.backends.rest(backend, this.residue.keepOn(backend))

@@ -1,5 +1,5 @@
-import { formatGtidSet, type GtidSet, gtidSetContains } from '../shared/gtid.js'
-import type { ConsistencyLevel } from '../shared/snapshot.js'
+import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, newGtidSet } from '../shared/gtid.js'
+import type { ConsistencyLevel, Flavor } from '../shared/snapshot.js'
 import type { SessionConsistency } from './session-consistency.js'
 import type { Candidate } from './topology-view.js'
 import type { Watermark } from './watermark.js'
@@ -63,7 +63,7 @@ export class ReadNeed {
       if (mark !== null && !mark.hasWritten(candidate, this.pinnedUntil)) parts.push(mark.gtidText)
     }
     if (this.position !== null) parts.push(formatGtidSet(this.position))
-    return parts.join(',')
+    return joinGtids(parts, candidate.target.flavor)
   }
 
   /** Notes that a replica has the GTIDs that were waited for. */
@@ -77,6 +77,13 @@ export class ReadNeed {
     if (!mark.hasSeen(candidate, this.pinnedUntil)) return false
     return mark.hasWritten(candidate, this.pinnedUntil) || mark.gtidsSuffice(candidate)
   }
+}
+
+/** Several sets as one: MariaDB takes no list that names a domain twice. */
+export function joinGtids(parts: readonly string[], flavor: Flavor): string {
+  const all = newGtidSet(flavor)
+  for (const part of parts) addGtids(all, part)
+  return formatGtidSet(all)
 }
 
 function has({ gtids }: Candidate, position: GtidSet): boolean {

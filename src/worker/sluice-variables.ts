@@ -100,7 +100,7 @@ const POSITION: Readonly<Record<Flavor, string>> = {
  * the column; null: it is something else.
  */
 export function positionStatement(command: CommandInHand, text: SessionText, flavor: Flavor): string | null {
-  if (command.kind !== StatementKind.read || (command.effects & Effect.unknownFunction) === 0) return null
+  if ((command.effects & Effect.unknownFunction) === 0) return null
   const sql = shortText(command, text)
   if (sql === null || !sql.toLowerCase().includes(PREFIX)) return null
   const found = CALL_POSITION.exec(withoutComments(sql))

@@ -38,6 +38,8 @@ const rsaKeyPair = rsaKeyPairOnDemand()
 const ALL = 0x7fff_ffff & ~Capability.COMPRESS & ~Capability.ZSTD_COMPRESSION_ALGORITHM
 const PLUGINS = [...Object.values(AuthPlugin), 'dialog', '']
 const NO_PASSWORD = { kind: 'none' } as const
+const OK_HEADER = 0x00
+const ERR_HEADER = 0xff
 const REFUSAL = { errno: 1045, sqlState: '28000', message: 'Access denied' }
 
 /** Made beforehand: a hash takes long. With a thousand rounds, the least there is. */
@@ -163,14 +165,20 @@ class ServerOwner {
   #relayed(): ServerLoginAction[] {
     const random = this.#random
     if (random.once(3)) return this.machine.verified(REFUSAL)
-    if (random.once(4)) {
-      this.vouched = true
-      return this.machine.verified('ok')
-    }
+    if (random.once(4)) return this.#accepted()
     const question = random.once(2)
       ? Buffer.concat([Buffer.of(1), random.noise(random.below(30))])
       : encodeAuthSwitch(random.pick(PLUGINS), random.noise(random.below(40)))
-    return this.machine.relayed(random.once(3) ? random.mutate(question) : question)
+    const asked = random.once(3) ? random.mutate(question) : question
+    // From a server these are no questions: ClientLogin, which the owner has there, takes them for the end.
+    if (asked[0] === OK_HEADER) return this.#accepted()
+    if (asked[0] === ERR_HEADER) return this.machine.verified(REFUSAL)
+    return this.machine.relayed(asked)
+  }
+
+  #accepted(): ServerLoginAction[] {
+    this.vouched = true
+    return this.machine.verified('ok')
   }
 }
 

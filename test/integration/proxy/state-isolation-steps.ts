@@ -202,6 +202,7 @@ const PINNING: readonly Make[] = [
     'SELECT ROW_COUNT(), LAST_INSERT_ID()',
   ],
   () => ['SELECT LAST_INSERT_ID()'],
+  () => ['SELECT @@last_insert_id, @@identity'],
   (random) => [
     `INSERT INTO t (id, note) VALUES (LAST_INSERT_ID() + ${random.below(5)}, 'last') ON DUPLICATE KEY UPDATE note = 'twice'`,
   ],
