@@ -38,6 +38,8 @@ export interface ResultSetOptions {
   readonly warnings?: number
   /** Sequence number of the first packet; 1 unless given, as after a command in one packet. */
   readonly startSequence?: number
+  /** MariaDB's extended capabilities, as negotiated with whoever reads it; none unless given. */
+  readonly mariadbCapabilities?: number
 }
 
 /** A whole text result set as framed packets. */
@@ -56,12 +58,17 @@ export function encodeResultSet<Row>(
   rows: Iterable<Row>,
   encodeRow: (row: Row) => Buffer,
   capabilities: number,
-  { statusFlags = ServerStatus.AUTOCOMMIT, warnings = 0, startSequence = 1 }: ResultSetOptions = {},
+  {
+    statusFlags = ServerStatus.AUTOCOMMIT,
+    warnings = 0,
+    startSequence = 1,
+    mariadbCapabilities = 0,
+  }: ResultSetOptions = {},
 ): Buffer {
   const writer = new PacketWriter(startSequence, 4096)
   const deprecateEof = (capabilities & Capability.DEPRECATE_EOF) !== 0
-  writer.packet(encodeColumnCount(columns.length, capabilities))
-  for (const column of columns) writer.packet(encodeColumnDefinition(column))
+  writer.packet(encodeColumnCount(columns.length, capabilities, mariadbCapabilities))
+  for (const column of columns) writer.packet(encodeColumnDefinition(column, mariadbCapabilities))
   if (!deprecateEof) writer.packet(encodeEof({ warnings: 0, statusFlags }))
   for (const row of rows) writer.packet(encodeRow(row))
   writer.packet(encodeEndOfRows({ statusFlags, warnings }, capabilities))

@@ -37,7 +37,7 @@ export function beginAs(
     client: place.endpoints,
   })
   const facts = new SessionFacts(user, initialStatus(context.view.snapshot.greeting))
-  const text = new SessionText(context, state, capabilities)
+  const text = new SessionText(context, state, capabilities, mariadbCapabilities)
   const execution = new Execution(context, client, capabilities, toServers, facts, state, text, listener)
   if (relayed !== null) execution.adopt(relayed)
   return execution

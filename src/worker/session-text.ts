@@ -21,7 +21,11 @@ export class SessionText {
   #autoIsNull = false
   #backslashTrailBytes = false
 
-  constructor(context: WorkerContext, state: SessionState, capabilities: number) {
+  /** MariaDB's extended capabilities, as negotiated with the client. */
+  readonly mariadbCapabilities: number
+
+  constructor(context: WorkerContext, state: SessionState, capabilities: number, mariadbCapabilities = 0) {
+    this.mariadbCapabilities = mariadbCapabilities
     this.#context = context
     this.#state = state
     this.#capabilities = capabilities

@@ -31,7 +31,7 @@ export function answerVariable(
   if (kind !== StatementKind.set && !reads) return null
   const sql = shortText(command, text)
   if (sql === null || !sql.toLowerCase().includes(PREFIX)) return null
-  return reads ? selectVariable(sql, facts, view, text.capabilities) : setVariable(command, facts, text)
+  return reads ? selectVariable(sql, facts, view, text) : setVariable(command, facts, text)
 }
 
 function shortText(command: CommandInHand, text: SessionText): string | null {
@@ -76,14 +76,14 @@ function selectVariable(
   sql: string,
   { consistency, user, statusFlags }: SessionFacts,
   view: TopologyView,
-  capabilities: number,
+  { capabilities, mariadbCapabilities }: SessionText,
 ): Buffer | null {
   const found = SELECT_VARIABLE.exec(withoutComments(sql))
   if (found === null) return null
   const [, written, alias] = found
   const name = alias === undefined ? (written as string) : alias.replace(/^([`'"])(.*)\1$/, '$2')
   const level = consistency.levelFor(null, user, view.snapshot.consistency)
-  return encodeTextResultSet([{ name }], [[level]], capabilities, { statusFlags })
+  return encodeTextResultSet([{ name }], [[level]], capabilities, { statusFlags, mariadbCapabilities })
 }
 
 const CALL_POSITION =

@@ -1,5 +1,5 @@
 import type { Connection } from 'mysql2/promise'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster, Engine, SandboxServer } from '../../../src/sandbox/index.js'
 import { createDatabase, ownCluster } from '../../helpers/cluster.js'
 import { type ConfigOverrides, type RunningProxy, serverConfig, startProxy } from '../../helpers/proxy.js'
@@ -20,11 +20,22 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
     await cluster.execute(cluster.primary, `CREATE TABLE ${database}.t (id INT PRIMARY KEY, v INT)`)
     await cluster.execute(cluster.primary, `INSERT INTO ${database}.t VALUES (1, 0)`)
     await cluster.waitForReplicas()
-    proxy = await start()
+    proxy = await startProxy(cluster)
   }, 60_000)
 
-  const start = (consistency: ConfigOverrides = {}, more: ConfigOverrides = {}): Promise<RunningProxy> =>
-    startProxy(cluster, { consistency, ...more })
+  const ofTest: RunningProxy[] = []
+
+  afterEach(async () => {
+    await Promise.all(ofTest.splice(0).map((started) => started.stop()))
+  })
+
+  /** Ended after the test. */
+  async function start(consistency: ConfigOverrides = {}, more: ConfigOverrides = {}): Promise<RunningProxy> {
+    const started = await startProxy(cluster, { consistency, ...more })
+    ofTest.push(started)
+    return started
+  }
+
   const connect = (of: RunningProxy = proxy): Promise<Connection> => of.connect({ database })
   const port = async (client: Connection, hint = ''): Promise<number> =>
     Number(await value(client, `${hint}SELECT @@port`))
