@@ -22,6 +22,7 @@ import type { BackendHolder } from './pool.js'
 import { asRefusedByPrimary } from './read-only-refusal.js'
 import { askInsertId } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
+import { endOnReplica, leavesReplica } from './replica-transaction.js'
 import { type LastInsertId, Residue } from './residue.js'
 import { dropStatements } from './server-statements.js'
 import { SessionBackends } from './session-backends.js'
@@ -125,7 +126,8 @@ export class Execution implements RelayListener, BackendHolder {
   start(): void {
     this.#notes.clear()
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
-    if (this.#announcesKey) return void this.#findAndSend()
+    if (this.#announcesKey || leavesReplica(this.command, this.facts, this.#context.view))
+      return void this.#findAndSend()
     const { candidate, backend, catchUp } = routeCommand(this, this.#context, this.command.startedAt)
     if (backend === null && candidate !== null && !catchUp && this.#sendInLane(candidate)) return
     const ready =
@@ -238,6 +240,7 @@ export class Execution implements RelayListener, BackendHolder {
         this.elsewhere = null
         await bringVariables(elsewhere!, this.state, this.#context.log)
       }
+      if (leavesReplica(this.command, this.facts, this.#context.view)) await endOnReplica(this.facts)
       if (this.#announcesKey) await announceKey(this.command, this.facts.consistency, this.#context)
       if (turn !== this.#turn) return
       const backend = await this.#acquire(turn)

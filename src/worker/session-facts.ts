@@ -161,6 +161,12 @@ export class SessionFacts {
     this.unpin()
   }
 
+  /** The transaction has been ended by Sluice. */
+  leaveTransaction(): void {
+    this.removePin(Pin.transaction)
+    this.statusFlags &= ~(STATUS_IN_TRANS | STATUS_IN_TRANS_READONLY)
+  }
+
   /** All that held the session to a connection is over. */
   unpin(): void {
     this.pins = 0

@@ -157,12 +157,23 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
         await expect(client.query(write), write).rejects.toMatchObject(refusal)
         await expect(client.execute(write), write).rejects.toMatchObject(refusal)
       }
-      // These commit before they do anything: on the primary they would be executed.
-      const refusal = { errno: 1290, message: expect.stringContaining('read-only') }
-      await expect(client.query('DROP TABLE t')).rejects.toMatchObject(refusal)
       expect([...(await portsOf(client, 3)).keys()]).toEqual(ports)
       await client.query('COMMIT')
       await onReplica(client)
+    })
+
+    it('that are READ ONLY end with what commits them, which is executed as on the primary', async () => {
+      const client = await connect()
+      await client.query('START TRANSACTION READ ONLY')
+      await onReplica(client)
+      await client.query('CREATE TABLE made_meanwhile (id INT)')
+      await client.query('DROP TABLE made_meanwhile')
+      await client.query('START TRANSACTION READ ONLY')
+      await port(client)
+      await client.query('START TRANSACTION READ WRITE')
+      await client.query('INSERT INTO t (port) VALUES (@@port)')
+      expect(await value(client, 'SELECT port FROM t WHERE id = LAST_INSERT_ID()')).toBe(primary())
+      await client.query('ROLLBACK')
     })
 
     it('reads with autocommit = 0 run on the primary and see one snapshot until COMMIT', async () => {
