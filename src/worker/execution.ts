@@ -23,6 +23,7 @@ import { asRefusedByPrimary } from './read-only-refusal.js'
 import { askInsertId } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
 import { type LastInsertId, Residue } from './residue.js'
+import type { Decision } from './router.js'
 import { dropStatements } from './server-statements.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
@@ -126,7 +127,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#notes.clear()
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     if (this.#announcesKey) return void this.#findAndSend()
-    const { candidate, backend, catchUp } = routeCommand(this, this.#context, this.command.startedAt)
+    const { candidate, backend, catchUp } = this.#route(this.command.startedAt)
     if (backend === null && candidate !== null && !catchUp && this.#sendInLane(candidate)) return
     const ready =
       backend ?? (candidate === null ? null : (this.backends.get(candidate) ?? this.backends.take(candidate)))
@@ -246,9 +247,17 @@ export class Execution implements RelayListener, BackendHolder {
       this.#send(backend)
     } catch (error) {
       if (turn !== this.#turn) return
+      this.#load.end(-1)
       if (error instanceof ProxyError) this.#listener.failed(error, 1)
       else this.#listener.blame(error)
     }
+  }
+
+  #route(now: number): Decision {
+    this.#load.beforeRoute()
+    const decision = routeCommand(this, this.#context, now)
+    this.#load.routed(decision)
+    return decision
   }
 
   /** @returns null when the session, or the command, is given up meanwhile */
@@ -256,7 +265,7 @@ export class Execution implements RelayListener, BackendHolder {
     return acquire({
       context: this.#context,
       seeker: this,
-      route: () => routeCommand(this, this.#context, monotonicMs()),
+      route: () => this.#route(monotonicMs()),
       wanted: () => turn === this.#turn,
     })
   }

@@ -12,9 +12,13 @@ export class LoadOfStatement {
   /** Monotonic ms when it was sent; -1: how long it takes says nothing of the server. */
   #since = -1
 
+  /** To be called before the statement is routed, maybe once more: it is not to be in its own way. */
+  beforeRoute(): void {
+    if (this.#spilledTo !== null) this.#leaveSpilled()
+  }
+
   /** Counts from the decision on: a connection may have to be opened before it is sent, and others are routed meanwhile. */
   routed({ candidate, reason }: Decision): void {
-    if (this.#spilledTo !== null) this.#leaveSpilled()
     if (candidate !== null && SPILL_REASONS.has(reason)) {
       this.#spilledTo = candidate.target.known
       this.#spilledTo.spilled++
