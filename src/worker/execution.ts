@@ -24,6 +24,7 @@ import { askInsertId } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
 import { endOnReplica, leavesReplica } from './replica-transaction.js'
 import { type LastInsertId, Residue } from './residue.js'
+import type { Decision } from './router.js'
 import { dropStatements } from './server-statements.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
@@ -126,9 +127,8 @@ export class Execution implements RelayListener, BackendHolder {
   start(): void {
     this.#notes.clear()
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
-    if (this.#announcesKey || leavesReplica(this.command, this.facts, this.#context.view))
-      return void this.#findAndSend()
-    const { candidate, backend, catchUp } = routeCommand(this, this.#context, this.command.startedAt)
+    if (this.#goesFirst) return void this.#findAndSend()
+    const { candidate, backend, catchUp } = this.#route(this.command.startedAt)
     if (backend === null && candidate !== null && !catchUp && this.#sendInLane(candidate)) return
     const ready =
       backend ?? (candidate === null ? null : (this.backends.get(candidate) ?? this.backends.take(candidate)))
@@ -231,6 +231,11 @@ export class Execution implements RelayListener, BackendHolder {
     return wishes !== null && wishes.causal !== '' && writesUnderKey(this.command, this.facts.consistency)
   }
 
+  /** Something has to be done before the command in hand can be routed. */
+  get #goesFirst(): boolean {
+    return this.#announcesKey || leavesReplica(this.command, this.facts, this.#context.view)
+  }
+
   /** The slow way: connections have to be opened, state brought over, or a server waited for. */
   async #findAndSend(): Promise<void> {
     const turn = ++this.#turn
@@ -249,9 +254,17 @@ export class Execution implements RelayListener, BackendHolder {
       this.#send(backend)
     } catch (error) {
       if (turn !== this.#turn) return
+      this.#load.end(-1)
       if (error instanceof ProxyError) this.#listener.failed(error, 1)
       else this.#listener.blame(error)
     }
+  }
+
+  #route(now: number): Decision {
+    this.#load.beforeRoute()
+    const decision = routeCommand(this, this.#context, now)
+    this.#load.routed(decision)
+    return decision
   }
 
   /** @returns null when the session, or the command, is given up meanwhile */
@@ -259,7 +272,7 @@ export class Execution implements RelayListener, BackendHolder {
     return acquire({
       context: this.#context,
       seeker: this,
-      route: () => routeCommand(this, this.#context, monotonicMs()),
+      route: () => this.#route(monotonicMs()),
       wanted: () => turn === this.#turn,
     })
   }

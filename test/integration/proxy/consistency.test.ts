@@ -103,6 +103,9 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
     it('eventual reads from replicas right after a write, and session does not', SLOW, async () => {
       await whileLate(cluster.replicas, async () => {
         const client = await connect()
+        await until('replicas to be read', async () =>
+          isReplica(await port(client, '/* sluice: consistency=eventual */ ')),
+        )
         await client.query('UPDATE t SET v = v + 1 WHERE id = 1')
         const now = await value(client, 'SELECT v FROM t WHERE id = 1')
         expect(await value(client, '/* sluice: consistency=eventual */ SELECT v FROM t WHERE id = 1')).toBe(
