@@ -172,6 +172,8 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       maxStmtsCache: 1,
       maxStmtsPerConnection: 1,
       freeConnectionsPct: 10,
+      connectionWarming: false,
+      throttleConnectionsPerSecToHostgroup: 1_000_000,
       connectionMaxAgeMs: 0,
       pingIntervalServerMs: 0,
       pipelineDepth: 1,

@@ -226,6 +226,8 @@ const limits = map({
   max_stmts_cache: orElse(whole(1, 1 << 20), 10_000),
   max_stmts_per_connection: orElse(whole(1, 16_382), 500),
   free_connections_pct: orElse(whole(0, 100), 10),
+  connection_warming: orElse(flag, false),
+  throttle_connections_per_sec_to_hostgroup: orElse(whole(1, 100_000_000), 1_000_000),
   connection_max_age: orElse(whole(0, DAY_MS), 0),
   ping_interval_server: orElse(whole(0, DAY_MS), 10_000),
   pipeline_depth: orElse(whole(1, 64), 1),

@@ -245,6 +245,8 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     maxStmtsCache: section.max_stmts_cache,
     maxStmtsPerConnection: section.max_stmts_per_connection,
     freeConnectionsPct: section.free_connections_pct,
+    connectionWarming: section.connection_warming,
+    throttleConnectionsPerSecToHostgroup: section.throttle_connections_per_sec_to_hostgroup,
     connectionMaxAgeMs: section.connection_max_age,
     pingIntervalServerMs: section.ping_interval_server,
     pipelineDepth: section.pipeline_depth,

@@ -193,6 +193,10 @@ export interface Limits {
   readonly maxStmtsPerConnection: number
   /** Idle connections beyond this part of a server's connections (0 to 100) are closed (mysql-free_connections_pct). */
   readonly freeConnectionsPct: number
+  /** Idle connections up to that part are opened before anybody asks (mysql-connection_warming). */
+  readonly connectionWarming: boolean
+  /** Connections opened per second to the servers of a hostgroup over all workers (mysql-throttle_connections_per_sec_to_hostgroup). */
+  readonly throttleConnectionsPerSecToHostgroup: number
   /** Age after which an idle connection is closed; 0: none (mysql-connection_max_age_ms). */
   readonly connectionMaxAgeMs: number
   /** An idle connection is pinged after so long (mysql-ping_interval_server_msec); 0: never. */

@@ -18,7 +18,7 @@ import { isReadOnlyRefusal } from './learned-writes.js'
 import { LoadOfStatement } from './load-of-statement.js'
 import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
-import type { BackendHolder } from './pool.js'
+import type { BackendHolder } from './pool-terms.js'
 import { asRefusedByPrimary } from './read-only-refusal.js'
 import { askInsertId } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
@@ -150,8 +150,12 @@ export class Execution implements RelayListener, BackendHolder {
    */
   async checkSchema(): Promise<void> {
     this.command.asRead(monotonicMs())
-    await this.#acquire(++this.#turn)
-    this.command.release()
+    try {
+      await this.#acquire(++this.#turn)
+    } finally {
+      this.#letAllRest()
+      this.command.release()
+    }
   }
 
   /** Gives everything up: the session is over. */
@@ -255,6 +259,7 @@ export class Execution implements RelayListener, BackendHolder {
     } catch (error) {
       if (turn !== this.#turn) return
       this.#load.end(-1)
+      this.#letAllRest()
       if (error instanceof ProxyError) this.#listener.failed(error, 1)
       else this.#listener.blame(error)
     }
@@ -475,7 +480,7 @@ export class Execution implements RelayListener, BackendHolder {
     // What was waited for is none of the statement's time.
     this.#time?.learn(now - this.command.startedAt)
     if (this.command.code === Command.RESET_CONNECTION) this.#wasReset(backend)
-    this.letRest(backend)
+    this.#letAllRest()
     this.#listener.answered()
   }
 
@@ -509,7 +514,12 @@ export class Execution implements RelayListener, BackendHolder {
     if (backend.state !== 'idle' || backend.heldStatements > 0) return
     if (this.facts.keeps(backend) || this.elsewhere?.backend === backend) return
     if (backend.killing !== null) return void backend.killing.then(() => this.#leaveKilled(backend))
-    this.backends.rest(backend, this.residue.keepOn(backend))
+    this.backends.rest(backend, this.residue.keepOn(backend, backend === this.facts.last))
+  }
+
+  /** The command in hand may have been prepared on others than the one that it has run on. */
+  #letAllRest(): void {
+    for (const backend of this.backends.all) if (backend.shelf === null) this.letRest(backend)
   }
 
   // What happens to connections. ---------------------------------------------------------------------------------------
@@ -546,7 +556,7 @@ export class Execution implements RelayListener, BackendHolder {
   backendGone(backend: Backend, reason: string): void {
     this.backends.forget(backend)
     if (this.facts.keeps(backend)) this.facts.loseConnection(backend, reason)
-    this.#forgetOn(backend, '0')
+    this.#forgetOn(backend, this.residue.lastInsertId === 'unknown' ? '0' : null)
     if (this.backends.login.withoutPassword === true)
       this.#listener.broken('the connection that the client logged in to is gone')
   }

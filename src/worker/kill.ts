@@ -1,3 +1,4 @@
+import { monotonicMs } from '../shared/clock.js'
 import { SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../shared/ipc.js'
 import type { ServerId } from '../shared/snapshot.js'
 import type { WorkerContext } from './context.js'
@@ -22,9 +23,17 @@ export function findSession(sessions: ReadonlyMap<number, Session>, wanted: Sess
   return null
 }
 
-/** Where a session is; the connection on which a KILL hits its statement comes first. */
+/** A KILL that names a connection is sent within this time, or whoever gets that connection next could be hit. */
+const KILL_WITHIN_MS = 1_000
+
+/**
+ * Where a session is, for a KILL; the connection on which that hits its statement comes first. None of them is given to
+ * others before it has come.
+ */
 export function placeOf(session: Session): SessionPlace {
   const { backends, running, facts } = session.execution
+  const keepUntil = monotonicMs() + KILL_WITHIN_MS
+  for (const backend of backends.all) backend.keepUntil = keepUntil
   const rank = (server: ServerId, hostgroup: number): number =>
     server === running?.target.id ? 0 : hostgroup === facts.user.defaultHostgroup ? 1 : 2
   const connections = [...backends.all]

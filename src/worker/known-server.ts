@@ -1,4 +1,5 @@
 import type { ServerId } from '../shared/snapshot.js'
+import { CircuitBreaker } from './circuit-breaker.js'
 
 /** Weight of the newest statement in a server's latency: about the last ten count. */
 const LATENCY_WEIGHT = 0.1
@@ -11,6 +12,8 @@ const NO_WAIT_MS = 500
  */
 export class KnownServer {
   readonly id: ServerId
+  /** Whether connections can be opened, as this worker has found. */
+  readonly breaker = new CircuitBreaker()
   /** Goes up when what was seen on the server may not be there any more: a connection was lost, or the monitor says so. */
   incarnation = 0
   /** Statements of this worker that the server has not answered yet. */

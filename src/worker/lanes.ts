@@ -1,7 +1,8 @@
 import type { ServerId } from '../shared/snapshot.js'
 import type { Backend, Exchange } from './backend.js'
 import type { ConnectionProfile } from './connection-profile.js'
-import type { BackendHolder, Pool } from './pool.js'
+import type { Pool } from './pool.js'
+import type { BackendHolder } from './pool-terms.js'
 import { Fit, fitOf, type SessionState } from './session-state.js'
 import type { Candidate } from './topology-view.js'
 

@@ -32,7 +32,8 @@ export async function askServers(
 function askable({ view }: WorkerContext, hostgroup: number): Candidate[] {
   const now = monotonicMs()
   const servers = [...view.online(hostgroup), ...view.online(view.readerOf(hostgroup))]
-  return servers.filter(({ avoidUntil }) => avoidUntil <= now)
+  const preferred = servers.filter(({ target }) => !target.known.breaker.isAvoided(now))
+  return preferred.length > 0 ? preferred : servers
 }
 
 /** The server that may ask a client itself; null: there is none at the moment. */

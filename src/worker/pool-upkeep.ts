@@ -13,23 +13,27 @@ const KEPT_MIN = 1
 /** A connection that was used within this time is not one too many, but between two statements. */
 const QUIET_MS = 5_000
 
+/** How many idle connections to a server are kept. @param share connections that this worker may have to it */
+export function spareConnections(share: number, { freeConnectionsPct }: Limits): number {
+  return Math.max(KEPT_MIN, Math.ceil((share * freeConnectionsPct) / 100))
+}
+
 /** Looks after idle connections: to be called about once a second. */
 export function keepUp(pool: Pool, limits: Limits, now: number, share: (server: ServerPool) => number): void {
   for (const server of pool.servers) {
-    const spare = Math.max(KEPT_MIN, Math.ceil((share(server) * limits.freeConnectionsPct) / 100))
-    let excess = server.idle - spare
+    let excess = server.idle - spareConnections(share(server), limits)
     for (const shelf of server.shelves) {
       for (const backend of [...shelf]) {
         const tooMany = excess > 0 && now - backend.restedAt > QUIET_MS
         if (backend.keep === Keep.nothing && (tooMany || isOld(backend, limits.connectionMaxAgeMs, now))) {
           excess--
-          backend.quit()
+          pool.close(backend)
         } else if (limits.pingIntervalServerMs > 0 && now - backend.restedAt > limits.pingIntervalServerMs) {
           ping(backend, now)
         }
       }
     }
-    server.forgetEmptyShelves()
+    server.forgetUnused()
   }
 }
 

@@ -2,47 +2,19 @@ import type { ServerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { ServerId } from '../shared/snapshot.js'
 import type { Backend, BackendOwner } from './backend.js'
-import { BackendConnectError, connectBackend } from './backend-connect.js'
-import type { BackendLogin } from './backend-login.js'
+import { BackendConnectError } from './backend-connect.js'
 import { type BackendState, isOpen } from './backend-state.js'
 import type { ConnectionProfile } from './connection-profile.js'
 import { resetForOthers } from './connection-reset.js'
+import { OpeningThrottle } from './opening-throttle.js'
+import type { BackendHolder, Customer, Opening, PoolTerms } from './pool-terms.js'
 import { Keep } from './residue.js'
-import { ServerPool, type Waiter } from './server-pool.js'
+import { type Permit, ServerPool, type Waiter } from './server-pool.js'
 import { dropStatements } from './server-statements.js'
 import type { Candidate } from './topology-view.js'
 
-/** After a server refused a connection, others are preferred for so long. */
-const AVOID_MS = 1_000
 /** How often it is looked whether a session has left what it could still ask for long enough. */
 const LOOK_AGAIN_MS = 20
-
-/** Who has a connection, and hears when it is gone. */
-export interface BackendHolder {
-  backendGone(backend: Backend, reason: string): void
-  /** An idle connection is given to another session. What is to be asked there before has to be asked now. */
-  backendTaken(backend: Backend): void
-}
-
-/** What a pool needs to know of its worker. */
-export interface PoolTerms {
-  readonly now: () => number
-  /** Connections that this worker may have to the server. */
-  readonly share: (candidate: Candidate) => number
-  /** How long an idle session may hold a connection for what it may still ask for there while others wait. */
-  readonly diagnosticsHoldMs: () => number
-  readonly suspect: (server: ServerId, reason: string) => void
-}
-
-/** For whom a connection is wanted. */
-export interface Customer {
-  readonly holder: BackendHolder
-  readonly login: BackendLogin
-  /** null: connections of this customer are nobody else's. */
-  readonly profile: ConnectionProfile | null
-  /** False once it has no more use for a connection: asked while it waits. */
-  readonly isWanted: () => boolean
-}
 
 /**
  * The worker's connections to its servers. A session keeps a connection that it has used, but idle ones rest on a shelf,
@@ -54,10 +26,12 @@ export class Pool implements BackendOwner {
   readonly #servers = new Map<ServerId, ServerPool>()
   readonly #holders = new Map<Backend, BackendHolder>()
   readonly #terms: PoolTerms
+  readonly #throttle: OpeningThrottle
   #looking: NodeJS.Timeout | null = null
 
   constructor(terms: PoolTerms) {
     this.#terms = terms
+    this.#throttle = new OpeningThrottle(terms.openingsPerSecond)
   }
 
   /** An idle connection that a session may have as it is or after its state has been brought over; null: there is none. */
@@ -72,46 +46,75 @@ export class Pool implements BackendOwner {
 
   /**
    * Waits for a connection, or opens one. Whoever waits is served in the order of coming.
-   * @throws BackendConnectError when the server refused or could not be reached (it is then avoided for a second)
+   * @throws BackendConnectError when the server refused or could not be reached (see CircuitBreaker)
    * @throws ProxyError when the time is over while the server has all the connections it may have
    */
   async obtain(candidate: Candidate, customer: Customer, timeoutMs: number, waitMs: number): Promise<Backend> {
     const pool = this.#poolAt(candidate.entry.id)
-    if (!this.#hasRoom(pool, candidate)) {
-      const served = await this.#queue(pool, customer, candidate, waitMs)
-      if (served !== null) return served
-      pool.promised--
-    }
-    return this.#open(pool, candidate, customer, timeoutMs)
+    const permit = pool.waiters.length > 0 ? null : this.#permit(pool, candidate, false)
+    const served = permit ?? (await this.#queue(pool, customer, candidate, waitMs))
+    if (typeof served !== 'string') return served
+    const backend = await this.#open(pool, candidate, customer, timeoutMs, served)
+    this.#holders.set(backend, customer.holder)
+    return backend
   }
 
-  async #open(pool: ServerPool, candidate: Candidate, customer: Customer, timeoutMs: number): Promise<Backend> {
-    pool.connecting++
+  /** Opens a connection that nobody has asked for yet; does nothing where none may be opened. */
+  async warm(candidate: Candidate, customer: Opening, timeoutMs: number): Promise<void> {
+    const pool = this.#poolAt(candidate.entry.id)
+    if (pool.waiters.length > 0 || pool.size >= this.#terms.share(candidate)) return
+    const permit = this.#permit(pool, candidate, false)
+    if (permit !== null) this.#free(await this.#open(pool, candidate, customer, timeoutMs, permit))
+  }
+
+  async #open(
+    pool: ServerPool,
+    candidate: Candidate,
+    { login, profile }: Opening,
+    timeoutMs: number,
+    permit: Permit,
+  ): Promise<Backend> {
+    const { breaker } = candidate.target.known
     try {
-      const backend = await connectBackend(candidate.target, customer.login, timeoutMs)
-      this.adopt(candidate, backend, customer)
+      const backend = await this.#terms.connect(candidate.target, login, timeoutMs)
+      breaker.answered()
+      pool.lastError = null
+      if (profile !== null) pool.logins.set(profile, login)
+      this.#takeIn(candidate, backend, profile)
       return backend
-    } catch (error) {
+    } catch (thrown) {
+      const error =
+        thrown instanceof BackendConnectError ? thrown : new BackendConnectError((thrown as Error).message, null)
       pool.counters(candidate.entry.hostgroup).connErr++
-      if (!(error instanceof BackendConnectError)) throw new BackendConnectError((error as Error).message, null)
-      if (error.tryAnother) {
-        candidate.avoidUntil = this.#terms.now() + AVOID_MS
-        this.#terms.suspect(candidate.entry.id, error.message)
-      }
+      if (error.tryAnother) this.#failed(pool, candidate, error, permit)
+      else breaker.answered()
       throw error
     } finally {
-      pool.connecting--
+      pool.opening--
       this.#serve(pool)
     }
   }
 
-  /** Takes over a connection that has just been opened, or that a client has logged in to itself. */
+  #failed(pool: ServerPool, { entry, target }: Candidate, error: BackendConnectError, permit: Permit): void {
+    const { breaker } = target.known
+    pool.lastError = error
+    breaker.failed(this.#terms.now(), Math.random(), permit === 'probe')
+    this.#terms.suspect(entry.id, error.message)
+    // Those who wait may find another server.
+    if (breaker.state === 'open' && pool.backends.size === 0) pool.sendAway()
+  }
+
+  /** Takes over a connection that a client has logged in to itself. */
   adopt(candidate: Candidate, backend: Backend, { profile, holder }: Pick<Customer, 'profile' | 'holder'>): void {
+    this.#takeIn(candidate, backend, profile)
+    this.#holders.set(backend, holder)
+  }
+
+  #takeIn(candidate: Candidate, backend: Backend, profile: ConnectionProfile | null): void {
     const pool = this.#poolAt(candidate.entry.id)
     const counters = pool.counters(candidate.entry.hostgroup)
     counters.connOk++
     pool.backends.add(backend)
-    this.#holders.set(backend, holder)
     backend.owner = this
     backend.profile = profile
     backend.openedAt = this.#terms.now()
@@ -148,23 +151,42 @@ export class Pool implements BackendOwner {
   }
 
   /**
+   * A session is about to run something on its resting connection that asks nothing of what its last statement left there.
+   * @returns true when that was all that kept it from others who wait, and one of them has it now
+   */
+  yieldsToWaiting(backend: Backend): boolean {
+    if (backend.shelf === null || backend.keep !== Keep.diagnostics) return false
+    if (this.#poolOf(backend).waiters.length === 0) return false
+    const holder = this.#holders.get(backend)
+    this.lower(backend)
+    return this.#holders.get(backend) !== holder
+  }
+
+  /**
    * A session needs a connection no more.
    * @param dirty it has left what others must not find: the connection is reset first
    */
   release(backend: Backend, dirty: boolean): void {
     this.#holders.delete(backend)
-    if (backend.depth > 0) return backend.destroy('its session has ended')
-    if (backend.state !== 'idle') return backend.quit()
+    if (backend.state !== 'idle') return backend.depth > 0 ? backend.destroy('its session has ended') : backend.quit()
     const { profile } = backend
     if (profile === null || backend.applied.untracked) return backend.quit()
+    this.wake(backend)
     if (dirty) resetForOthers(backend, () => this.#free(backend))
     else this.#free(backend)
+  }
+
+  /** Closes an idle connection that is one too many, or has to make room. */
+  close(backend: Backend): void {
+    const holder = this.#holders.get(backend)
+    this.#holders.delete(backend)
+    holder?.backendTaken(backend)
+    backend.quit()
   }
 
   /** Nobody's from now on. */
   #free(backend: Backend): void {
     if (backend.state !== 'idle') return
-    this.wake(backend)
     this.#unused(backend.accounting!)
     backend.restedAt = this.#terms.now()
     const pool = this.#poolOf(backend)
@@ -181,19 +203,24 @@ export class Pool implements BackendOwner {
 
   // Room, and waiting for it. --------------------------------------------------------------------------------------------
 
-  /** Whether another connection may be opened; makes room by closing one that is idle and of no use to this customer. */
-  #hasRoom(pool: ServerPool, candidate: Candidate): boolean {
-    if (pool.waiters.length > 0) return false
-    return pool.size < this.#terms.share(candidate) || this.#makeRoom(pool)
+  /**
+   * Allows one connection to be opened, and makes room for it by closing one that is idle; null: none may be.
+   * @param pressing somebody waits: for as long as `diagnosticsHoldMs` says, if need be
+   */
+  #permit(pool: ServerPool, candidate: Candidate, pressing: boolean): Permit | null {
+    const now = this.#terms.now()
+    const { hostgroup } = candidate.entry
+    const { breaker } = candidate.target.known
+    if (!breaker.mayOpen(now) || !this.#throttle.mayOpen(hostgroup, now)) return null
+    if (pool.size >= this.#terms.share(candidate) && !this.#makeRoom(pool, now, pressing)) return null
+    this.#throttle.opened(hostgroup, now)
+    pool.opening++
+    return breaker.tried() ? 'probe' : 'plain'
   }
 
-  #makeRoom(pool: ServerPool): boolean {
-    let coldest: Backend | null = null
-    for (const shelf of pool.shelves) {
-      const one = shelf.coldest()
-      if (one !== null && (coldest === null || one.restedAt < coldest.restedAt)) coldest = one
-    }
-    coldest?.quit()
+  #makeRoom(pool: ServerPool, now: number, pressing: boolean): boolean {
+    const coldest = pool.coldest(now, pressing ? this.#terms.diagnosticsHoldMs() : Number.POSITIVE_INFINITY)
+    if (coldest !== null) this.close(coldest)
     return coldest !== null
   }
 
@@ -202,25 +229,26 @@ export class Pool implements BackendOwner {
     { profile, holder, isWanted }: Customer,
     candidate: Candidate,
     waitMs: number,
-  ): Promise<Backend | null> {
+  ): Promise<Backend | Permit> {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         profile,
         holder,
+        candidate,
         isWanted,
-        serve: (backend) => {
+        serve: (served) => {
           clearTimeout(timer)
-          resolve(backend)
+          resolve(served)
         },
         giveUp: () => {
           clearTimeout(timer)
           pool.waiters.splice(pool.waiters.indexOf(waiter), 1)
-          reject(serverFull(candidate))
+          const { state } = candidate.target.known.breaker
+          reject(state === 'closed' || pool.lastError === null ? serverFull(candidate) : pool.lastError)
         },
       }
       const timer = setTimeout(() => waiter.giveUp(), waitMs)
       pool.waiters.push(waiter)
-      pool.share = this.#terms.share(candidate)
       this.#lookAgainWhile(pool)
     })
   }
@@ -231,13 +259,13 @@ export class Pool implements BackendOwner {
     if (pool.serving) return
     pool.serving = true
     while (pool.waiters.length > 0) {
-      const [{ profile, holder, serve }] = pool.waiters
+      const [{ profile, holder, candidate, serve }] = pool.waiters
       const backend = profile === null ? null : this.#idleFor(pool, profile)
-      if (backend === null && pool.size >= pool.share && !this.#makeRoom(pool)) break
+      const served = backend ?? this.#permit(pool, candidate, true)
+      if (served === null) break
       pool.waiters.shift()
-      if (backend === null) pool.promised++
-      else this.#give(backend, holder)
-      serve(backend)
+      if (backend !== null) this.#give(backend, holder)
+      serve(served)
     }
     pool.serving = false
   }
@@ -280,7 +308,10 @@ export class Pool implements BackendOwner {
 
   /** Ends all connections to a server: it is out of use, or known to be dead while its connections hang. */
   closeServer(id: ServerId, reason: string): void {
-    for (const backend of [...(this.#servers.get(id)?.backends ?? [])]) backend.destroy(reason)
+    const pool = this.#servers.get(id)
+    if (pool === undefined) return
+    pool.sendAway()
+    for (const backend of [...pool.backends]) backend.destroy(reason)
   }
 
   backendMoved(backend: Backend, _from: BackendState): void {

@@ -48,9 +48,12 @@ export class Residue {
       rows <= ROWS_MAX
   }
 
-  /** What would be lost if the connection of the last statement became another session's: one of `Keep`. */
-  keepOn(backend: Backend): number {
-    if (!this.#reproducible) return Keep.diagnostics
+  /**
+   * What would be lost if a connection became another session's: one of `Keep`.
+   * @param isLast the last statement ran there
+   */
+  keepOn(backend: Backend, isLast: boolean): number {
+    if (isLast && !this.#reproducible) return Keep.diagnostics
     return this.insertIdOn === backend && this.lastInsertId === 'unknown' ? Keep.insertId : Keep.nothing
   }
 

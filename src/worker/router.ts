@@ -203,6 +203,8 @@ function pickForRead(input: RouteInput, into: Decision, writer: number, reader: 
 let current: RouteInput
 const isUsable = (candidate: Candidate): boolean => usable(candidate, current)
 const isReady = (candidate: Candidate): boolean => usable(candidate, current) && current.need.isMetBy(candidate)
+const isReadyThoughAvoided = (candidate: Candidate): boolean =>
+  untried(candidate, current) && current.need.isMetBy(candidate)
 const isNearlyReady = (candidate: Candidate): boolean =>
   usable(candidate, current) &&
   candidate.target.known.noWaitUntil <= current.now &&
@@ -220,8 +222,12 @@ function spill(input: RouteInput, into: Decision, writer: number, reader: number
   const { need, view } = input
   const shortage = shortageOf(view.online(reader))
   const primary = pick(input, into, writer, REASON_OF_SHORTAGE[shortage ?? 'none'])
+  if (primary.candidate === null) {
+    const last = chooseByLoad(view.online(reader), isReadyThoughAvoided, input.random)
+    return last === null ? primary : choose(into, last, reader, Reason.read)
+  }
   const limit = view.spillLimit
-  if (limit === 0 || primary.candidate === null || primary.candidate.target.known.spilled < limit) return primary
+  if (limit === 0 || primary.candidate.target.known.spilled < limit) return primary
   const lagging = view.lagging(reader)
   // Without replicas it is not their lag that sends reads here.
   if (shortage === null && !lagging.some(isUsable)) return primary
@@ -288,34 +294,52 @@ function take(into: Decision, backend: Backend, reason: string): Decision {
   return into
 }
 
-/** Chooses a server of a hostgroup by weight; weight 0 only when there is no other. */
+/**
+ * Chooses a server of a hostgroup by weight; weight 0 only when there is no other, and one that has just refused connections
+ * only where all have: those that are open may still do.
+ */
 function pick(input: RouteInput, into: Decision, hostgroup: number, reason: string): Decision {
   const servers = input.view.online(hostgroup)
   into.hostgroup = hostgroup
   into.reason = reason
+  into.candidate = draw(servers, input, usable)
+  if (into.candidate !== null || reason === Reason.hintReplica) return into
+  into.candidate = draw(servers, input, untried)
+  if (into.candidate === null) into.reason = Reason.noServer
+  return into
+}
+
+function draw(
+  servers: readonly Candidate[],
+  input: RouteInput,
+  wanted: (candidate: Candidate, input: RouteInput) => boolean,
+): Candidate | null {
   let total = 0
   let count = 0
   for (const candidate of servers) {
-    if (!usable(candidate, input)) continue
+    if (!wanted(candidate, input)) continue
     total += candidate.entry.weight
     count++
   }
   // Where all have weight 0 they share alike.
   let left = input.random * (total === 0 ? count : total)
+  let drawn: Candidate | null = null
   for (const candidate of servers) {
     const weight = total === 0 ? 1 : candidate.entry.weight
-    if (weight === 0 || !usable(candidate, input)) continue
-    into.candidate = candidate
+    if (weight === 0 || !wanted(candidate, input)) continue
+    drawn = candidate
     left -= weight
     if (left < 0) break
   }
-  if (into.candidate === null && reason !== Reason.hintReplica) into.reason = Reason.noServer
-  return into
+  return drawn
 }
 
 function usable(candidate: Candidate, input: RouteInput): boolean {
-  if (candidate.avoidUntil > input.now) return false
-  return input.excluded === null || !input.excluded.has(candidate.entry.id)
+  return !candidate.target.known.breaker.isAvoided(input.now) && untried(candidate, input)
+}
+
+function untried({ entry }: Candidate, { excluded }: RouteInput): boolean {
+  return excluded === null || !excluded.has(entry.id)
 }
 
 /** Whether an answer to this statement may be asked for again on another server: nothing it did can be left behind. */

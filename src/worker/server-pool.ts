@@ -1,33 +1,40 @@
 import { newServerCounters, type ServerCounters } from '../shared/counters.js'
 import type { ServerId } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
+import type { BackendConnectError } from './backend-connect.js'
+import type { BackendLogin } from './backend-login.js'
 import type { ConnectionProfile } from './connection-profile.js'
-import type { BackendHolder } from './pool.js'
+import type { BackendHolder } from './pool-terms.js'
 import { Shelf } from './shelf.js'
+import type { Candidate } from './topology-view.js'
 
-/** Waits for a connection, or for room to open one. */
+/** That a connection may be opened: a probe, on whose outcome others wait (see CircuitBreaker), or one of many. */
+export type Permit = 'plain' | 'probe'
+
+/** Waits for a connection, or for leave to open one. */
 export interface Waiter {
   readonly profile: ConnectionProfile | null
   readonly holder: BackendHolder
+  readonly candidate: Candidate
   /** False once whoever waits has no more use for a connection. */
   readonly isWanted: () => boolean
   readonly giveUp: () => void
-  /** @param backend null: there is room for another one */
-  readonly serve: (backend: Backend | null) => void
+  readonly serve: (served: Backend | Permit) => void
 }
 
 /** The worker's connections to one server, whatever hostgroups it is in, and who waits for one. */
 export class ServerPool {
   readonly id: ServerId
   readonly backends = new Set<Backend>()
-  connecting = 0
-  /** Rooms that have been promised to waiters which have not come for them yet. */
-  promised = 0
+  /** Connections that are being opened, or that somebody has leave to open. */
+  opening = 0
   readonly waiters: Waiter[] = []
   /** Waiters are being served. */
   serving = false
-  /** Connections that this worker may have, as of the last waiter. */
-  share = 1
+  /** Why the last connection could not be opened; null: it could. */
+  lastError: BackendConnectError | null = null
+  /** With which logins the connections of a profile are opened. */
+  readonly logins = new Map<ConnectionProfile, BackendLogin>()
   readonly #shelves = new Map<ConnectionProfile, Shelf>()
   readonly #counters = new Map<number, ServerCounters>()
 
@@ -37,7 +44,7 @@ export class ServerPool {
 
   /** Connections that exist or are about to. */
   get size(): number {
-    return this.backends.size + this.connecting + this.promised
+    return this.backends.size + this.opening
   }
 
   shelf(profile: ConnectionProfile): Shelf {
@@ -60,8 +67,29 @@ export class ServerPool {
     return idle
   }
 
-  forgetEmptyShelves(): void {
+  /** The idle connection that is worth least, whatever its profile; null: none may be closed. @param heldMs see `Shelf.coldest` */
+  coldest(now: number, heldMs: number): Backend | null {
+    let coldest: Backend | null = null
+    for (const shelf of this.#shelves.values()) {
+      const one = shelf.coldest(now, heldMs)
+      if (one === null) continue
+      if (coldest === null || one.keep < coldest.keep) coldest = one
+      else if (one.keep === coldest.keep && one.restedAt < coldest.restedAt) coldest = one
+    }
+    return coldest
+  }
+
+  /** Those who wait are to look for another server. */
+  sendAway(): void {
+    for (const waiter of [...this.waiters]) waiter.giveUp()
+  }
+
+  /** Forgets profiles that no connection has any more. */
+  forgetUnused(): void {
+    const used = new Set<ConnectionProfile | null>()
+    for (const { profile } of this.backends) used.add(profile)
     for (const [profile, shelf] of this.#shelves) if (shelf.size === 0) this.#shelves.delete(profile)
+    for (const profile of this.logins.keys()) if (!used.has(profile)) this.logins.delete(profile)
   }
 
   /** What is counted of the server as a member of a hostgroup. */

@@ -7,7 +7,7 @@ import { tellUncompressed } from './compressors.js'
 import { type ConnectionProfile, profileOf } from './connection-profile.js'
 import { resetConnection } from './connection-reset.js'
 import type { WorkerContext } from './context.js'
-import type { BackendHolder } from './pool.js'
+import type { BackendHolder } from './pool-terms.js'
 import { Fit, fitOf, type SessionState, variableDifference } from './session-state.js'
 import { runSetup } from './setup-exchange.js'
 import type { Candidate } from './topology-view.js'
@@ -29,6 +29,13 @@ function passwordUnknown(username: string): ProxyError {
   return new ProxyError('password-unknown', 1045, '28000', message)
 }
 
+interface KnownProfile {
+  readonly login: BackendLogin
+  readonly collation: number
+  readonly hasSchema: boolean
+  readonly profile: ConnectionProfile
+}
+
 /**
  * The connections that a session has, one per server at most, and how they get the session's state. What it does not use
  * rests in the pool, where others may take it.
@@ -40,6 +47,8 @@ export class SessionBackends {
   readonly #multiplex: boolean
   readonly #holder: BackendHolder
   readonly #state: SessionState
+  /** Asked for with each statement. */
+  #lastProfile: KnownProfile | null = null
   /** Made with the first connection: an idle session that never asked anything has none. */
   #byServer: Map<ServerId, Backend> | null = null
 
@@ -74,16 +83,21 @@ export class SessionBackends {
     return this.#byServer?.size ?? 0
   }
 
-  /** The session's connection to a server, or null. Follows the server into the hostgroup it is in now. */
+  /** The session's connection to a server for the next statement, or null. Follows the server into the hostgroup it is in now. */
   get(candidate: Candidate): Backend | null {
     const backend = this.#byServer?.get(candidate.entry.id)
     if (backend === undefined) return null
+    if (backend.state === 'closing') {
+      this.#byServer!.delete(candidate.entry.id)
+      return null
+    }
     if (this.#state.schema === '' && backend.applied.schema !== '' && backend.state === 'idle') {
       // The session's schema was dropped. No connection that has one can be without one again.
       this.#byServer!.delete(candidate.entry.id)
       this.#release(backend, false)
       return null
     }
+    if (this.#context.pool.yieldsToWaiting(backend)) return null
     if (backend.target !== candidate.target) {
       if (backend.target.hostgroup !== candidate.target.hostgroup) this.#context.pool.retarget(backend, candidate)
       else backend.target = candidate.target
@@ -126,7 +140,19 @@ export class SessionBackends {
     const { multiplexing } = this.#context.view.snapshot
     // A server that is told the client's address is told it once, when the connection begins.
     if (!this.#multiplex || !multiplexing || target.proxyProtocol !== 'off') return null
-    return profileOf(this.login, collation, schema !== '')
+    const hasSchema = schema !== ''
+    const known = this.#lastProfile
+    if (
+      known !== null &&
+      known.login === this.login &&
+      known.collation === collation &&
+      known.hasSchema === hasSchema
+    ) {
+      return known.profile
+    }
+    const profile = profileOf(this.login, collation, hasSchema)
+    this.#lastProfile = { login: this.login, collation, hasSchema, profile }
+    return profile
   }
 
   /**
@@ -134,6 +160,7 @@ export class SessionBackends {
    * @param keep one of `Keep`: what the session may still ask for there
    */
   rest(backend: Backend, keep: number): void {
+    if (backend.shelf !== null) return
     backend.profile = this.#profile(backend, backend.collation, backend.applied.schema)
     this.#context.pool.rest(backend, keep)
   }
@@ -213,7 +240,7 @@ export class SessionBackends {
 
   /** Notes that a connection is gone, or another session's. */
   forget(backend: Backend): void {
-    if (this.#byServer?.get(backend.target.id) === backend) this.#byServer.delete(backend.target.id)
+    if (this.has(backend)) this.#byServer!.delete(backend.target.id)
   }
 
   /**

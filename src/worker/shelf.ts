@@ -41,7 +41,7 @@ export class Shelf {
    * @param now monotonic ms: what must not be given away before a time is left alone
    */
   best(now: number): Backend | null {
-    if (this.#free.length > 0) return this.#free[this.#free.length - 1]
+    for (let i = this.#free.length - 1; i >= 0; i--) if (this.#free[i].keepUntil <= now) return this.#free[i]
     return oldest(this.#resting[Keep.nothing], now) ?? oldest(this.#resting[Keep.insertId], now)
   }
 
@@ -51,11 +51,15 @@ export class Shelf {
     return backend !== null && now - backend.restedAt >= heldMs ? backend : null
   }
 
-  /** The one that has been idle for longest of those that can be closed without a loss, or null. */
-  coldest(): Backend | null {
-    if (this.#free.length > 0) return this.#free[0]
-    for (const backend of this.#resting[Keep.nothing]) return backend
-    return null
+  /**
+   * The one that is to be closed first where one has to be, or null.
+   * @param heldMs see `overdue`
+   */
+  coldest(now: number, heldMs: number): Backend | null {
+    for (const backend of this.#free) if (backend.keepUntil <= now) return backend
+    return (
+      oldest(this.#resting[Keep.nothing], now) ?? oldest(this.#resting[Keep.insertId], now) ?? this.overdue(now, heldMs)
+    )
   }
 
   *[Symbol.iterator](): Iterator<Backend> {

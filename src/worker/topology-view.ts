@@ -13,8 +13,6 @@ export interface Candidate {
   /** See `ServerHealth.coversPrimaryAt`. */
   coversPrimaryAt: number
   lagMs: number | null
-  /** Until this monotonic time in ms new connections avoid it: this worker has just seen it refuse one. -1: usable. */
-  avoidUntil: number
 }
 
 const NO_CANDIDATES: readonly Candidate[] = []
@@ -128,6 +126,7 @@ export class TopologyView {
   #takeHealth(candidate: Candidate, health: ServerHealth): void {
     const { known } = candidate.target
     known.reported(health.incarnation)
+    known.breaker.reported(health.alive, health.incarnation)
     candidate.lagMs = health.lagMs
     // A report may be older than the loss of a connection that put it into doubt.
     const isOld = known.doubtedAt >= 0 && health.coversPrimaryAt <= known.doubtedAt
@@ -173,6 +172,8 @@ export class TopologyView {
 
   #candidate(entry: ServerEntry, before: Candidate | undefined): Candidate {
     const facts = this.#snapshot.facts.find(({ id }) => id === entry.id)
+    // It comes back, or has another role: what was found of it before is over.
+    if (before === undefined) this.#known.get(entry.id)?.breaker.seenAlive()
     const target: BackendTarget = {
       id: entry.id,
       hostgroup: entry.hostgroup,
@@ -191,7 +192,6 @@ export class TopologyView {
       gtidText: before?.gtidText ?? '',
       coversPrimaryAt: this.#sinceBefore(entry.hostgroup, before?.coversPrimaryAt ?? -1),
       lagMs: before?.lagMs ?? null,
-      avoidUntil: before?.avoidUntil ?? -1,
     }
   }
 

@@ -12,6 +12,7 @@ import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from 
 import { Classifier, type ClassifyOptions } from '../sql/index.js'
 import { AddressLimit } from './address-limit.js'
 import { errPacket } from './answers.js'
+import { connectBackend } from './backend-connect.js'
 import { CausalKeys } from './causal-keys.js'
 import { CausalChannel } from './causal-peers.js'
 import type { ClientAddress } from './client-address.js'
@@ -22,6 +23,7 @@ import { Lanes } from './lanes.js'
 import { LearnedWrites } from './learned-writes.js'
 import { Pool } from './pool.js'
 import { keepUp } from './pool-upkeep.js'
+import { warmUp } from './pool-warming.js'
 import { processRow } from './process-row.js'
 import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
@@ -31,7 +33,7 @@ import { ReadTimes } from './short-reads.js'
 import { Sweeper } from './sweeper.js'
 import { shortestLimit } from './time-limits.js'
 import { TlsContexts } from './tls-context.js'
-import { TopologyView } from './topology-view.js'
+import { findOnline, TopologyView } from './topology-view.js'
 import { Verifiers } from './verifiers.js'
 
 const KNOWN_SCHEMAS_MAX = 10_000
@@ -97,8 +99,10 @@ export class Worker implements WorkerContext, SessionOwner {
     this.sharedStatements = new SharedStatements(this.counters, snapshot.limits.maxStmtsCache)
     this.pool = new Pool({
       now: monotonicMs,
+      connect: connectBackend,
       share: (candidate) => this.#share(candidate.entry.maxConnections),
       diagnosticsHoldMs: () => this.view.snapshot.limits.diagnosticsHoldMs,
+      openingsPerSecond: () => this.#share(this.view.snapshot.limits.throttleConnectionsPerSecToHostgroup),
       suspect: (server, reason) => this.#suspect(server, reason),
     })
     this.lanes = new Lanes(this.pool, monotonicMs)
@@ -346,7 +350,9 @@ export class Worker implements WorkerContext, SessionOwner {
   #keepUp(now: number): void {
     this.#upkeepAt = now + UPKEEP_MS
     const { snapshot } = this.view
-    keepUp(this.pool, snapshot.limits, now, ({ id }) => this.#share(mostConnections(id, snapshot)))
+    const share = ({ id }: { id: ServerId }): number => this.#share(mostConnections(id, snapshot))
+    keepUp(this.pool, snapshot.limits, now, share)
+    warmUp(this.pool, snapshot.limits, share, (id) => findOnline(this.view, id), Math.random)
   }
 
   /** Ends what has taken too long. @returns when something may have, next */

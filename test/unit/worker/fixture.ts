@@ -75,6 +75,8 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       maxStmtsCache: 100,
       maxStmtsPerConnection: 10,
       freeConnectionsPct: 10,
+      connectionWarming: false,
+      throttleConnectionsPerSecToHostgroup: 1_000_000,
       connectionMaxAgeMs: 0,
       pingIntervalServerMs: 0,
       pipelineDepth: 1,

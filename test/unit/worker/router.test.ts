@@ -226,12 +226,22 @@ describe('the servers', () => {
     expect(decide(NO_PAIRS)).toMatchObject({ server: 'primary', reason: Reason.noReaderHostgroup })
   })
 
+  it('the last server of a hostgroup stays in use, whatever it has refused', () => {
+    const view = new TopologyView(PAIR)
+    view.online(0)[0].target.known.breaker.failed(NOW, 0, false)
+    expect(decide(PAIR, { view, kind: StatementKind.write }).server).toBe('primary')
+    const withoutPrimary = new TopologyView(NO_PRIMARY)
+    withoutPrimary.online(1)[0].target.known.breaker.failed(NOW, 0, false)
+    expect(decide(NO_PRIMARY, { view: withoutPrimary }).server).toBe('replica')
+  })
+
   it('a server that was tried in vain, or has just refused a connection, is left alone', () => {
     expect(decide(PAIR, { excluded: new Set(['replica:3306']) }).server).toBe('primary')
     const view = new TopologyView(PAIR)
-    view.online(1)[0].avoidUntil = NOW + 1
+    const { breaker } = view.online(1)[0].target.known
+    breaker.failed(NOW, 0, false)
     expect(decide(PAIR, { view }).server).toBe('primary')
-    view.online(1)[0].avoidUntil = NOW
+    breaker.answered()
     expect(decide(PAIR, { view }).server).toBe('replica')
   })
 })

@@ -42,19 +42,21 @@ describe('a snapshot', () => {
   it('keeps what is known of a server that stays where it is, and forgets it when it moves', () => {
     const of = view()
     of.applyHealth(report(1, { gtidExecuted: `${UUID}:1-5`, coversPrimaryAt: 9, lagMs: 20 }))
-    of.online(1)[0].avoidUntil = 77
+    of.online(1)[0].target.known.breaker.failed(0, 0, false)
     of.applySnapshot(snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1, { weight: 5 })], { version: 2 }))
-    expect(of.online(1)[0]).toMatchObject({ coversPrimaryAt: 9, lagMs: 20, gtidText: `${UUID}:1-5`, avoidUntil: 77 })
+    expect(of.online(1)[0]).toMatchObject({ coversPrimaryAt: 9, lagMs: 20, gtidText: `${UUID}:1-5` })
+    expect(of.online(1)[0].target.known.breaker.isAvoided(1)).toBe(true)
     of.applySnapshot(snapshotOf([serverEntry('replica', 0), serverEntry('primary', 1)], { version: 3 }))
-    expect(of.online(0)[0]).toMatchObject({ coversPrimaryAt: -1, gtidText: '', avoidUntil: -1 })
+    expect(of.online(0)[0]).toMatchObject({ coversPrimaryAt: -1, gtidText: '' })
+    expect(of.online(0)[0].target.known.breaker.isAvoided(1)).toBe(false)
   })
 
   it('a server that was set aside comes back without the mark that it refused a connection', () => {
     const of = view()
-    of.online(1)[0].avoidUntil = 77
+    of.online(1)[0].target.known.breaker.failed(0, 0, false)
     of.applySnapshot(snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1, { status: 'SHUNNED' })]))
     of.applySnapshot(snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1)]))
-    expect(of.online(1)[0].avoidUntil).toBe(-1)
+    expect(of.online(1)[0].target.known.breaker.isAvoided(1)).toBe(false)
   })
 
   it('tells which hostgroups may be written to', () => {

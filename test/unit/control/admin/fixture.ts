@@ -45,6 +45,8 @@ const LIMITS = {
   maxStmtsCache: 10_000,
   maxStmtsPerConnection: 500,
   freeConnectionsPct: 10,
+  connectionWarming: false,
+  throttleConnectionsPerSecToHostgroup: 1_000_000,
   connectionMaxAgeMs: 0,
   pingIntervalServerMs: 10_000,
   pipelineDepth: 1,
