@@ -15,7 +15,7 @@ import { type SessionBackends, SyncError } from './session-backends.js'
 import type { SessionFacts } from './session-facts.js'
 import type { SessionState } from './session-state.js'
 import type { PreparedStatement, Statements } from './statements.js'
-import type { TopologyView } from './topology-view.js'
+import type { Candidate, TopologyView } from './topology-view.js'
 
 /** What a connection is wanted for. */
 export interface Seeker {
@@ -42,6 +42,14 @@ export interface AcquireJob {
 /** Without news of the servers, a held statement looks for one again after so long. */
 const LOOK_AGAIN_MS = 100
 
+/** How long a read waits for a connection to one replica before it looks for another server. */
+const READER_WAIT_MS = 100
+
+/** Without replication hostgroups a hostgroup's servers are their own primaries: nobody else knows better. */
+function isReader({ entry }: Candidate, { context }: AcquireJob): boolean {
+  return !context.view.isWriter(entry.hostgroup)
+}
+
 /**
  * Finds a connection for the command in hand: routes it, opens a connection where there is none, brings the session's
  * state over, prepares the statement. While no server is to be had the command is held, up to its deadline.
@@ -58,6 +66,8 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
     const gtids = waits ? goalInReach(candidate!) : null
     try {
       const left = deadline - monotonicMs()
+      // Where a replica's connections are all in use, another server may have one at once.
+      const waitMs = candidate !== null && isReader(candidate, job) ? Math.min(left, READER_WAIT_MS) : left
       const found =
         backend ??
         (candidate === null
@@ -67,7 +77,7 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
             (await backends.obtain(
               candidate,
               Math.max(1, Math.min(limits.connectTimeoutServerMs, left)),
-              Math.max(1, left),
+              Math.max(1, waitMs),
               () => job.wanted() && !command.killed && command.timedOut === null,
             ))))
       if (!job.wanted()) {
@@ -82,9 +92,7 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
       if (found !== null && (await makeReady(found, job))) return job.wanted() ? unlessKilled(found, command) : null
     } catch (error) {
       lastFailure = error
-      // Without replication hostgroups a hostgroup's servers are their own primaries: nobody else knows better.
-      const isReader = candidate !== null && !job.context.view.isWriter(hostgroup)
-      if (dealWith(error, command, candidate?.entry.id ?? '', isReader)) continue
+      if (dealWith(error, command, candidate?.entry.id ?? '', candidate !== null && isReader(candidate, job))) continue
     }
     if (!job.wanted()) return null
     unlessKilled(null, command)
@@ -117,6 +125,8 @@ async function makeReady(backend: Backend, { seeker, context }: AcquireJob): Pro
   context.pool.wake(backend)
   if (backend.killing !== null) await backend.killing
   if (backend.state !== 'idle') return false
+  // First: a connection that has to be reset loses what was prepared there.
+  if (!seeker.backends.isCurrent(backend)) await seeker.backends.sync(backend)
   if (!hasStatement(seeker, backend)) await prepareFor(seeker, backend, context)
   if (!seeker.backends.isCurrent(backend)) await seeker.backends.sync(backend)
   if (asksBack(seeker, backend)) await recall(seeker, backend)
@@ -152,9 +162,9 @@ function prepareFor(seeker: Seeker, backend: Backend, { counters, view }: Worker
  * @throws ProxyError when the failure is the command's answer
  */
 function dealWith(error: unknown, command: CommandInHand, server: string, isReader: boolean): boolean {
-  const refused = error instanceof ProxyError && error.code === 'prepare-refused'
+  const refused = error instanceof ProxyError && (error.code === 'prepare-refused' || error.code === 'server-full')
   if (isReader && (refused || error instanceof SyncError || error instanceof BackendConnectError)) {
-    // A replica may be down, or may not have the account, schema or table yet: the primary's word counts.
+    // A replica may be down, or busy, or may not have the account, schema or table yet: the primary's word counts.
     command.exclude(server)
     return true
   }

@@ -275,6 +275,7 @@ class ConnectAttempt {
     }
     backend.applied.schema = this.#wanted.database
     backend.collation = this.#wanted.collation
+    backend.ignoresSpace = (result.capabilities & Capability.IGNORE_SPACE) !== 0
     this.#backend = backend
     this.#finish(backend)
   }

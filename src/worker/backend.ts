@@ -98,6 +98,8 @@ export class Backend {
   owner: BackendOwner | null = null
   /** Collation id that it has logged in with. */
   collation = 0
+  /** To a MariaDB CLIENT_IGNORE_SPACE still means something on it. */
+  ignoresSpace = false
   /** With which others it can stand in for; null: it is its session's alone. */
   profile: ConnectionProfile | null = null
   /** Where it lies while nobody uses it; null: it is in use. */

@@ -39,8 +39,7 @@ const LOGIN_AGAIN: Readonly<Record<Flavor, (backend: Backend) => string | null>>
     return names === null ? null : `SET NAMES ${names}`
   },
   // To MariaDB CLIENT_IGNORE_SPACE is a part of sql_mode.
-  mariadb: ({ capabilities }) =>
-    (capabilities & Capability.IGNORE_SPACE) === 0 ? null : "SET sql_mode = CONCAT(@@sql_mode, ',IGNORE_SPACE')",
+  mariadb: ({ ignoresSpace }) => (ignoresSpace ? "SET sql_mode = CONCAT(@@sql_mode, ',IGNORE_SPACE')" : null),
 }
 
 /**

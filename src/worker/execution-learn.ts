@@ -1,6 +1,6 @@
 import { Answer, Command, ServerStatus } from '../../protocol/index.js'
 import { countQuery, type GlobalCounters } from '../shared/counters.js'
-import { diagnosticsTargets, Effect, StatementKind } from '../sql/index.js'
+import { diagnosticsTargets, Effect, parseSet, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import { type CommandInHand, isDump, isExecute } from './command.js'
 import { countRead } from './consistency-count.js'
@@ -10,7 +10,7 @@ import type { Residue } from './residue.js'
 import { makeRoom } from './server-statements.js'
 import { Hold, Pin, type SessionFacts } from './session-facts.js'
 import { type AnswerNotes, learnAssignments, learnFromAnswer } from './session-learn.js'
-import type { SessionState } from './session-state.js'
+import { CHARSET_VARIABLES, isCarried, type SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
 import type { PreparedStatement, Statements } from './statements.js'
 import type { VariablesElsewhere } from './variables-elsewhere.js'
@@ -40,6 +40,7 @@ export function learnFromWhole(
   learnFromAnswer(command, backend, notes, facts, context.view)
   learnConsistency(command, backend, notes.gtids, facts, context, now)
   if (command.executes) session.residue.learn(command, backend)
+  if (failed && command.executes && (command.effects & TOLD_BY_TEXT) !== 0) learnFailedSet(session, backend)
   if (!failed && command.code === Command.SET_OPTION) learnOption(session, backend)
   if (!failed && command.executes) {
     if ((command.effects & TOLD_BY_TEXT) !== 0) learnFromText(session, backend, notes)
@@ -84,6 +85,19 @@ function learnFromText(session: Answered, backend: Backend, notes: AnswerNotes):
   } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) facts.addHold(Hold.userVariables, backend)
 }
 
+/** A SET that fails at one of its assignments has done those before it, and says nothing of them. */
+function learnFailedSet(session: Answered, backend: Backend): void {
+  if (session.command.kind !== StatementKind.set) return
+  const { buffer, start, end } = sqlInHand(session)
+  const assignments = parseSet(buffer, start, end, session.text.options) ?? []
+  if (assignments.length < 2) return
+  const names = assignments.filter(({ scope }) => scope === 'user_variable').map(({ name }) => name)
+  const ofSession = assignments.filter(({ scope, special }) => scope === 'session' && special !== 'names')
+  const systemNames = ofSession.map(({ name }) => name).filter((name) => isCarried(name) && /^[a-z0-9_]+$/.test(name))
+  if (assignments.some(({ special }) => special === 'names')) systemNames.push(...CHARSET_VARIABLES)
+  session.elsewhere = { backend, names: new Set(names), systemNames: new Set(systemNames) }
+}
+
 /** What a statement has made or ended that has a name: with the last of a sort its pin or hold ends. */
 function learnNames(session: Answered, backend: Backend): void {
   const { command, facts, text } = session
@@ -124,8 +138,12 @@ function argument({ buffer, argumentStart, argumentEnd }: CommandInHand): string
 function learnDiagnostics(session: Answered, backend: Backend): void {
   const { buffer, start, end } = sqlInHand(session)
   const names = diagnosticsTargets(buffer, start, end, session.text.options)
-  const known = session.elsewhere?.backend === backend ? session.elsewhere.names : []
-  session.elsewhere = { backend, names: new Set([...known, ...names]) }
+  const known = session.elsewhere?.backend === backend ? session.elsewhere : null
+  session.elsewhere = {
+    backend,
+    names: new Set([...(known?.names ?? []), ...names]),
+    systemNames: known?.systemNames ?? new Set(),
+  }
 }
 
 function sqlInHand({ command, statement, text }: Answered): { buffer: Buffer; start: number; end: number } {

@@ -287,7 +287,14 @@ export class Execution implements RelayListener, BackendHolder {
     const { pipelineDepth, pipelineQueryTimeMs } = this.#context.view.snapshot.limits
     const { command, statement, facts } = this
     this.#time = null
-    if (pipelineDepth === 1 || !command.repeatable || command.displaced || facts.pins !== 0 || this.#awaitsVariables) {
+    if (
+      pipelineDepth === 1 ||
+      !command.repeatable ||
+      command.code === Command.STMT_PREPARE ||
+      command.displaced ||
+      facts.pins !== 0 ||
+      this.#awaitsVariables
+    ) {
       return false
     }
     this.#time = this.#context.readTimes.of(command, statement, this.text)
@@ -499,6 +506,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.facts.removePin(Pin.sessionState)
     // MySQL has its own character set now, and not that of the login any more.
     if (backend.target.flavor === 'mysql') backend.collation = this.state.collation
+    else backend.ignoresSpace = false
   }
 
   /** A KILL QUERY that came too late can hit what runs there next: that is not to be another session's. */

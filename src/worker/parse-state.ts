@@ -44,6 +44,29 @@ export function stateForParsing(parse: ParseState, applied: AppliedState): Sessi
   return wanted
 }
 
+/**
+ * The statement that takes back what a connection was given for the sake of a text, and what is none of the session's;
+ * null: there is nothing.
+ * @param collation of the connection's login
+ */
+export function undoParseState(wanted: SessionState, applied: AppliedState, collation: number): string | null {
+  const extra = [...applied.variables.keys()].filter((name) => wanted.variables?.has(name) !== true)
+  const charsets = extra.some((name) => CHARSET_VARIABLES.includes(name))
+  const parts: string[] = []
+  if (charsets || (applied.names !== null && wanted.names === null)) {
+    const names = wanted.names ?? namesOfLogin(collation)
+    if (names !== null) parts.push(`NAMES ${names}`)
+    if (wanted.names !== null) applied.setNames(wanted.names)
+    else applied.forgetNames()
+  }
+  for (const name of extra) {
+    if (CHARSET_VARIABLES.includes(name)) continue
+    parts.push(`SESSION ${name} = DEFAULT`)
+    applied.variables.delete(name)
+  }
+  return parts.length === 0 ? null : `SET ${parts.join(', ')}`
+}
+
 /** What the login with this collation amounts to. */
 export function namesOfLogin(id: number): string | null {
   const collation = collationById(id) ?? collationById(id, 'mariadb')

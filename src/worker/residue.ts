@@ -32,6 +32,8 @@ export class Residue {
   /** Takes what the whole answer to a command tells. */
   learn({ kind, effects }: CommandInHand, backend: Backend): void {
     const { errno, warnings, affectedRows, lastInsertId, rows } = backend.follower
+    // Who looks at diagnostics leaves them as they are.
+    if (!this.#reproducible && errno === 0 && (effects & Effect.readsDiagnostics) !== 0) return
     const isRead = kind === StatementKind.read || kind === StatementKind.primaryRead
     if (lastInsertId !== 0 || OPAQUE_KINDS.has(kind) || (effects & SETS_INSERT_ID) !== 0) {
       this.lastInsertId = 'unknown'

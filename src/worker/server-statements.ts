@@ -32,8 +32,9 @@ export async function prepareOn(
   if (!statement.shared.complete) throw lostStatement(statement.id)
   const stale = statement.on(backend)
   stale?.close()
-  await beInParseState(statement, backend, context)
+  const moved = await beInParseState(statement, backend, context)
   let there = await prepare(statement, backend, context)
+  if (moved) await context.backends.undoParseState(backend)
   if (there.metadata === statement.metadata) return
   // The client has other column definitions than those that this server has just sent to us.
   there.close()
@@ -57,17 +58,21 @@ async function prepare(
   return statements.prepared(statement, backend, statementId, metadata)
 }
 
-/** The text means what it meant when the client had it prepared, whatever the session has set since. */
+/**
+ * The text means what it meant when the client had it prepared, whatever the session has set since.
+ * @returns whether the connection has got another state than the session's
+ */
 async function beInParseState(
   { shared: { parseState } }: PreparedStatement,
   backend: Backend,
   { backends, parseKey }: PrepareContext,
-): Promise<void> {
+): Promise<boolean> {
   if (!backends.isCurrent(backend)) await backends.sync(backend)
-  if (parseState.key === parseKey) return
+  if (parseState.key === parseKey) return false
   await backends.sync(backend, stateForParsing(parseState, backend.applied))
   // It has to be given the session's own state again.
   backend.applied.noteStale()
+  return true
 }
 
 /**

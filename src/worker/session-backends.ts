@@ -7,6 +7,7 @@ import { tellUncompressed } from './compressors.js'
 import { type ConnectionProfile, profileOf } from './connection-profile.js'
 import { resetConnection } from './connection-reset.js'
 import type { WorkerContext } from './context.js'
+import { undoParseState } from './parse-state.js'
 import type { BackendHolder } from './pool-terms.js'
 import { Fit, fitOf, type SessionState, variableDifference } from './session-state.js'
 import { runSetup } from './setup-exchange.js'
@@ -222,6 +223,15 @@ export class SessionBackends {
     const difference = variableDifference(wanted, applied)
     if (difference !== null) await this.#apply(backend, encodeQuery(difference, backend.capabilities))
     applied.take(wanted)
+    backend.move('idle')
+  }
+
+  /** Takes back what a connection was given to prepare a text as it was read once. */
+  async undoParseState(backend: Backend): Promise<void> {
+    const undo = undoParseState(this.#state, backend.applied, backend.collation)
+    if (undo === null) return
+    backend.move('syncing')
+    await this.#apply(backend, encodeQuery(undo, backend.capabilities))
     backend.move('idle')
   }
 

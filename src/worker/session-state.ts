@@ -168,6 +168,12 @@ export class AppliedState {
     for (const name of CHARSET_VARIABLES) this.variables.delete(name)
   }
 
+  /** The names of the login hold again. */
+  forgetNames(): void {
+    this.names = null
+    for (const name of CHARSET_VARIABLES) this.variables.delete(name)
+  }
+
   /** COM_RESET_CONNECTION has been sent; the schema stays. */
   reset(): void {
     this.#of = null

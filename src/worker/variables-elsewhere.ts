@@ -2,17 +2,20 @@ import { ColumnFlag, FieldType } from '../../protocol/index.js'
 import type { Logger } from '../shared/log.js'
 import { askServer } from './ask-server.js'
 import type { Backend } from './backend.js'
-import type { SessionState } from './session-state.js'
+import { type SessionState, variableLiteral } from './session-state.js'
 
 /**
- * User variables that a GET DIAGNOSTICS has set on a connection that is not the primary's. Their values have to come along
- * wherever the session's next statements run; they are asked for before the next statement that is none of diagnostics, since
- * any other ends what diagnostics there are to be read.
+ * Variables of which one connection alone knows the values: user variables that a GET DIAGNOSTICS has set on a replica, and
+ * what a SET has assigned that failed on its way, of which nobody tells. Their values have to come along wherever the
+ * session's next statements run; they are asked for before the next statement that is none of diagnostics, since any other
+ * ends what diagnostics there are to be read.
  */
 export interface VariablesElsewhere {
   readonly backend: Backend
-  /** In lower case, without the @. */
+  /** User variables, in lower case, without the @. */
   readonly names: ReadonlySet<string>
+  /** System variables of the session. */
+  readonly systemNames: ReadonlySet<string>
 }
 
 /** Takes the variables' values into the session's state. Nothing is left of them when the connection is gone. */
@@ -21,12 +24,32 @@ export async function bringVariables(elsewhere: VariablesElsewhere, state: Sessi
     await bring(elsewhere, state)
   } catch (error) {
     const server = elsewhere.backend.target.id
-    log.warn({ server, err: error }, 'what GET DIAGNOSTICS has set could not be brought over')
+    log.warn({ server, err: error }, 'what a statement has set could not be brought over')
   }
 }
 
-async function bring({ backend, names }: VariablesElsewhere, state: SessionState): Promise<void> {
-  if (backend.state !== 'idle') return
+async function bring(elsewhere: VariablesElsewhere, state: SessionState): Promise<void> {
+  if (elsewhere.backend.state !== 'idle') return
+  if (elsewhere.names.size > 0) await bringUserVariables(elsewhere, state)
+  if (elsewhere.systemNames.size > 0) await bringSystemVariables(elsewhere, state)
+}
+
+async function bringSystemVariables({ backend, systemNames }: VariablesElsewhere, state: SessionState): Promise<void> {
+  const { applied } = backend
+  const current = applied.isCurrent(state)
+  const names = [...systemNames]
+  backend.move('syncing')
+  const { rows } = await askServer(backend, `SELECT ${names.map((name) => `@@SESSION.${name}`).join(', ')}`)
+  backend.move('idle')
+  for (const [i, name] of names.entries()) {
+    const value = rows[0][i]?.toString('utf8') ?? ''
+    state.setVariable(name, value)
+    applied.variables.set(name, variableLiteral(name, value))
+  }
+  if (current) applied.noteCurrent(state)
+}
+
+async function bringUserVariables({ backend, names }: VariablesElsewhere, state: SessionState): Promise<void> {
   const variables = [...names].map((name) => `@\`${name.replaceAll('`', '``')}\``)
   const wanted = variables.map((v) => `${v}, HEX(CONVERT(${v} USING utf8mb4)), CHARSET(${v}), COLLATION(${v})`)
   const { applied } = backend

@@ -25,7 +25,8 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
       return judgeText(execution, context)
     case Handling.prepare:
       execution.text.understand(command)
-      command.repeatable = false
+      // Preparing leaves nothing behind, whatever the text would do.
+      command.repeatable = !command.streamed
       return judgePrepare(execution, context)
     case Handling.statement:
       return judgeStatementCommand(execution, context)

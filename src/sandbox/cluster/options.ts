@@ -97,6 +97,7 @@ function semiSyncArguments(engine: Engine, isSource: boolean): string[] {
 export function serverArguments(engine: Engine, settings: ServerSettings): string[] {
   return [
     `--datadir=${settings.datadir}`,
+    ...ownTemporaryFolder(engine, settings.datadir),
     `--socket=${settings.socket}`,
     `--pid-file=${settings.datadir}/server.pid`,
     `--log-error=${settings.errorLog}`,
@@ -116,7 +117,19 @@ export function serverArguments(engine: Engine, settings: ServerSettings): strin
 export function initialiseArguments(engine: Engine, datadir: string): string[] {
   const common = [`--datadir=${datadir}`, '--skip-log-bin', '--innodb-use-native-aio=OFF']
   if (engine === 'mysql') return ['--initialize-insecure', ...common, '--innodb-redo-log-capacity=48M']
-  return ['--bootstrap', ...common, '--innodb-log-file-size=48M', '--log-warnings=0', '--max-allowed-packet=8M']
+  return [
+    '--bootstrap',
+    ...common,
+    ...ownTemporaryFolder(engine, datadir),
+    '--innodb-log-file-size=48M',
+    '--log-warnings=0',
+    '--max-allowed-packet=8M',
+  ]
+}
+
+/** A MariaDB that starts removes all temporary tables of the folder (sql_base.cc): those of its neighbours too. */
+function ownTemporaryFolder(engine: Engine, datadir: string): string[] {
+  return engine === 'mariadb' ? [`--tmpdir=${datadir}`] : []
 }
 
 /** root may run a server only when it says so. */
