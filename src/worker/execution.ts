@@ -473,7 +473,7 @@ export class Execution implements RelayListener, BackendHolder {
     const now = monotonicMs()
     this.#load.end(now)
     this.lastErrno = backend.follower.errno
-    if (backend.state === 'busy' && backend.depth === 0) backend.move('idle')
+    if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     this.running = null
     if (this.#inLane) return this.#answeredInLane(backend, now)
