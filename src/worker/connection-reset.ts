@@ -23,7 +23,25 @@ export function resetConnection(backend: Backend): void {
   if (optionSet) ask(backend, encodeCommand(Command.SET_OPTION, optionOfLogin(backend)))
   const asAtLogin = LOGIN_AGAIN[backend.target.flavor](backend)
   if (asAtLogin !== null) ask(backend, encodeQuery(asAtLogin, backend.capabilities))
+  afterReset(backend)
+}
+
+/**
+ * Sends what a connection has to be told after any reset, the client's own too. A reset sets character_set_database, by which
+ * SET CHARACTER SET and LOAD DATA go, to the server's own, though the schema stays (`THD::init` of both servers).
+ */
+export function afterReset(backend: Backend): void {
   switchTrackingOn(backend)
+  const { schema } = backend.applied
+  if (schema === '') return
+  // A schema that was dropped meanwhile is refused: another one will be asked for, or its absence is told to who uses it.
+  backend.begin(
+    new SetupExchange(
+      () => {},
+      () => {},
+    ),
+  )
+  backend.writeSoon(encodeCommand(Command.INIT_DB, Buffer.from(schema)))
 }
 
 /** A reset leaves alone what COM_SET_OPTION has set. */

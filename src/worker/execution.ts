@@ -5,11 +5,11 @@ import { Effect, StatementKind } from '../sql/index.js'
 import { acquire, isReady } from './acquire.js'
 import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
-import { switchTrackingOn } from './backend-connect.js'
 import type { BackendLogin } from './backend-login.js'
 import { announceKey, writesUnderKey } from './causal-announce.js'
 import type { ClientSocket } from './client-socket.js'
 import { CommandInHand, isExecute } from './command.js'
+import { afterReset } from './connection-reset.js'
 import { noteWrite } from './consistency-learn.js'
 import type { WorkerContext } from './context.js'
 import { learnFromWhole } from './execution-learn.js'
@@ -18,6 +18,7 @@ import { isReadOnlyRefusal } from './learned-writes.js'
 import { LoadOfStatement } from './load-of-statement.js'
 import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
+import { namesOfLogin } from './parse-state.js'
 import type { BackendHolder } from './pool-terms.js'
 import { asRefusedByPrimary } from './read-only-refusal.js'
 import { askInsertId } from './recall.js'
@@ -174,17 +175,10 @@ export class Execution implements RelayListener, BackendHolder {
    * connection cannot be opened anew
    */
   reset(): boolean {
-    const { pinned, heldOn } = this.facts
-    const kept = pinned ?? heldOn
     const keepsConnection = this.backends.login.withoutPassword === true
     const { flavor, collation } = this.#context.view.snapshot.greeting
-    this.#statements?.clear()
-    this.elsewhere = null
-    this.residue.reset()
-    this.facts.reset()
     // MySQL goes back to its own character set, MariaDB to the one of the login.
-    this.state.reset(flavor === 'mysql' && !keepsConnection ? collation : this.state.collation)
-    if (flavor === 'mariadb') this.leaveIgnoreSpace()
+    const kept = this.#forget(flavor === 'mysql' && !keepsConnection ? collation : this.state.collation)
     if (kept === null || kept.state !== 'idle') {
       if (!keepsConnection) this.backends.releaseAll((backend) => this.facts.isDirty(backend))
       return !keepsConnection
@@ -195,6 +189,38 @@ export class Execution implements RelayListener, BackendHolder {
     kept.applied.reset()
     kept.applied.noteCurrent(this.state)
     return false
+  }
+
+  /**
+   * Begins anew as the same user, as on a MariaDB server that has refused COM_CHANGE_USER: it resets the session first and
+   * then looks who it is to be. The schema stays; the character set is the server's own (sql_parse.cc, COM_CHANGE_USER).
+   */
+  startOver(): void {
+    const keepsConnection = this.backends.login.withoutPassword === true
+    const { collation } = this.#context.view.snapshot.greeting
+    const kept = this.#forget(keepsConnection ? this.state.collation : collation)
+    if (!keepsConnection) {
+      return this.backends.releaseAll((backend) => backend === kept || this.facts.isDirty(backend))
+    }
+    const names = namesOfLogin(collation)
+    if (names !== null) this.state.setNames(names)
+    if (kept === null) return
+    // It is reset before its next command.
+    this.facts.addPin(Pin.authentication, kept)
+    kept.applied.tainted = true
+    kept.applied.noteStale()
+  }
+
+  /** @returns the connection that what is forgotten has held */
+  #forget(collation: number): Backend | null {
+    const { pinned, heldOn } = this.facts
+    this.#statements?.clear()
+    this.elsewhere = null
+    this.residue.reset()
+    this.facts.reset()
+    this.state.reset(collation)
+    if (this.#context.view.flavor === 'mariadb') this.leaveIgnoreSpace()
+    return pinned ?? heldOn
   }
 
   /** CLIENT_IGNORE_SPACE means something to a MariaDB server only until the session is reset or its user changes. */
@@ -376,7 +402,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#relay.begin(backend)
     backend.begin(this.#relay, command.answer)
     backend.write(packet)
-    if (command.code === Command.RESET_CONNECTION) switchTrackingOn(backend)
+    if (command.code === Command.RESET_CONNECTION) afterReset(backend)
     this.#listener.commandSent()
   }
 
@@ -480,7 +506,7 @@ export class Execution implements RelayListener, BackendHolder {
     const now = monotonicMs()
     this.#load.end(now)
     this.lastErrno = backend.follower.errno
-    if (backend.state === 'busy' && backend.depth === 0) backend.move('idle')
+    if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     this.running = null
     if (this.#inLane) return this.#answeredInLane(backend, now)

@@ -29,6 +29,8 @@ export interface SessionOwner {
   sessionClosed(session: Session): void
   /** It belongs to another user now, whose login is to be ended with `sequence`. */
   userChanged(session: Session, before: string, sequence: number): void
+  /** It does not become `refused`, and stays with the user whom it has had. */
+  userKept(refused: string, kept: string): void
 }
 
 /**
@@ -58,6 +60,8 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   #killing: SessionKill | null = null
   /** COM_CHANGE_USER in progress. */
   #change: Authentication | null = null
+  /** Who it was, until the other user is admitted. */
+  #before: Execution | null = null
   #refusedChanges = 0
 
   constructor(id: number, result: LoggedIn, context: WorkerContext, owner: SessionOwner) {
@@ -88,6 +92,8 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
 
   /** Ends the login with its OK; what the client has sent ahead is taken now. */
   welcome(ok: Buffer): void {
+    this.#before?.end()
+    this.#before = null
     this.#client.write(ok)
     this.#client.compress()
     this.#move('ready')
@@ -97,7 +103,8 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   /** Ends the login with an ERR. */
   refuse(err: Buffer, reason: string): void {
     this.#client.write(err)
-    this.close(reason)
+    if (this.#before === null || this.draining) return this.close(reason)
+    this.#stayWhoItWas(this.#before)
   }
 
   // A command. ---------------------------------------------------------------------------------------------------------
@@ -220,7 +227,10 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   userChanged(result: Authenticated): void {
     const before = this.execution
     this.#change = null
-    before.end()
+    if (this.#staysWhenRefused) {
+      before.startOver()
+      this.#before = before
+    } else before.end()
     this.execution = beginAs(result, this, this.#client, this.#context, this)
     if (this.#context.view.flavor === 'mariadb') this.execution.leaveIgnoreSpace()
     this.execution.facts.consistency.inherit(before.facts.consistency)
@@ -228,12 +238,28 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     this.#owner.userChanged(this, before.facts.user.name, result.sequence)
   }
 
+  /** The other user is not let in: its password is wrong. */
   changeRefused(packet: Buffer, reason: string): void {
     this.#client.write(packet)
-    // A MariaDB server lets the session go on as who it was.
-    if (this.#context.view.flavor === 'mysql') return this.close(reason)
+    if (!this.#staysWhenRefused) return this.close(reason)
     this.#change = null
     this.#refusedChanges++
+    this.execution.startOver()
+    this.#nextCommand()
+  }
+
+  /** A MariaDB server lets the session go on as who it was, a MySQL server ends it. */
+  get #staysWhenRefused(): boolean {
+    return this.#context.view.flavor === 'mariadb'
+  }
+
+  /** The other user is not let in: by its limit of connections, or to the schema. */
+  #stayWhoItWas(before: Execution): void {
+    this.#before = null
+    this.#refusedChanges++
+    this.#owner.userKept(this.user, before.facts.user.name)
+    this.execution.end()
+    this.execution = before
     this.#nextCommand()
   }
 
@@ -370,6 +396,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
       void killRunning(running, this.execution.backends.login, this.#context)
     }
     this.#change?.abandon()
+    this.#before?.end()
     this.execution.end()
     this.#context.log.debug({ session: this.id, reason }, 'session closed')
     this.#client.end()

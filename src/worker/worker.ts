@@ -280,6 +280,11 @@ export class Worker implements WorkerContext, SessionOwner {
     admit(session, this, sequence, this.#countUser(session))
   }
 
+  userKept(refused: string, kept: string): void {
+    this.#uncountUser(refused)
+    this.#sessionsOfUser.set(kept, this.sessionsOf(kept) + 1)
+  }
+
   /** This worker's part of a limit that holds over all workers; at least 1. */
   #share(limit: number): number {
     return Math.max(1, Math.floor(limit / this.view.snapshot.workers))

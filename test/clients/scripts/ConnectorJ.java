@@ -269,7 +269,7 @@ public class ConnectorJ {
     static void statements(String prefix, String... options) throws Exception {
         try (Connection connection = connect(options)) {
             attempt(prefix + "re-execute", () -> {
-                try (PreparedStatement statement = connection.prepareStatement("SELECT id, name FROM items WHERE id > ? ORDER BY id")) {
+                try (PreparedStatement statement = connection.prepareStatement("SELECT id, name FROM items WHERE id > ? AND id < 1000 ORDER BY id")) {
                     for (Object param : Arrays.asList(0, 2L, "1", null, 2.5)) {
                         statement.setObject(1, param);
                         try (ResultSet rows = statement.executeQuery()) { sayRows(prefix + "re-execute", rows); }

@@ -134,6 +134,7 @@ for my $server (0, 1) {
         query("${prefix}big", $dbh, 'REPLACE INTO big VALUES (?, ?)', [1, DBI::SQL_INTEGER], [$body, DBI::SQL_BLOB]);
         query("${prefix}big", $dbh, 'SELECT LENGTH(body), SHA2(body, 256) FROM big WHERE id = 1');
     }
+    # Directly too, it waits for ever for what MariaDB has sent already.
     attempt("${prefix}use-result", sub {
         my $sth = $dbh->prepare('SELECT n, label FROM numbers ORDER BY n', { mysql_use_result => 1 });
         $sth->execute;
@@ -141,7 +142,7 @@ for my $server (0, 1) {
         $sth->finish;
         query("${prefix}use-result-usable", $dbh, 'SELECT 1');
         return;
-    });
+    }) unless $server && $env{engine} eq 'mariadb';
     say_that("${prefix}ping", $dbh->ping);
     attempt("${prefix}tables", sub { [sort $dbh->tables(undef, $env{db}, '%', 'TABLE')] });
     attempt("${prefix}column-info", sub { $dbh->column_info(undef, $env{db}, 'items', '%')->fetchall_arrayref([3, 5, 6, 10, 16]) });

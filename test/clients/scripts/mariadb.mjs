@@ -174,7 +174,7 @@ async function batches() {
 
 async function statements() {
   const connection = await connect()
-  const statement = await connection.prepare('SELECT id, name FROM items WHERE id > ? ORDER BY id')
+  const statement = await connection.prepare('SELECT id, name FROM items WHERE id > ? AND id < 1000 ORDER BY id')
   for (const param of [0, 2, '1', null])
     await attempt('statement', async () => sayResult('statement', await statement.execute([param])))
   await text('statement-ddl', connection, 'ALTER TABLE items ADD COLUMN extra INT DEFAULT 7')
