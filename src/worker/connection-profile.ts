@@ -16,6 +16,7 @@ const REMEMBERED_MAX = 10_000
 /** Flags that change nothing once a connection is logged in, or nothing that Sluice would not see to. */
 const OF_LOGIN_ONLY =
   Capability.CONNECT_ATTRS |
+  Capability.IGNORE_SPACE |
   Capability.CONNECT_WITH_DB |
   Capability.PLUGIN_AUTH |
   Capability.PLUGIN_AUTH_LENENC_CLIENT_DATA |
@@ -26,12 +27,17 @@ const OF_LOGIN_ONLY =
 const known = new LRUCache<string, ConnectionProfile>({ max: REMEMBERED_MAX })
 
 /** The profile of the connections that a login leads to. */
-export function profileOf(login: BackendLogin, collation: number, hasSchema: boolean): ConnectionProfile {
+export function profileOf(
+  login: BackendLogin,
+  collation: number,
+  hasSchema: boolean,
+  ignoresSpace: boolean,
+): ConnectionProfile {
   const { username, password, nativeStage1, capabilities, mariadbCapabilities } = login
   const secret = createHash('sha256')
     .update(nativeStage1 ?? passwordBytes(password))
     .digest('base64')
-  const flags = (capabilities & ~OF_LOGIN_ONLY) >>> 0
+  const flags = ((capabilities & ~OF_LOGIN_ONLY) | (ignoresSpace ? Capability.IGNORE_SPACE : 0)) >>> 0
   const parts = [username, nativeStage1 === undefined, secret, flags, mariadbCapabilities, collation, hasSchema]
   const text = JSON.stringify(parts)
   const same = known.get(text)

@@ -185,6 +185,7 @@ export class Execution implements RelayListener, BackendHolder {
     }
     // Until the server has done it; see `answered`.
     this.facts.addPin(keepsConnection ? Pin.authentication : Pin.sessionState, kept)
+    this.backends.releaseOthers(kept, (backend) => this.facts.isDirty(backend))
     dropStatements(kept)
     kept.applied.reset()
     kept.applied.noteCurrent(this.state)

@@ -34,6 +34,7 @@ interface KnownProfile {
   readonly login: BackendLogin
   readonly collation: number
   readonly hasSchema: boolean
+  readonly ignoresSpace: boolean
   readonly profile: ConnectionProfile
 }
 
@@ -137,7 +138,12 @@ export class SessionBackends {
   }
 
   /** With which connections to a server this session's can stand in for each other; null: with none. */
-  #profile({ target }: Pick<Candidate, 'target'>, collation: number, schema: string): ConnectionProfile | null {
+  #profile(
+    { target }: Pick<Candidate, 'target'>,
+    collation: number,
+    schema: string,
+    ignoresSpace = (this.login.capabilities & Capability.IGNORE_SPACE) !== 0,
+  ): ConnectionProfile | null {
     const { multiplexing } = this.#context.view.snapshot
     // A server that is told the client's address is told it once, when the connection begins.
     if (!this.#multiplex || !multiplexing || target.proxyProtocol !== 'off') return null
@@ -147,12 +153,13 @@ export class SessionBackends {
       known !== null &&
       known.login === this.login &&
       known.collation === collation &&
-      known.hasSchema === hasSchema
+      known.hasSchema === hasSchema &&
+      known.ignoresSpace === ignoresSpace
     ) {
       return known.profile
     }
-    const profile = profileOf(this.login, collation, hasSchema)
-    this.#lastProfile = { login: this.login, collation, hasSchema, profile }
+    const profile = profileOf(this.login, collation, hasSchema, ignoresSpace)
+    this.#lastProfile = { login: this.login, collation, hasSchema, ignoresSpace, profile }
     return profile
   }
 
@@ -162,7 +169,7 @@ export class SessionBackends {
    */
   rest(backend: Backend, keep: number): void {
     if (backend.shelf !== null) return
-    backend.profile = this.#profile(backend, backend.collation, backend.applied.schema)
+    backend.profile = this.#profile(backend, backend.collation, backend.applied.schema, backend.ignoresSpace)
     this.#context.pool.rest(backend, keep)
   }
 
@@ -258,13 +265,18 @@ export class SessionBackends {
    * @param isDirty whether the session has left something on one of them that others must not find
    */
   releaseAll(isDirty: (backend: Backend) => boolean): void {
-    const backends = [...this.all]
-    this.#byServer = null
+    this.releaseOthers(null, isDirty)
+  }
+
+  /** Lets all connections go but one. */
+  releaseOthers(kept: Backend | null, isDirty: (backend: Backend) => boolean): void {
+    const backends = [...this.all].filter((backend) => backend !== kept)
+    this.#byServer = kept === null ? null : new Map([[kept.target.id, kept]])
     for (const backend of backends) this.#release(backend, isDirty(backend))
   }
 
   #release(backend: Backend, dirty: boolean): void {
-    backend.profile = this.#profile(backend, backend.collation, backend.applied.schema)
+    backend.profile = this.#profile(backend, backend.collation, backend.applied.schema, backend.ignoresSpace)
     this.#context.pool.release(backend, dirty)
   }
 }
