@@ -14,6 +14,12 @@ export interface ServerState {
   readonly readOnly: boolean
   /** MySQL: gtid_executed; empty unless gtid_mode gives every new transaction a GTID. MariaDB: see `mariadbPositions`. */
   readonly gtidExecuted: string
+  /**
+   * MySQL: GTIDs of transactions that are being committed, of which some may be visible, and some on replicas, before they
+   * count as executed (`process_commit_stage_queue`; gtid_owned). They are asked for first, so that one that ends meanwhile
+   * is found among the executed ones.
+   */
+  readonly gtidOwned: string
   /** MariaDB: what the server has written to its own binary log, and what it has applied from its sources. */
   readonly mariadbPositions: { readonly binlog: string; readonly slave: string } | null
   /** With what new sessions begin. */
@@ -57,7 +63,7 @@ export function stateQuery({ flavor }: Dialect): string {
         SESSION_DEFAULTS
     : 'SELECT @@global.read_only AS read_only, @@global.super_read_only AS super_read_only,' +
         ' @@global.innodb_read_only AS innodb_read_only, @@global.gtid_mode AS gtid_mode,' +
-        ' @@global.gtid_executed AS gtid_executed,' +
+        ' @@global.gtid_owned AS gtid_owned, @@global.gtid_executed AS gtid_executed,' +
         SESSION_DEFAULTS
 }
 
@@ -105,6 +111,11 @@ export function readNativeHashes(rows: readonly Row[]): Record<string, string[]>
   return Object.fromEntries([...hashes].map(([user, found]) => [user, [...found].sort()]).sort())
 }
 
+/** `uuid:5#47:6#48`, with the thread that has each, as a GTID set. */
+function ownedGtids(owned: string): string {
+  return owned.replaceAll(/#\d+|\s/g, '')
+}
+
 export function readState(row: Row, { flavor }: Dialect): ServerState {
   const defaults = {
     sqlMode: text(row['sql_mode']),
@@ -118,12 +129,13 @@ export function readState(row: Row, { flavor }: Dialect): ServerState {
     return {
       readOnly,
       gtidExecuted: complete ? text(row['gtid_executed']).replaceAll('\n', '') : '',
+      gtidOwned: complete ? ownedGtids(text(row['gtid_owned'])) : '',
       mariadbPositions: null,
       ...defaults,
     }
   }
   const mariadbPositions = { binlog: text(row['gtid_binlog_pos']), slave: text(row['gtid_slave_pos']) }
-  return { readOnly, gtidExecuted: '', mariadbPositions, ...defaults }
+  return { readOnly, gtidExecuted: '', gtidOwned: '', mariadbPositions, ...defaults }
 }
 
 export function readChannels(rows: readonly Row[]): Channel[] {

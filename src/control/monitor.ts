@@ -1,5 +1,5 @@
 import type { Greeting } from '../../protocol/index.js'
-import { type GtidSet, gtidSetContains, newGtidSet, parseGtidSet } from '../shared/gtid.js'
+import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, newGtidSet, parseGtidSet } from '../shared/gtid.js'
 import type { Logger } from '../shared/log.js'
 import type { GreetingFacts, HealthReport, ServerFacts, ServerHealth, ServerId } from '../shared/snapshot.js'
 import type { Learned } from './build-snapshot.js'
@@ -210,7 +210,7 @@ export class Monitor {
     const primary = named === id && poll.state.readOnly ? null : named
     const isPrimary = primary === id
     if (isPrimary) this.takeSessionDefaults(poll)
-    if (isPrimary) this.historyOf(id).record(gtidExecuted, poll.dialect.flavor, poll.askedMs, poll.answeredMs)
+    if (isPrimary) this.record(watched, gtidExecuted, poll)
     const coverage = this.coverageOf(watched, primary, gtidExecuted, poll)
     const verdict = isPrimary ? PRIMARY_LAG : this.judge(watched, poll, primary, coverage.behindMs)
     watched.lag = verdict.memory
@@ -254,6 +254,13 @@ export class Monitor {
       this.log.warn(`GTIDs of ${watched.server.id} cannot be read: ${(error as Error).message}`)
       return ''
     }
+  }
+
+  /** What a client may have seen of the primary by now: what is being committed is part of it. */
+  private record({ server, executed }: Watched, gtidExecuted: string, { state, dialect, ...poll }: Poll): void {
+    const { flavor } = dialect
+    const all = gtidExecuted === '' || state.gtidOwned === '' ? gtidExecuted : joined(executed, state.gtidOwned)
+    this.historyOf(server.id).record(all, flavor, poll.askedMs, poll.answeredMs)
   }
 
   private coverageOf(watched: Watched, primary: ServerId | null, gtidExecuted: string, poll: Poll) {
@@ -356,6 +363,12 @@ export class Monitor {
       this.events.health(this.health())
     }, HEALTH_PUSH_MS)
   }
+}
+
+function joined(executed: GtidSet, more: string): string {
+  const all = parseGtidSet(formatGtidSet(executed), executed.flavor)
+  addGtids(all, more)
+  return formatGtidSet(all)
 }
 
 const PRIMARY_LAG: LagVerdict = { lagMs: 0, lagReason: '', memory: null }

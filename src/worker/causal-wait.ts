@@ -10,7 +10,6 @@ import { joinGtids } from './read-need.js'
 import type { SessionBackends } from './session-backends.js'
 import type { SessionFacts } from './session-facts.js'
 import type { Candidate } from './topology-view.js'
-import type { Watermark } from './watermark.js'
 
 /** Who waits, and for what. */
 export interface CatchUp {
@@ -67,7 +66,7 @@ async function wait(
   const version = key?.version
   try {
     const marks = [session, key].filter((mark) => mark !== null)
-    const goal = gtids === null ? await askPrimary(candidate, marks, waiting, context) : ownGoal(gtids)
+    const goal = gtids === null ? await askPrimary(candidate, waiting, context) : ownGoal(gtids)
     if (goal === null) return giveUp(command, facts, null, context)
     if (!(await reaches(backend, goal.gtids, until - monotonicMs()))) return giveUp(command, facts, candidate, context)
     if (goal.primary === '') {
@@ -107,14 +106,14 @@ function giveUp(
 }
 
 const POSITION_SQL: Readonly<Record<Flavor, string>> = {
-  mysql: 'SELECT @@GLOBAL.gtid_executed',
+  // What is being committed may be visible already; see ServerState.gtidOwned.
+  mysql: 'SELECT @@GLOBAL.gtid_owned, @@GLOBAL.gtid_executed',
   mariadb: 'SELECT @@gtid_binlog_pos',
 }
 
 /** What the primary has committed by now, which is later than what was seen. null: it cannot be asked. */
 async function askPrimary(
   { entry }: Candidate,
-  marks: readonly Watermark[],
   { command, backends, letRest }: CatchUp,
   { view, counters, pool }: WorkerContext,
 ): Promise<Goal | null> {
@@ -123,19 +122,15 @@ async function askPrimary(
   const backend = server === undefined ? null : (backends.get(server) ?? backends.take(server))
   if (backend === null || backend.state !== 'idle' || backend.killing !== null) return null
   pool.wake(backend)
-  // The commit window of what was seen last (see Watermark).
-  const seenAt = Math.max(...marks.map((mark) => mark.seenAt))
-  while (monotonicMs() <= seenAt) await new Promise((resolve) => setTimeout(resolve, seenAt - monotonicMs() + 0.5))
-  if ((backend.state as string) !== 'idle') return null
   counters.causalPositionsAsked++
   const askedAt = monotonicMs()
   const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor])
   letRest(backend)
-  const gtids = textOf(rows).replaceAll(/\s/g, '')
-  if (gtids === '') return null
+  const told = (rows[0] ?? []).map((cell) => (cell?.toString('latin1') ?? '').replaceAll(/#\d+|\s/g, ''))
+  if (told.at(-1) === undefined || told.at(-1) === '') return null
   const position = command.wishes?.position ?? null
-  const all = position === null ? gtids : joinGtids([gtids, formatGtidSet(position)], backend.target.flavor)
-  return { gtids: all, primary: primary!, askedAt }
+  const parts = position === null ? told : [...told, formatGtidSet(position)]
+  return { gtids: joinGtids(parts, backend.target.flavor), primary: primary!, askedAt }
 }
 
 function primaryCandidate(id: string, reader: number, view: WorkerContext['view']): Candidate | undefined {

@@ -7,13 +7,6 @@ import type { Candidate } from './topology-view.js'
 const GTIDS_MAX = 64
 
 /**
- * A server shows a transaction a moment before it counts it as executed (MySQL: `process_commit_stage_queue` commits in the
- * engine first), and a replica may show one a moment before its primary does (the binary log is sent before the commit).
- * Times of what was seen are put so many ms later, so that a set that was asked for after them has these transactions.
- */
-export const COMMIT_WINDOW_MS = 5
-
-/**
  * What a reader must not fall behind of: what was written, and what was seen. A replica has it when both hold:
  *
  * - Written: its executed set contains the writes' GTIDs (MySQL's session tracker and MariaDB's last_gtid tell them), or it
@@ -24,6 +17,10 @@ export const COMMIT_WINDOW_MS = 5
  *   in the answer were committed before that, on the primary or on the way from it. What was seen on the primary, which
  *   moves on while others write, is told by time alone. The OK of a write shows nothing of others' data, so it does not
  *   count as seen.
+ *
+ * A server shows a transaction a moment before it counts it as executed, and a replica may show one before its primary does:
+ * what a primary "had" includes the transactions that it is committing (MySQL: gtid_owned; MariaDB puts a transaction into
+ * gtid_binlog_pos before anybody sees it).
  *
  * Times are compared with `>`: equal ones leave open which of the two came first. The primary needs no proof. A server that
  * becomes the primary has what a primary can have; times that refer to its predecessor are not counted for it, since the
@@ -36,7 +33,7 @@ export class Watermark {
   writtenGtids: GtidSet | null = null
   /** Monotonic ms of the last write whose GTID is not in `writtenGtids`: it has to be covered by time. -1: none. */
   olderWritesAt = -1
-  /** Monotonic ms, COMMIT_WINDOW_MS included, of the last read; -1: none. */
+  /** Monotonic ms of the end of the last read's answer; -1: none. */
   seenAt = -1
   #seenOn: KnownServer | null = null
   #seenIncarnation = 0
@@ -96,7 +93,7 @@ export class Watermark {
 
   /** Notes the end of an answer that came from the primary. */
   sawOnPrimary(now: number): void {
-    this.seenAt = now + COMMIT_WINDOW_MS
+    this.seenAt = now
     this.#seenOn = null
     this.version++
   }
@@ -107,7 +104,7 @@ export class Watermark {
    */
   sawOnReplica(known: KnownServer, incarnation: number, now: number, had: boolean): void {
     const stays = this.#seenOn === known && this.#seenIncarnation === incarnation
-    this.seenAt = now + COMMIT_WINDOW_MS
+    this.seenAt = now
     if (stays) return
     this.version++
     this.#seenOn = had ? known : null

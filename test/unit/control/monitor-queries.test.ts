@@ -38,6 +38,8 @@ describe('answers are read alike for all flavors and versions', () => {
   it('GTIDs count only when every new transaction gets one', () => {
     const row = (gtid_mode: string) => ({ read_only: 0, gtid_mode, gtid_executed: 'a:1,\nb:2' })
     expect(readState(row('ON'), dialectOf('9.7.0')).gtidExecuted).toBe('a:1,b:2')
+    const committing = { ...row('ON'), gtid_owned: 'a:3#47:4#48,\nb:3#49' }
+    expect(readState(committing, dialectOf('9.7.0')).gtidOwned).toBe('a:3:4,b:3')
     expect(readState(row('OFF_PERMISSIVE'), dialectOf('9.7.0')).gtidExecuted).toBe('')
   })
 
