@@ -3,7 +3,7 @@ import { Effect, StatementKind } from '../sql/index.js'
 import { askServer } from './ask-server.js'
 import type { Backend } from './backend.js'
 import type { CommandInHand } from './command.js'
-import type { LastInsertId, Residue } from './residue.js'
+import { type LastInsertId, mayChangeInsertId, type Residue } from './residue.js'
 import type { SessionFacts } from './session-facts.js'
 import { runSetup } from './setup-exchange.js'
 
@@ -23,9 +23,12 @@ const LAST_EFFECTS = Effect.readsRowCount | Effect.readsFoundRows | Effect.reads
 
 /** Whether the command in hand asks for something that this connection does not know. */
 export function asksBack({ command, facts, residue }: Asking, backend: Backend): boolean {
-  const { effects } = command
-  if ((effects & Effect.readsLastInsertId) !== 0 && residue.insertIdOn !== backend) return true
-  return asksOfLast(command) && facts.last !== backend
+  return asksInsertId(command, residue, backend) || (asksOfLast(command) && facts.last !== backend)
+}
+
+function asksInsertId({ kind, effects, executes }: CommandInHand, residue: Residue, backend: Backend): boolean {
+  if (residue.insertIdOn === backend || !executes) return false
+  return (effects & Effect.readsLastInsertId) !== 0 || mayChangeInsertId(kind, effects)
 }
 
 function asksOfLast({ kind, effects }: CommandInHand): boolean {
@@ -35,7 +38,7 @@ function asksOfLast({ kind, effects }: CommandInHand): boolean {
 /** Makes a connection know what the command in hand asks for. */
 export async function recall({ command, facts, residue }: Asking, backend: Backend): Promise<void> {
   backend.move('syncing')
-  if ((command.effects & Effect.readsLastInsertId) !== 0 && residue.insertIdOn !== backend) {
+  if (asksInsertId(command, residue, backend)) {
     const id = await residue.lastInsertId
     await runSetup(backend, encodeQuery(`SET last_insert_id = ${id === 'unknown' ? 0 : id}`, backend.capabilities))
     residue.insertIdOn = backend

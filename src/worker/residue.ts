@@ -35,7 +35,7 @@ export class Residue {
     // Who looks at diagnostics leaves them as they are.
     if (!this.#reproducible && errno === 0 && (effects & Effect.readsDiagnostics) !== 0) return
     const isRead = kind === StatementKind.read || kind === StatementKind.primaryRead
-    if (lastInsertId !== 0 || OPAQUE_KINDS.has(kind) || (effects & SETS_INSERT_ID) !== 0) {
+    if (lastInsertId !== 0 || mayChangeInsertId(kind, effects)) {
       this.lastInsertId = 'unknown'
       this.insertIdOn = backend
     }
@@ -79,7 +79,14 @@ export class Residue {
   }
 }
 
-/** Statements that may change LAST_INSERT_ID() without a word in their OK. */
+/**
+ * Whether LAST_INSERT_ID() may be another one after a statement though its OK says nothing of it, or may be asked for by
+ * what the text does not show. Its connection has to know it.
+ */
+export function mayChangeInsertId(kind: number, effects: number): boolean {
+  return OPAQUE_KINDS.has(kind) || (effects & SETS_INSERT_ID) !== 0
+}
+
 const OPAQUE_KINDS: ReadonlySet<number> = new Set([
   StatementKind.call,
   StatementKind.multi,

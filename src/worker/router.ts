@@ -165,6 +165,9 @@ export function route(input: RouteInput, into: Decision): Decision {
     if (facts.last !== null && facts.last.state !== 'closed') return take(into, facts.last, Reason.lastStatement)
     return pick(input, into, writer, Reason.lastStatement)
   }
+  if (place === Place.primary && (input.effects & LAST_EFFECTS) !== 0 && isOnWriter(facts.last, view)) {
+    return take(into, facts.last!, Reason.lastStatement)
+  }
   if (place === Place.own) {
     if (input.own !== null && (input.effects & PRIMARY_EFFECTS) === 0) return take(into, input.own, Reason.session)
     return pick(input, into, writer, Reason.session)
@@ -285,6 +288,10 @@ function reasonToStay({ effects, facts, learned }: RouteInput): string | null {
   if (facts.userVariablesOnPrimary && (effects & Effect.readsUserVariable) !== 0) return Reason.userVariables
   if (facts.nextTransactionSet) return Reason.nextTransaction
   return null
+}
+
+function isOnWriter(backend: Backend | null, view: TopologyView): boolean {
+  return backend !== null && backend.state !== 'closed' && view.isWriter(backend.target.hostgroup)
 }
 
 function take(into: Decision, backend: Backend, reason: string): Decision {
