@@ -125,10 +125,14 @@ async function makeReady(backend: Backend, { seeker, context }: AcquireJob): Pro
   context.pool.wake(backend)
   if (backend.killing !== null) await backend.killing
   if (backend.state !== 'idle') return false
-  // First: a connection that has to be reset loses what was prepared there.
+  // First of all: if the connection has to be reset, its statements are gone.
   if (!seeker.backends.isCurrent(backend)) await seeker.backends.sync(backend)
-  if (!hasStatement(seeker, backend)) await prepareFor(seeker, backend, context)
-  if (!seeker.backends.isCurrent(backend)) await seeker.backends.sync(backend)
+  if (!hasStatement(seeker, backend)) {
+    await prepareFor(seeker, backend, context)
+    // Preparing may have needed another state. Without the statement it is looked for again.
+    if (!seeker.backends.isCurrent(backend)) await seeker.backends.sync(backend)
+    if (!hasStatement(seeker, backend)) return false
+  }
   if (asksBack(seeker, backend)) await recall(seeker, backend)
   return (backend.state as string) === 'idle'
 }

@@ -169,7 +169,7 @@ function leavesUnknownState({ code, kind, effects }: CommandInHand, { target }: 
     case StatementKind.admin:
       return code === Command.QUERY || code === Command.STMT_EXECUTE
     case StatementKind.unknown:
-      return true
+      return code !== Command.RESET_CONNECTION
     case StatementKind.multi:
       return (effects & Effect.leavesConnectionState) !== 0
     case StatementKind.call:

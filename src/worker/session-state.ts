@@ -210,11 +210,13 @@ export const Fit = {
  */
 export function fitOf(wanted: SessionState, applied: AppliedState): number {
   if (applied.tainted) return Fit.needsReset
+  // SET NAMES takes their place.
+  const replaced = wanted.names !== null && wanted.names !== applied.names ? CHARSET_VARIABLES : []
   const more =
     (applied.names !== null && wanted.names === null) ||
     (applied.multiStatements !== null && wanted.multiStatements === null) ||
-    hasMore(applied.variables, wanted.variables) ||
-    hasMore(applied.userVariables, wanted.userVariables)
+    hasMore(applied.variables, wanted.variables, replaced) ||
+    hasMore(applied.userVariables, wanted.userVariables, [])
   if (more) return Fit.needsReset
   const same =
     applied.schema === wanted.schema &&
@@ -225,10 +227,12 @@ export function fitOf(wanted: SessionState, applied: AppliedState): number {
   return same ? Fit.same : Fit.differs
 }
 
-function hasMore(applied: ReadonlyMap<string, string>, wanted: ReadonlyMap<string, string> | null): boolean {
-  if (applied.size === 0) return false
-  if (wanted === null) return true
-  for (const name of applied.keys()) if (!wanted.has(name)) return true
+function hasMore(
+  applied: ReadonlyMap<string, string>,
+  wanted: ReadonlyMap<string, string> | null,
+  replaced: readonly string[],
+): boolean {
+  for (const name of applied.keys()) if (wanted?.has(name) !== true && !replaced.includes(name)) return true
   return false
 }
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { AppliedState, SessionState, variableDifference, variableLiteral } from '../../../src/worker/session-state.js'
+import {
+  AppliedState,
+  Fit,
+  fitOf,
+  SessionState,
+  variableDifference,
+  variableLiteral,
+} from '../../../src/worker/session-state.js'
 
 function wanted(change: (state: SessionState) => void, schema = ''): SessionState {
   const state = new SessionState(schema)
@@ -122,4 +129,60 @@ it('a literal is one SQL token whatever the value holds', () => {
   expect(variableLiteral('sql_mode', "x', global general_log = 'ON")).toBe("'x'', global general_log = ''ON'")
   expect(variableLiteral('x', '-1.5')).toBe('-1.5')
   expect(variableLiteral('x', '1e5')).toBe("'1e5'")
+})
+
+describe('a connection that others have used', () => {
+  const applied = (change: (had: AppliedState) => void) => {
+    const state = new AppliedState()
+    change(state)
+    return state
+  }
+
+  it('fits as it is, after a difference, or after a reset where it has more than is wanted', () => {
+    const names = wanted((s) => s.setNames('latin1'))
+    const mode = wanted((s) => s.setVariable('sql_mode', 'ANSI'))
+    expect(
+      fitOf(
+        names,
+        applied((had) => had.setNames('latin1')),
+      ),
+    ).toBe(Fit.same)
+    expect(fitOf(names, new AppliedState())).toBe(Fit.differs)
+    expect(
+      fitOf(
+        mode,
+        applied((had) => void had.variables.set('sql_mode', "''")),
+      ),
+    ).toBe(Fit.differs)
+    expect(
+      fitOf(
+        mode,
+        applied((had) => void had.variables.set('time_zone', "'SYSTEM'")),
+      ),
+    ).toBe(Fit.needsReset)
+    expect(
+      fitOf(
+        mode,
+        applied((had) => void had.userVariables.set('v', '1')),
+      ),
+    ).toBe(Fit.needsReset)
+    expect(
+      fitOf(
+        mode,
+        applied((had) => had.setNames('latin1')),
+      ),
+    ).toBe(Fit.needsReset)
+  })
+
+  it('needs no reset for character sets that SET NAMES sets anew', () => {
+    const names = wanted((s) => s.setNames('latin1'))
+    const had = applied((state) => state.variables.set('character_set_results', "'utf8mb4'"))
+    expect(fitOf(names, had)).toBe(Fit.differs)
+    expect(variableDifference(names, had)).toBe('SET NAMES latin1')
+    had.take(names)
+    had.noteStale()
+    expect(fitOf(names, had)).toBe(Fit.same)
+    had.variables.set('character_set_results', "'utf8mb4'")
+    expect(fitOf(names, had)).toBe(Fit.needsReset)
+  })
 })
