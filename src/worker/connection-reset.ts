@@ -1,4 +1,4 @@
-import { Capability, Command, encodeCommand, encodeQuery } from '../../protocol/index.js'
+import { Capability, Command, collationById, encodeCommand, encodeQuery } from '../../protocol/index.js'
 import type { Flavor } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
 import { switchTrackingOn } from './backend-connect.js'
@@ -21,8 +21,7 @@ export function resetConnection(backend: Backend): void {
   backend.applied.reset()
   ask(backend, encodeCommand(Command.RESET_CONNECTION))
   if (optionSet) ask(backend, encodeCommand(Command.SET_OPTION, optionOfLogin(backend)))
-  const asAtLogin = LOGIN_AGAIN[backend.target.flavor](backend)
-  if (asAtLogin !== null) ask(backend, encodeQuery(asAtLogin, backend.capabilities))
+  LOGIN_AGAIN[backend.target.flavor](backend)
   afterReset(backend)
 }
 
@@ -35,13 +34,7 @@ export function afterReset(backend: Backend): void {
   const { schema } = backend.applied
   if (schema === '') return
   // A schema that was dropped meanwhile is refused: another one will be asked for, or its absence is told to who uses it.
-  backend.begin(
-    new SetupExchange(
-      () => {},
-      () => {},
-    ),
-  )
-  backend.writeSoon(encodeCommand(Command.INIT_DB, Buffer.from(schema)))
+  attempt(backend, encodeCommand(Command.INIT_DB, Buffer.from(schema)))
 }
 
 /** A reset leaves alone what COM_SET_OPTION has set. */
@@ -50,14 +43,35 @@ function optionOfLogin({ capabilities }: Backend): Buffer {
 }
 
 /** What a login sets, and a reset does not set again. Not tracked, so that it is nothing that a session has set. */
-const LOGIN_AGAIN: Readonly<Record<Flavor, (backend: Backend) => string | null>> = {
+const LOGIN_AGAIN: Readonly<Record<Flavor, (backend: Backend) => void>> = {
   // MySQL goes back to its own character set, MariaDB to that of the login.
-  mysql: ({ collation }) => {
-    const names = namesOfLogin(collation)
-    return names === null ? null : `SET NAMES ${names}`
+  mysql: (backend) => {
+    const names = namesOfLogin(backend.collation)
+    if (names !== null) ask(backend, encodeQuery(`SET NAMES ${names}`, backend.capabilities))
   },
-  // To MariaDB CLIENT_IGNORE_SPACE is a part of sql_mode.
-  mariadb: ({ ignoresSpace }) => (ignoresSpace ? "SET sql_mode = CONCAT(@@sql_mode, ',IGNORE_SPACE')" : null),
+  mariadb: (backend) => {
+    const { capabilities, collation, ignoresSpace } = backend
+    // To MariaDB CLIENT_IGNORE_SPACE is a part of sql_mode.
+    if (ignoresSpace) {
+      ask(backend, encodeQuery("SET sql_mode = CONCAT(@@sql_mode, ',IGNORE_SPACE')", capabilities))
+    }
+    if (OF_MYSQL_ALONE.test(collationById(collation)?.name ?? '')) asForUnknownCollation(backend)
+  },
+}
+
+/** Collations that older MariaDB servers do not know. */
+const OF_MYSQL_ALONE = /_0900_|^gb18030_/
+
+/**
+ * A login with MySQL's collations (utf8mb4_0900_ai_ci) gets a MariaDB server's own character set, unless it is new enough to
+ * know them (11.4.5). A reset gives it that of whoever had the thread before (10.11: `THD::org_charset` is left from it).
+ */
+function asForUnknownCollation(backend: Backend): void {
+  const { capabilities, collation } = backend
+  const defaults = ['character_set_client', 'character_set_results', 'collation_connection']
+  ask(backend, encodeQuery(`SET ${defaults.map((name) => `${name} = DEFAULT`).join(', ')}`, capabilities))
+  const names = namesOfLogin(collation)
+  if (names !== null) attempt(backend, encodeQuery(`SET NAMES ${names}`, capabilities))
 }
 
 /**
@@ -85,5 +99,12 @@ function ask(backend: Backend, packet: Buffer): void {
     if (error !== null) backend.destroy(`the connection could not be reset: ${error.message}`)
   }
   backend.begin(new SetupExchange(answered, () => {}))
+  backend.writeSoon(packet)
+}
+
+/** What a server may refuse. */
+function attempt(backend: Backend, packet: Buffer): void {
+  const ignored = (): void => {}
+  backend.begin(new SetupExchange(ignored, ignored))
   backend.writeSoon(packet)
 }

@@ -208,6 +208,7 @@ export class Execution implements RelayListener, BackendHolder {
     if (kept === null) return
     // It is reset before its next command.
     this.facts.addPin(Pin.authentication, kept)
+    kept.ignoresSpace = false
     kept.applied.tainted = true
     kept.applied.noteStale()
   }

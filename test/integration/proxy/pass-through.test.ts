@@ -181,7 +181,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('accounts that only the servers know
     expect(await row(client, 'SELECT CURRENT_USER() AS me')).toEqual({ me: `${one}@%` })
   })
 
-  it('a refused change of the user ends the session on MySQL, and leaves it as it was on MariaDB', async () => {
+  it('a refused change of the user ends the session on MySQL, and leaves it who it was on MariaDB', async () => {
     const name = await createAccount('stays')
     for (const port of [cluster.primary.port, proxy.port]) {
       const client = await createConnection({ host: '127.0.0.1', port, user: name, password: 'stays' })
@@ -228,6 +228,28 @@ describe.each<Engine>(['mysql', 'mariadb'])('accounts that only the servers know
       expect(await row(client, 'SELECT @a AS a, @@read_only AS replica')).toEqual({ a: null, replica: 0 })
       await client.query("SET SESSION sql_mode = 'ANSI_QUOTES'")
       expect(await row(client, 'SELECT @@sql_mode AS mode')).toEqual({ mode: 'ANSI_QUOTES' })
+    })
+
+    it('such a client goes on with nothing of what it has set up after a refused change of its user', async () => {
+      const name = await createAccount('native stays')
+      const database = await createDatabase(cluster)
+      const seen = async (port: number, wanted: { password?: string; database?: string }) => {
+        const login = { user: name, password: 'native stays', database }
+        const client = await createConnection({ host: '127.0.0.1', port, ...login })
+        await client.query("SET NAMES koi8r, @a = 5, sql_mode = 'ANSI_QUOTES'")
+        await client.query('CREATE TEMPORARY TABLE kept (a INT)')
+        const refusal = await client.changeUser({ ...login, ...wanted }).catch(({ errno }) => errno)
+        const state = await row(
+          client,
+          'SELECT @a, @@sql_mode, DATABASE(), CURRENT_USER(), @@character_set_client, @@collation_connection, @@read_only',
+        )
+        const kept = await client.query('SELECT * FROM kept').catch(({ errno }) => errno)
+        client.destroy()
+        return { refusal, state, kept }
+      }
+      for (const wanted of [{ password: 'wrong' }, { database: 'no_such_schema' }]) {
+        expect(await seen(proxy.port, wanted)).toEqual(await seen(cluster.primary.port, wanted))
+      }
     })
 
     it('where the monitor may read the hashes, such a client reads from the replicas, too', async () => {

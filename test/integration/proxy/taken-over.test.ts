@@ -1,4 +1,4 @@
-import { createConnection, type RowDataPacket } from 'mysql2/promise'
+import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster, Engine } from '../../../src/sandbox/index.js'
 import { createDatabase, sharedCluster } from '../../helpers/cluster.js'
@@ -41,5 +41,28 @@ describe.each<Engine>(['mysql', 'mariadb'])('a connection to %s that another ses
       /^sluice_backend_connections_reset_total\S* [1-9]/m.test(await proxy.metrics()),
     )
     await after.end()
+  })
+
+  // MariaDB does not know it; a client of MySQL names it as a matter of course.
+  it('has the character set of a login with utf8mb4_0900_ai_ci, whoever was there before', async () => {
+    const { user, password } = cluster.accounts.app
+    const CHARSETS =
+      '/* sluice: primary */ SELECT @@character_set_client, @@collation_connection, @@character_set_results'
+    const connect = (port: number, charset: string) =>
+      createConnection({ host: '127.0.0.1', port, user, password, database, charset })
+    const ask = async (client: Connection) =>
+      (await client.query<RowDataPacket[][]>({ sql: CHARSETS, rowsAsArray: true }))[0]
+    const other = await connect(cluster.primary.port, 'UTF8MB4_BIN')
+    await other.end()
+    const direct = await connect(cluster.primary.port, 'UTF8MB4_0900_AI_CI')
+    const expected = await ask(direct)
+    await direct.end()
+    for (let time = 0; time < 4; time++) {
+      const client = await connect(proxy.port, 'UTF8MB4_0900_AI_CI')
+      expect(await ask(client)).toEqual(expected)
+      await client.query('SET div_precision_increment = 9')
+      await ask(client)
+      await client.end()
+    }
   })
 })
