@@ -8,6 +8,16 @@ export function writesUnderKey(command: CommandInHand, { keysWritten }: SessionC
   return command.mayWrite && keysWritten?.has(command.wishes?.causal ?? '') !== true
 }
 
+/** Whether a command shows under the key that it names what the other workers do not know to have been seen. */
+export function showsUnderKey(
+  { wishes, executes }: CommandInHand,
+  { keysWritten }: SessionConsistency,
+  causal: CausalKeys,
+): boolean {
+  const key = wishes?.causal ?? ''
+  return key !== '' && executes && causal.announces && keysWritten?.has(key) !== true
+}
+
 /**
  * Notes that the session writes under the key of the command in hand, and makes the other workers know of it. A write is not
  * held up for longer than that takes: where they do not all answer, those that know read under the key from the primary.

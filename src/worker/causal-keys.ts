@@ -49,6 +49,13 @@ export class CausalKeys {
     this.#positions = this.#newCache(max, ttlMs)
   }
 
+  /** Replicas have come or gone: where others have read meanwhile, and what they have seen there, is not known. */
+  replicasChanged(now: number): void {
+    for (const mark of this.#positions.values()) this.#forget(mark)
+    this.#positions.clear()
+    this.#forgottenAt = Math.max(this.#forgottenAt, now)
+  }
+
   get size(): number {
     return this.#positions.size
   }

@@ -1,4 +1,5 @@
 import { Command } from '../../protocol/index.js'
+import type { CausalPosition } from '../shared/ipc.js'
 import { StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import type { CausalKeys } from './causal-keys.js'
@@ -37,7 +38,11 @@ export function learnConsistency(
   const { hostgroup } = backend.target
   if (command.reason === Reason.read || command.reason === Reason.waits) facts.consistency.readFromReplica()
   else if (SPILL_REASONS.has(command.reason)) facts.consistency.forcedToPrimary()
-  if (!view.isWriter(hostgroup)) return sawOnReplica(command, backend, facts, causal, now)
+  if (!view.isWriter(hostgroup)) {
+    sawOnReplica(command, backend, facts, causal, now)
+    if (!facts.inTransaction) publishKeys(facts, backend, null, causal)
+    return
+  }
   if (showsData(command, backend)) {
     if (command.level !== 'eventual') facts.consistency.sawOnPrimary(now)
     if (command.causal !== '') causal.at(command.causal).sawOnPrimary(now)
@@ -46,7 +51,7 @@ export function learnConsistency(
   const failed = backend.follower.errno !== 0
   if (gtids !== '') noteWrite(facts, backend, gtids, causal, now)
   else if (command.mayWrite && !provenEmpty(command, failed, backend, view)) noteWrite(facts, backend, '', causal, now)
-  else if (facts.consistency.keysWritten !== null) publishKeys(facts, backend, null, causal)
+  else publishKeys(facts, backend, { at: now, gtids: '' }, causal)
 }
 
 /** A write is over, or may be. @param gtids empty: not known */
@@ -64,7 +69,13 @@ export function noteWrite(
   for (const key of keysWritten) causal.written(key, { at: now, gtids }, flavor)
 }
 
-function publishKeys({ consistency }: SessionFacts, { target }: Backend, position: null, causal: CausalKeys): void {
+/** What was only seen under keys is over. @param position null: it was on the replica that all workers have agreed on */
+function publishKeys(
+  { consistency }: SessionFacts,
+  { target }: Backend,
+  position: CausalPosition | null,
+  causal: CausalKeys,
+): void {
   for (const key of consistency.keysWritten ?? []) causal.written(key, position, target.flavor)
   consistency.keysWritten = null
 }

@@ -2,6 +2,7 @@ import { Command } from '../../protocol/index.js'
 import type { ServerId } from '../shared/snapshot.js'
 import { StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
+import { agreedReplica } from './causal-agreed.js'
 import type { CausalKeys } from './causal-keys.js'
 import { type CommandInHand, isExecute } from './command.js'
 import type { LearnedWrites } from './learned-writes.js'
@@ -84,11 +85,14 @@ function fillNeed(
   if (wishes === null) {
     need.key = need.position = null
     need.keyHeld = false
+    need.only = ''
     return
   }
   const key = wishes.causal
   need.key = key === '' ? null : causal.at(key)
   need.keyHeld = key !== '' && causal.isHeld(key, now)
+  need.only =
+    key === '' || !causal.announces ? '' : agreedReplica(key, view.online(view.readerOf(user.defaultHostgroup)))
   need.position = wishes.position
   if (wishes.maxLagMs >= 0) need.maxLagMs = wishes.maxLagMs
   command.causal = key

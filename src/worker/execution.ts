@@ -6,7 +6,7 @@ import { acquire, isReady } from './acquire.js'
 import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
 import type { BackendLogin } from './backend-login.js'
-import { announceKey, writesUnderKey } from './causal-announce.js'
+import { announceKey, showsUnderKey, writesUnderKey } from './causal-announce.js'
 import type { ClientSocket } from './client-socket.js'
 import { CommandInHand, isExecute } from './command.js'
 import { afterReset } from './connection-reset.js'
@@ -129,7 +129,9 @@ export class Execution implements RelayListener, BackendHolder {
     this.#notes.clear()
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     if (this.#goesFirst) return void this.#findAndSend()
-    const { candidate, backend, catchUp } = this.#route(this.command.startedAt)
+    const { candidate, backend, catchUp, hostgroup } = this.#route(this.command.startedAt)
+    // What the primary shows may be more than others have seen under the key.
+    if (this.#showsUnderKey && this.#context.view.isWriter(hostgroup)) return void this.#findAndSend()
     if (backend === null && candidate !== null && !catchUp && this.#sendInLane(candidate)) return
     const ready =
       backend ?? (candidate === null ? null : (this.backends.get(candidate) ?? this.backends.take(candidate)))
@@ -263,6 +265,10 @@ export class Execution implements RelayListener, BackendHolder {
     return wishes !== null && wishes.causal !== '' && writesUnderKey(this.command, this.facts.consistency)
   }
 
+  get #showsUnderKey(): boolean {
+    return showsUnderKey(this.command, this.facts.consistency, this.#context.causal)
+  }
+
   /** Something has to be done before the command in hand can be routed. */
   get #goesFirst(): boolean {
     return this.#announcesKey || leavesReplica(this.command, this.facts, this.#context.view)
@@ -278,7 +284,8 @@ export class Execution implements RelayListener, BackendHolder {
         await bringVariables(elsewhere!, this.state, this.#context.log)
       }
       if (leavesReplica(this.command, this.facts, this.#context.view)) await endOnReplica(this.facts)
-      if (this.#announcesKey) await announceKey(this.command, this.facts.consistency, this.#context)
+      if (this.#announcesKey || this.#showsUnderKey)
+        await announceKey(this.command, this.facts.consistency, this.#context)
       if (turn !== this.#turn) return
       const backend = await this.#acquire(turn)
       if (backend === null || turn !== this.#turn) return

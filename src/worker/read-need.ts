@@ -1,5 +1,5 @@
 import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, newGtidSet } from '../shared/gtid.js'
-import type { ConsistencyLevel, Flavor } from '../shared/snapshot.js'
+import type { ConsistencyLevel, Flavor, ServerId } from '../shared/snapshot.js'
 import type { SessionConsistency } from './session-consistency.js'
 import type { Candidate } from './topology-view.js'
 import type { Watermark } from './watermark.js'
@@ -15,6 +15,8 @@ export class ReadNeed {
   key: Watermark | null = null
   /** Something is being written under the key: only the primary is sure to show what others may have seen of it. */
   keyHeld = false
+  /** The replica from which all workers read under the key; empty: any will do. */
+  only: ServerId = ''
   /** What the statement asks for by its GTIDs. */
   position: GtidSet | null = null
   /** -1: no limit but the servers' own. */
@@ -26,6 +28,7 @@ export class ReadNeed {
 
   isMetBy(candidate: Candidate): boolean {
     const { session, key, position, maxLagMs } = this
+    if (this.only !== '' && candidate.entry.id !== this.only) return false
     if (session !== null && this.level !== 'eventual' && !session.isMetBy(candidate, this.pinnedUntil)) return false
     if (key !== null && !key.isMetBy(candidate, this.pinnedUntil)) return false
     if (position !== null && !has(candidate, position)) return false
@@ -39,6 +42,7 @@ export class ReadNeed {
       if (!session.hasWritten(candidate, pinnedUntil)) return 'ownWrites'
       if (!session.hasSeen(candidate, pinnedUntil)) return 'seen'
     }
+    if (this.only !== '' && candidate.entry.id !== this.only) return 'key'
     if (key !== null && !key.isMetBy(candidate, pinnedUntil)) return 'key'
     if (position !== null && !has(candidate, position)) return 'position'
     return maxLagMs < 0 || (candidate.lagMs !== null && candidate.lagMs <= maxLagMs) ? null : 'lag'
@@ -50,6 +54,7 @@ export class ReadNeed {
    */
   canWaitFor(candidate: Candidate, afterAsking: boolean): boolean {
     if (this.waitMs === 0 || candidate.gtids === null) return false
+    if (this.only !== '' && candidate.entry.id !== this.only) return false
     const { lagMs } = candidate
     if (lagMs === null || lagMs > this.waitMs || (this.maxLagMs >= 0 && lagMs > this.maxLagMs)) return false
     return afterAsking || (this.#toldByGtids(this.session, candidate) && this.#toldByGtids(this.key, candidate))

@@ -136,6 +136,7 @@ export class Worker implements WorkerContext, SessionOwner {
   applySnapshot(snapshot: Snapshot): void {
     const before = this.view.snapshot
     this.view.applySnapshot(snapshot)
+    if (onlineServers(before) !== onlineServers(snapshot)) this.causal.replicasChanged(monotonicMs())
     this.#take(snapshot)
     for (const { id } of before.servers) {
       const entries = snapshot.servers.filter((entry) => entry.id === id)
@@ -374,6 +375,12 @@ export class Worker implements WorkerContext, SessionOwner {
     }
     return next
   }
+}
+
+/** The servers that are in use, to be compared. */
+function onlineServers({ servers }: Snapshot): string {
+  const online = servers.filter(({ status }) => status === 'ONLINE')
+  return online.map(({ id, hostgroup }) => `${hostgroup} ${id}`).join('\n')
 }
 
 /** A server may be in several hostgroups, each with a limit of its own. */
