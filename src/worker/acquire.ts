@@ -7,7 +7,7 @@ import { catchUp, goalInReach } from './causal-wait.js'
 import { type CommandInHand, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import { settleLoss } from './lost.js'
-import { asksBack, recall } from './recall.js'
+import { asksBack, asksOfLast, recall } from './recall.js'
 import type { Residue } from './residue.js'
 import type { Decision } from './router.js'
 import { prepareOn } from './server-statements.js'
@@ -72,7 +72,7 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
         backend ??
         (candidate === null
           ? null
-          : (backends.get(candidate) ??
+          : (backends.get(candidate, asksOfLast(command)) ??
             backends.take(candidate) ??
             (await backends.obtain(
               candidate,

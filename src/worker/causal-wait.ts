@@ -119,7 +119,7 @@ async function askPrimary(
 ): Promise<Goal | null> {
   const primary = view.primaryOf(entry.hostgroup)
   const server = primary === null ? undefined : primaryCandidate(primary, entry.hostgroup, view)
-  const backend = server === undefined ? null : (backends.get(server) ?? backends.take(server))
+  const backend = server === undefined ? null : (backends.get(server, true) ?? backends.take(server))
   if (backend === null || backend.state !== 'idle' || backend.killing !== null) return null
   pool.wake(backend)
   counters.causalPositionsAsked++

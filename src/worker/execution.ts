@@ -21,7 +21,7 @@ import type { PacketWidener } from './packet-widener.js'
 import { namesOfLogin } from './parse-state.js'
 import type { BackendHolder } from './pool-terms.js'
 import { asRefusedByPrimary } from './read-only-refusal.js'
-import { askInsertId } from './recall.js'
+import { askInsertId, asksOfLast } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
 import { endOnReplica, leavesReplica } from './replica-transaction.js'
 import { type LastInsertId, Residue } from './residue.js'
@@ -134,7 +134,10 @@ export class Execution implements RelayListener, BackendHolder {
     if (this.#showsUnderKey && this.#context.view.isWriter(hostgroup)) return void this.#findAndSend()
     if (backend === null && candidate !== null && !catchUp && this.#sendInLane(candidate)) return
     const ready =
-      backend ?? (candidate === null ? null : (this.backends.get(candidate) ?? this.backends.take(candidate)))
+      backend ??
+      (candidate === null
+        ? null
+        : (this.backends.get(candidate, asksOfLast(this.command)) ?? this.backends.take(candidate)))
     if (ready !== null && !catchUp && isReady(this, ready) && !this.#awaitsVariables) this.#send(ready)
     else void this.#findAndSend()
   }

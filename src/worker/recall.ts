@@ -31,7 +31,8 @@ function asksInsertId({ kind, effects, executes }: CommandInHand, residue: Resid
   return (effects & Effect.readsLastInsertId) !== 0 || mayChangeInsertId(kind, effects)
 }
 
-function asksOfLast({ kind, effects }: CommandInHand): boolean {
+/** Whether the command in hand asks for what only the connection of the last statement may know. */
+export function asksOfLast({ kind, effects }: Pick<CommandInHand, 'kind' | 'effects'>): boolean {
   return (effects & LAST_EFFECTS) !== 0 || kind === StatementKind.diagnostics
 }
 

@@ -85,8 +85,11 @@ export class SessionBackends {
     return this.#byServer?.size ?? 0
   }
 
-  /** The session's connection to a server for the next statement, or null. Follows the server into the hostgroup it is in now. */
-  get(candidate: Candidate): Backend | null {
+  /**
+   * The session's connection to a server for the next statement, or null. Follows the server into the hostgroup it is in now.
+   * @param asksOfLast the statement asks for what the last one left: otherwise those who wait for the connection go first
+   */
+  get(candidate: Candidate, asksOfLast: boolean): Backend | null {
     const backend = this.#byServer?.get(candidate.entry.id)
     if (backend === undefined) return null
     if (backend.state === 'closing') {
@@ -99,7 +102,7 @@ export class SessionBackends {
       this.#release(backend, false)
       return null
     }
-    if (this.#context.pool.yieldsToWaiting(backend)) return null
+    if (!asksOfLast && this.#context.pool.yieldsToWaiting(backend)) return null
     if (backend.target !== candidate.target) {
       if (backend.target.hostgroup !== candidate.target.hostgroup) this.#context.pool.retarget(backend, candidate)
       else backend.target = candidate.target

@@ -145,6 +145,11 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that share few connections
     const [warnings] = await a.query<RowDataPacket[]>('SHOW WARNINGS')
     expect(warnings.map((row) => row['Code'])).toEqual([1051])
     await waits
+    await a.query("INSERT INTO t (note) VALUES ('1st'), ('2nd')")
+    const waitsAgain = b.query('DELETE FROM t WHERE id = -1')
+    const [[left]] = await a.query<RowDataPacket[]>('SELECT ROW_COUNT() AS count, LAST_INSERT_ID() AS id')
+    expect([Number(left['count']), Number(left['id'])]).toEqual([2, expect.any(Number)])
+    await waitsAgain
     await Promise.all([a.end(), b.end()])
   })
 
