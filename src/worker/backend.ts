@@ -9,7 +9,6 @@ import type { Compression } from './compressors.js'
 import type { ConnectionProfile } from './connection-profile.js'
 import type { KnownServer } from './known-server.js'
 import { AppliedState } from './session-state.js'
-import type { Shelf } from './shelf.js'
 
 /** Where a backend connection leads, and as what it is counted. */
 export interface BackendTarget {
@@ -59,6 +58,11 @@ interface InFlight {
   answer: number
 }
 
+/** Where a connection lies that nobody uses. */
+export interface RestingPlace {
+  remove(backend: Backend): void
+}
+
 /** A prepared statement that is open on a connection's server. */
 export interface OpenStatement {
   /** When it was used last, in uses of any statement of its connection. */
@@ -103,7 +107,7 @@ export class Backend {
   /** With which others it can stand in for; null: it is its session's alone. */
   profile: ConnectionProfile | null = null
   /** Where it lies while nobody uses it; null: it is in use. */
-  shelf: Shelf | null = null
+  shelf: RestingPlace | null = null
   /** One of `Keep`: what its session may still ask for on it. */
   keep = 0
   /** Monotonic ms. */

@@ -2,8 +2,8 @@ import { Capability, Command, collationById, encodeCommand, encodeQuery } from '
 import type { Flavor } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
 import { switchTrackingOn } from './backend-connect.js'
+import { dropStatements } from './drop-statements.js'
 import { namesOfLogin } from './parse-state.js'
-import { dropStatements } from './server-statements.js'
 import { SetupExchange } from './setup-exchange.js'
 
 /*

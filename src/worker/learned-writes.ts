@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { LearnedDigest } from '../shared/counters.js'
 import { type Digest, Digester, digestHex, digestText, type LexicalOptions } from '../sql/index.js'
 import type { CommandInHand } from './command.js'
-import type { SessionText } from './session-text.js'
+import type { StatementText } from './statement-text.js'
 import type { PreparedStatement } from './statements.js'
 
 /** Applications have far fewer statements that only seem to read. */
@@ -42,7 +42,7 @@ export class LearnedWrites {
   }
 
   /** Whether the command's statement is one of them; counts it as seen. */
-  has(command: CommandInHand, statement: PreparedStatement | null, text: SessionText): boolean {
+  has(command: CommandInHand, statement: PreparedStatement | null, text: StatementText): boolean {
     const learned = this.#digests.get(this.#digestOf(command, statement, text))
     if (learned === undefined) return false
     learned.lastSeen = Date.now()
@@ -50,7 +50,7 @@ export class LearnedWrites {
     return true
   }
 
-  learn(command: CommandInHand, statement: PreparedStatement | null, text: SessionText, error: string): void {
+  learn(command: CommandInHand, statement: PreparedStatement | null, text: StatementText, error: string): void {
     const digest = this.#digestOf(command, statement, text)
     if (digest === '') return
     const shown = this.#last === null ? '' : digestText(this.#last).slice(0, TEXT_LENGTH_MAX)
@@ -71,7 +71,7 @@ export class LearnedWrites {
   }
 
   /** Empty where the command has no text. */
-  #digestOf(command: CommandInHand, statement: PreparedStatement | null, text: SessionText): string {
+  #digestOf(command: CommandInHand, statement: PreparedStatement | null, text: StatementText): string {
     const { options } = text
     if (statement !== null) {
       const { packet } = statement.shared

@@ -6,11 +6,11 @@ import { BackendConnectError } from './backend-connect.js'
 import { type BackendState, isOpen } from './backend-state.js'
 import type { ConnectionProfile } from './connection-profile.js'
 import { resetForOthers } from './connection-reset.js'
+import { dropStatements } from './drop-statements.js'
 import { OpeningThrottle } from './opening-throttle.js'
 import type { BackendHolder, Customer, Opening, PoolTerms } from './pool-terms.js'
 import { Keep } from './residue.js'
 import { type Permit, ServerPool, type Waiter } from './server-pool.js'
-import { dropStatements } from './server-statements.js'
 import type { Candidate } from './topology-view.js'
 
 /** How often it is looked whether a session has left what it could still ask for long enough. */
@@ -142,11 +142,11 @@ export class Pool implements BackendOwner {
 
   /** The session has run something elsewhere: what it left here cannot be asked for any more. */
   lower(backend: Backend): void {
-    const { shelf, keep } = backend
-    if (shelf === null || keep !== Keep.diagnostics) return
-    shelf.remove(backend)
-    shelf.putResting(backend, Keep.insertId)
+    const { shelf, keep, profile } = backend
+    if (shelf === null || profile === null || keep !== Keep.diagnostics) return
     const pool = this.#poolOf(backend)
+    shelf.remove(backend)
+    pool.shelf(profile).putResting(backend, Keep.insertId)
     if (pool.waiters.length > 0) this.#serve(pool)
   }
 

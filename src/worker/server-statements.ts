@@ -98,11 +98,6 @@ async function set(backend: Backend, charset: string): Promise<void> {
   if (error !== null) throw new ProxyError('prepare-refused', error.errno, error.sqlState, error.message)
 }
 
-/** The server has none of a connection's statements any more: it is gone, or was reset. */
-export function dropStatements(backend: Backend): void {
-  for (const there of [...backend.statements]) there.forget()
-}
-
 /** Closes statements of a connection, those that were not used for longest first, until no more than `max` are left. */
 export function makeRoom(backend: Backend, max: number): void {
   while (backend.statements.length > max) {

@@ -4,8 +4,8 @@ import type { GlobalCounters } from '../shared/counters.js'
 import type { OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { ParseState } from './parse-state.js'
+import type { ReadTime } from './read-time.js'
 import { isRepeatable } from './router.js'
-import type { ReadTime } from './short-reads.js'
 import type { Wishes } from './wishes.js'
 
 /** What a shared statement takes besides its text, measured on Node 20 (cache entry included). */

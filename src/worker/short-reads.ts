@@ -1,36 +1,14 @@
 import { LRUCache } from 'lru-cache'
 import { Digester, type LexicalOptions } from '../sql/index.js'
 import type { CommandInHand } from './command.js'
-import type { SessionText } from './session-text.js'
+import { ReadTime } from './read-time.js'
+import type { StatementText } from './statement-text.js'
 import type { PreparedStatement } from './statements.js'
 
 /** Digests whose time is known; the one that was not seen for longest is forgotten for a new one. */
 const DIGESTS_MAX = 10_000
-/** A digest has to be seen so often before its time is believed. */
-const SEEN_MIN = 4
-/** How much the last execution counts against those before. */
-const SHARE_OF_LAST = 0.1
 /** Where the text begins in a COM_STMT_PREPARE packet. */
 const PREPARED_TEXT_AT = 5
-
-/** How long the executions of one statement took. */
-export class ReadTime {
-  #seen = 0
-  #ms = 0
-  /** One of its executions left warnings, which its session may ask for: it has to have a connection of its own. */
-  warned = false
-
-  learn(ms: number): void {
-    this.#ms = this.#seen === 0 ? ms : this.#ms + SHARE_OF_LAST * (ms - this.#ms)
-    // One that takes long once may do so again: it counts at once, and is forgotten slowly.
-    if (ms > 4 * this.#ms) this.#ms = ms
-    this.#seen++
-  }
-
-  isShort(limitMs: number): boolean {
-    return !this.warned && this.#seen >= SEEN_MIN && this.#ms <= limitMs
-  }
-}
 
 /** How long reads take, by digest. */
 export class ReadTimes {
@@ -38,7 +16,7 @@ export class ReadTimes {
   readonly #digester = new Digester()
 
   /** The time of the command's statement; null: it has no text. */
-  of(command: CommandInHand, statement: PreparedStatement | null, text: SessionText): ReadTime | null {
+  of(command: CommandInHand, statement: PreparedStatement | null, text: StatementText): ReadTime | null {
     if (statement !== null) {
       const { shared } = statement
       shared.time ??= this.#at(shared.packet, PREPARED_TEXT_AT, shared.packet.length, text.options)
