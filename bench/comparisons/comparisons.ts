@@ -30,6 +30,8 @@ export interface Comparison {
 const CLIENTS = [16, 64, 256, 1024]
 const DELAYS_MS = [0, 5, 500]
 const DEFAULT_CLIENTS = 64
+/** Short reads of several sessions on one server connection. */
+const PIPELINE_DEPTH = 16
 /** To each server, where clients are to share them. */
 const SHARED_CONNECTIONS = 16
 const FEW_CONNECTIONS = 4
@@ -38,7 +40,7 @@ const multiplexing: Comparison = {
   summary: `multiplexing on and off at ${CLIENTS.join(', ')} clients`,
   note:
     'Point selects by the text protocol, as fast as they are answered. Off: each client keeps a server connection; on: all ' +
-    'clients share as many as the row says.',
+    'clients share as many as the row says. The last row has `pipeline_depth` set.',
   replicas: 0,
   groups: ({ connections, serverConnections = SHARED_CONNECTIONS }) =>
     (connections === undefined ? CLIENTS : [connections]).map((clients) => ({
@@ -54,6 +56,11 @@ const multiplexing: Comparison = {
           serverConnections,
         },
         { name: 'on, no limit', workload: 'point-select', config: { multiplexing: true } },
+        {
+          name: `on, ${PIPELINE_DEPTH} in flight`,
+          workload: 'point-select',
+          config: { limits: { pipeline_depth: PIPELINE_DEPTH } },
+        },
       ],
     })),
 }

@@ -99,7 +99,7 @@ function configuration(options: SluiceOptions, { port, admin, metrics, dir }: Pl
     servers: [server(primary, 0), ...replicas.map((replica) => server(replica, 1))],
     replication_hostgroups: [{ writer: 0, reader: 1 }],
     datadir: dir,
-    limits: { max_connections: maxConnections, max_allowed_packet: maxAllowedPacket },
     ...config,
+    limits: { max_connections: maxConnections, max_allowed_packet: maxAllowedPacket, ...(config['limits'] ?? {}) },
   }
 }
