@@ -182,6 +182,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       shutdownTimeoutMs: 1,
     },
     multiplexing: true,
+    exclusiveHostgroups: [],
     tls: null,
     proxyProtocolNetworks: [],
     localInfile: true,

@@ -31,6 +31,7 @@ export function buildSnapshot(
     readOnlyFunctions: learned.readOnlyFunctions,
     limits: config.limits,
     multiplexing: config.multiplexing,
+    exclusiveHostgroups: config.exclusiveHostgroups,
     consistency: config.consistency,
     tls,
     proxyProtocolNetworks: config.proxyProtocolNetworks,

@@ -294,6 +294,7 @@ export const CONFIG_SCHEMA = map({
   local_infile: orElse(flag, true),
   protocol_compression_algorithms: orElse(oneOrMany(oneOf(CLIENT_COMPRESSIONS)), [...CLIENT_COMPRESSIONS]),
   multiplexing: orElse(flag, true),
+  hostgroup_attributes: orElse(listOf(map({ hostgroup, multiplex: orElse(flag, true) })), []),
   limits: orElse(limits, null),
   consistency: orElse(consistency, null),
 })
@@ -384,6 +385,8 @@ export interface Config {
   readonly compressionAlgorithms: readonly ClientCompressionAlgorithm[]
   readonly limits: Limits
   readonly multiplexing: boolean
+  /** Hostgroups whose connections are not shared. */
+  readonly exclusiveHostgroups: readonly number[]
   readonly consistency: ConsistencySettings
   /** What an operator should know though it is no error; one line each. */
   readonly warnings: readonly string[]

@@ -66,6 +66,7 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
     localInfile: file.local_infile,
     compressionAlgorithms: file.protocol_compression_algorithms,
     multiplexing: file.multiplexing,
+    exclusiveHostgroups: file.hostgroup_attributes.flatMap((row) => (row.multiplex ? [] : [row.hostgroup])),
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
     consistency: readConsistency(file.consistency ?? DEFAULT_CONSISTENCY_SECTION),
     warnings: warningsOf(path, file, document),

@@ -255,6 +255,8 @@ export interface Snapshot {
   readonly limits: Limits
   /** Whether sessions of an account share server connections. */
   readonly multiplexing: boolean
+  /** Hostgroups whose connections are not shared all the same. */
+  readonly exclusiveHostgroups: readonly number[]
   readonly consistency: ConsistencySettings
   /** null: clients are not offered TLS. */
   /** Whether clients may be asked for local files (LOAD DATA LOCAL), where the servers allow it. */

@@ -147,9 +147,10 @@ export class SessionBackends {
     schema: string,
     ignoresSpace = (this.login.capabilities & Capability.IGNORE_SPACE) !== 0,
   ): ConnectionProfile | null {
-    const { multiplexing } = this.#context.view.snapshot
+    const { multiplexing, exclusiveHostgroups } = this.#context.view.snapshot
     // A server that is told the client's address is told it once, when the connection begins.
     if (!this.#multiplex || !multiplexing || target.proxyProtocol !== 'off') return null
+    if (exclusiveHostgroups.includes(target.hostgroup)) return null
     const hasSchema = schema !== ''
     const known = this.#lastProfile
     if (

@@ -371,10 +371,11 @@ describe.each<Engine>(['mysql', 'mariadb'])('tools in front of %s', (engine) => 
     expect(await metric(proxy, 'sluice_queries_total')).toBe(Number(n))
     const used = await admin(
       proxy,
-      'SELECT hostgroup, SUM(ConnUsed) AS n FROM stats_mysql_connection_pool GROUP BY hostgroup ORDER BY hostgroup',
+      'SELECT hostgroup, SUM(ConnUsed + ConnFree) AS n FROM stats_mysql_connection_pool GROUP BY hostgroup ORDER BY hostgroup',
     )
-    expect(used[0]).toEqual({ hostgroup: '0', n: '1' })
-    expect(['1', '2']).toContain(used[1]['n'])
+    // They wait for whoever comes next.
+    expect(used.map(({ hostgroup }) => hostgroup)).toEqual(['0', '1'])
+    for (const { n } of used) expect(Number(n)).toBeGreaterThan(0)
   })
 
   it('a statement that runs is a row of the process list, with its text and its server', SLOW, async () => {

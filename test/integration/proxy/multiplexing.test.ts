@@ -233,6 +233,22 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that share few connections
     await Promise.all(idle.map((client) => client.end()))
   })
 
+  it('can be switched off for a hostgroup', async () => {
+    const proxy = await startProxy(cluster, { hostgroup_attributes: [{ hostgroup: 0, multiplex: false }] })
+    const clients = await Promise.all([1, 2, 3].map(() => connect(proxy)))
+    for (const client of clients) {
+      await client.query('DELETE FROM t WHERE id = -1')
+      await client.query('SELECT /* sluice: consistency=eventual */ 1')
+    }
+    const rows = await admin(
+      proxy,
+      'SELECT hostgroup, SUM(ConnUsed) AS n FROM stats_mysql_connection_pool GROUP BY hostgroup ORDER BY hostgroup',
+    )
+    expect(rows.map(({ n }) => n)).toEqual(['3', '0'])
+    await Promise.all(clients.map((client) => client.end()))
+    await proxy.stop()
+  })
+
   it('can be switched off for all', async () => {
     const proxy = await startProxy(cluster, { multiplexing: false })
     const clients = await Promise.all([1, 2, 3].map(() => connect(proxy)))

@@ -59,6 +59,7 @@ function snapshot(version: number, port: number): Snapshot {
     readOnlyFunctions: [],
     limits: {} as Limits,
     multiplexing: true,
+    exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     tls: null,
     proxyProtocolNetworks: [],

@@ -88,6 +88,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
     proxyProtocolNetworks: [],
     localInfile: true,
     multiplexing: true,
+    exclusiveHostgroups: [],
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     workers: 1,
     ...more,

@@ -228,6 +228,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     limits: LIMITS,
     multiplexing: true,
+    exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     warnings: [],
   }
@@ -244,6 +245,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     readOnlyFunctions: [],
     limits: LIMITS,
     multiplexing: true,
+    exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     tls: options.tls ?? null,
     proxyProtocolNetworks: [],
