@@ -39,12 +39,15 @@ export function asksOfLast({ kind, effects }: Pick<CommandInHand, 'kind' | 'effe
 /** Makes a connection know what the command in hand asks for. */
 export async function recall({ command, facts, residue }: Asking, backend: Backend): Promise<void> {
   backend.move('syncing')
+  let asksLast = asksOfLast(command) && facts.last !== backend
   if (asksInsertId(command, residue, backend)) {
     const id = await residue.lastInsertId
     await runSetup(backend, encodeQuery(`SET last_insert_id = ${id === 'unknown' ? 0 : id}`, backend.capabilities))
     residue.insertIdOn = backend
+    // That was a statement, too.
+    asksLast = asksOfLast(command)
   }
-  if (asksOfLast(command) && facts.last !== backend) {
+  if (asksLast) {
     await runSetup(backend, encodeQuery(residue.reproduction, backend.capabilities))
   }
   if (backend.state === 'syncing') backend.move('idle')

@@ -39,8 +39,8 @@ export class Residue {
       this.lastInsertId = 'unknown'
       this.insertIdOn = backend
     }
-    this.#rowCount = isRead ? -1 : affectedRows
-    this.#foundRows = rows
+    this.#rowCount = isRead || errno !== 0 ? -1 : affectedRows
+    this.#foundRows = rows <= ROWS_MAX ? rows : 0
     this.#reproducible =
       errno === 0 &&
       warnings === 0 &&
@@ -73,7 +73,7 @@ export class Residue {
    * about (after a time without another command) is as if the last statement had done nothing.
    */
   get reproduction(): string {
-    if (!this.#reproducible || this.#rowCount === 0) return 'DO 0'
+    if (this.#rowCount === 0 || this.#rowCount > 1) return 'DO 0'
     if (this.#rowCount === 1) return 'SELECT 1 INTO @sluice_row'
     return selectRows(this.#foundRows)
   }

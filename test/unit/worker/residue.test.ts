@@ -47,6 +47,8 @@ describe('what a statement leaves behind', () => {
     expect(resultOf({ rows: 0 }, READ).residue.reproduction).toBe('SELECT 1 FROM DUAL WHERE FALSE')
     expect(resultOf({ rows: 1 }, READ).residue.reproduction).toBe('SELECT 1')
     expect(resultOf({ rows: 3 }, READ).residue.reproduction).toContain("CONCAT('[0', REPEAT(',0', 2), ']')")
-    expect(resultOf({ warnings: 1, rows: 3 }, READ).residue.reproduction).toBe('DO 0')
+    // ROW_COUNT() is -1 after an error, as after rows.
+    expect(resultOf({ errno: 1792 }).residue.reproduction).toBe('SELECT 1 FROM DUAL WHERE FALSE')
+    expect(resultOf({ affectedRows: 2 }).residue.reproduction).toBe('DO 0')
   })
 })
