@@ -1,7 +1,7 @@
 /** A digest has to be seen so often before its time is believed. */
 const SEEN_MIN = 4
-/** How much the last execution counts against those before. */
-const SHARE_OF_LAST = 0.1
+/** How quickly a time that was short once is forgotten when later ones are longer. */
+const RISE = 0.02
 
 /** How long the executions of one statement took. */
 export class ReadTime {
@@ -10,10 +10,12 @@ export class ReadTime {
   /** One of its executions left warnings, which its session may ask for: it has to have a connection of its own. */
   warned = false
 
+  /**
+   * Takes the time of one execution. What a busy server or queue adds says nothing of the statement, so that the shortest
+   * times count; one that is quick at times and slow at others is seen to while it runs (see `Lanes`).
+   */
   learn(ms: number): void {
-    this.#ms = this.#seen === 0 ? ms : this.#ms + SHARE_OF_LAST * (ms - this.#ms)
-    // One that takes long once may do so again: it counts at once, and is forgotten slowly.
-    if (ms > 4 * this.#ms) this.#ms = ms
+    this.#ms = this.#seen === 0 ? ms : Math.min(ms, this.#ms + RISE * (ms - this.#ms))
     this.#seen++
   }
 
