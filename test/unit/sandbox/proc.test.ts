@@ -41,7 +41,8 @@ describe('a process', () => {
   it('is found by the beginning of an argument', async () => {
     const marker = `--marker=${process.pid}-${Date.now()}/`
     const sleeper = await startSleeper(`${marker}data`)
-    expect(processesWithArgument(marker)).toEqual([sleeper])
+    // On a busy machine its arguments appear a moment after it does.
+    await expect.poll(() => processesWithArgument(marker), { timeout: 10_000 }).toEqual([sleeper])
     signalProcess(sleeper, 'SIGKILL')
     expect(await waitForExit(sleeper, 30_000)).toBe(true)
     expect(processesWithArgument(marker)).toEqual([])
