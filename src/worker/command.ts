@@ -156,6 +156,10 @@ export class CommandInHand {
   waited = false
   /** It was taken for a read, and a replica has refused it as a write. */
   learned = false
+  /** How long its answer may be given to others, in ms; 0: it is not to be kept. */
+  cacheTtlMs = 0
+  /** An answer without rows is kept as well. */
+  cacheEmpty = true
 
   /** Takes a packet whose payload (command byte first) is `buffer[payloadStart, end)`. */
   take(buffer: Buffer, payloadStart: number, end: number, rule: CommandRule, now: number): void {
@@ -189,6 +193,8 @@ export class CommandInHand {
     this.causal = ''
     this.waited = false
     this.learned = false
+    this.cacheTtlMs = 0
+    this.cacheEmpty = true
   }
 
   /** Stands for a read without a text: where it would go is where a session's first connection leads. */
