@@ -1,28 +1,20 @@
 import type { CommandModule } from 'yargs'
 import { UsageError } from './shared/errors.js'
+import type { RouteExplanation } from './shared/explanation.js'
 import { DEFAULT_CONSISTENCY, type Flavor, NO_SERVER_TLS, type ServerEntry, type Snapshot } from './shared/snapshot.js'
-import { Classifier, EMPTY_CATALOGUE, explainEffects, StatementKindName } from './sql/index.js'
-import { ReadNeed } from './worker/read-need.js'
-import { newDecision, route } from './worker/router.js'
-import { SessionFacts } from './worker/session-facts.js'
+import { Classifier, EMPTY_CATALOGUE } from './sql/index.js'
+import { CausalKeys, type CausalPeers } from './worker/causal-keys.js'
+import { type ExplainContext, explainRoute } from './worker/explain.js'
+import { LearnedWrites } from './worker/learned-writes.js'
 import { TopologyView } from './worker/topology-view.js'
-import { hasWishes, wishesOf } from './worker/wishes.js'
 
 interface ExplainOptions {
   sql: string
   config?: string | undefined
   flavor: string
+  user: string
+  schema: string
   json: boolean
-}
-
-/** What is told of a statement. */
-export interface Explanation {
-  readonly class: string
-  readonly effects: readonly string[]
-  readonly hostgroup: number
-  /** Servers that it could go to, as `host:port weight N`. */
-  readonly servers: readonly string[]
-  readonly reason: string
 }
 
 export const explainCommand: CommandModule<object, ExplainOptions> = {
@@ -33,12 +25,14 @@ export const explainCommand: CommandModule<object, ExplainOptions> = {
       .positional('sql', { type: 'string', demandOption: true, describe: 'The statement' })
       .option('config', { type: 'string', requiresArg: true, describe: 'Configuration file whose servers are meant' })
       .option('flavor', { choices: ['mysql', 'mariadb'], default: 'mysql', describe: 'Whose syntax' })
+      .option('user', { type: 'string', default: '', requiresArg: true, describe: 'As this account' })
+      .option('schema', { type: 'string', default: '', requiresArg: true, describe: 'In this schema' })
       .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' }),
-  handler: async ({ sql, config, flavor, json }) => {
+  handler: async ({ sql, config, flavor, user, schema, json }) => {
     try {
       const snapshot =
         config === undefined ? tutorialSnapshot(flavor as Flavor) : await configured(config, flavor as Flavor)
-      const explanation = explain(sql, snapshot)
+      const explanation = explain(sql, snapshot, user, schema)
       process.stdout.write(json ? `${JSON.stringify(explanation)}\n` : asText(explanation))
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
@@ -48,65 +42,42 @@ export const explainCommand: CommandModule<object, ExplainOptions> = {
   },
 }
 
-/** Explains a statement of a fresh session: autocommit, no transaction, nothing written yet. */
-export function explain(sql: string, snapshot: Snapshot): Explanation {
+/** Explains a statement of a fresh session (autocommit, no transaction, nothing written yet), as a worker with this snapshot does. */
+export function explain(sql: string, snapshot: Snapshot, user = '', schema = ''): RouteExplanation {
   const view = new TopologyView(snapshot)
-  const bytes = Buffer.from(sql)
-  const found = new Classifier().classify(bytes, 0, bytes.length, {
-    flavor: snapshot.greeting.flavor,
-    ansiQuotes: false,
-    noBackslashEscapes: false,
-    truncated: false,
-    schema: '',
-    catalogue: EMPTY_CATALOGUE,
-  })
-  const user = snapshot.users[0] ?? {
-    name: '',
-    password: '',
-    defaultHostgroup: 0,
-    defaultSchema: null,
-    maxConnections: 0,
-  }
-  const facts = new SessionFacts(user)
-  const need = new ReadNeed()
-  need.session = facts.consistency
-  need.level = facts.consistency.levelFor(
-    hasWishes(found) ? wishesOf(found, bytes, snapshot.greeting.flavor) : null,
-    user,
-    snapshot.consistency,
-  )
-  const decision = route(
-    {
-      kind: found.kind,
-      effects: found.effects,
-      hint: found.hint,
-      hintHostgroup: found.hostgroup,
-      facts,
-      need,
-      learned: false,
-      own: null,
-      view,
-      excluded: null,
-      now: 0,
-      random: 0,
+  const { tokensMax, tokenTtlMs } = snapshot.consistency
+  const context: ExplainContext = {
+    view,
+    classifier: new Classifier(),
+    classifyOptions: {
+      flavor: view.flavor,
+      ansiQuotes: false,
+      noBackslashEscapes: false,
+      truncated: false,
+      schema: '',
+      catalogue: EMPTY_CATALOGUE,
     },
-    newDecision(),
-  )
-  return {
-    class: StatementKindName[found.kind],
-    effects: explainEffects(found.effects),
-    hostgroup: decision.hostgroup,
-    servers: view.online(decision.hostgroup).map(({ entry }) => `${entry.id} weight ${entry.weight}`),
-    reason: decision.reason,
+    causal: new CausalKeys(ALONE, -1, tokensMax, tokenTtlMs),
+    learned: new LearnedWrites(),
+    findUser: (name) => snapshot.users.find((one) => one.name === name) ?? null,
   }
+  const answer = explainRoute({ sql, user, schema, session: 0 }, null, context, 0)
+  if ('problem' in answer) throw new UsageError(answer.problem)
+  return answer
 }
 
-function asText({ class: kind, effects, hostgroup, servers, reason }: Explanation): string {
+const ALONE: CausalPeers = { state: 'alone', announce: () => Promise.resolve(true), publish: () => {} }
+
+function asText(answer: RouteExplanation): string {
+  const { effects, hostgroup, chosen, rule } = answer
+  const others = answer.servers.filter((server) => !server.chosen)
   const rows = [
-    ['class', kind],
+    ['class', answer.class],
     ['effects', effects.length === 0 ? 'none' : effects.join(', ')],
-    ['goes to', `hostgroup ${hostgroup}${servers.length === 0 ? ' (no server there)' : `: ${servers.join(', ')}`}`],
-    ['because', reason],
+    ...(rule === '' ? [] : [['rule', rule]]),
+    ['goes to', `hostgroup ${hostgroup}: ${chosen === '' ? 'no server there' : chosen}`],
+    ['because', answer.reason],
+    ...others.map((server) => ['not to', `hostgroup ${server.hostgroup}: ${server.server} (${server.why})`]),
   ]
   return `${rows.map(([name, value]) => `${name.padEnd(8)} ${value}`).join('\n')}\n`
 }
@@ -122,7 +93,7 @@ async function configured(path: string, flavor: Flavor): Promise<Snapshot> {
     replicationHostgroups: config.replicationHostgroups,
     users: config.users,
     consistency: config.consistency,
-    passThrough: null,
+    passThrough: config.passThrough,
     nativeHashes: {},
   }
 }

@@ -1,5 +1,6 @@
 import { monotonicMs } from '../shared/clock.js'
 import type { WorkerCounters } from '../shared/counters.js'
+import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
@@ -136,6 +137,10 @@ export class ControlPlane implements ControlView {
 
   processlist(): Promise<readonly ProcessRow[]> {
     return this.supervisor.processlist()
+  }
+
+  explainRoute(question: RouteQuestion): Promise<RouteAnswer | null> {
+    return this.supervisor.explainRoute(question)
   }
 
   events(): readonly TopologyEvent[] {

@@ -2,7 +2,8 @@ import cluster, { type Worker } from 'node:cluster'
 import { monotonicMs } from '../shared/clock.js'
 import type { WorkerCounters } from '../shared/counters.js'
 import { UsageError } from '../shared/errors.js'
-import type { FromWorker, ProcessRow } from '../shared/ipc.js'
+import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
+import { type FromWorker, type ProcessRow, SESSION_IDS, workerOfSession } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import { AddressBook } from './address-counts.js'
@@ -11,6 +12,7 @@ import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import { SessionFinder } from './session-finder.js'
 import type { WorkerView } from './view.js'
 import { WorkerHandle } from './worker-handle.js'
+import { WorkerQuestions } from './worker-questions.js'
 
 export interface SupervisorOptions {
   readonly workers: number
@@ -65,6 +67,7 @@ export class Supervisor {
   private readonly processlists = new Map<number, PendingProcesslist>()
   private readonly sessions = new SessionFinder(() => this.live())
   private readonly causal = new CausalExchange(() => this.live())
+  private readonly routes = new WorkerQuestions<RouteAnswer | null>()
   private readonly addresses = new AddressBook(() => this.live())
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
@@ -157,6 +160,16 @@ export class Supervisor {
     })
   }
 
+  /** Asks the session's worker, or any that serves; null: there is no such session. */
+  async explainRoute(question: RouteQuestion): Promise<RouteAnswer | null> {
+    const serving = this.live().filter(({ state }) => state === 'serving')
+    const named = ({ number }: WorkerHandle): boolean =>
+      question.session === 0 || number % SESSION_IDS.workersMax === workerOfSession(question.session)
+    if (serving.length === 0) return { problem: 'no worker serves that could be asked' }
+    const handle = serving.find(named)
+    return handle === undefined ? null : this.routes.ask(handle, (request) => handle.askForRoute(request, question))
+  }
+
   /** Workers stop accepting and end by themselves; those that have not by `limitMs` (and a second) are killed. */
   async drain(limitMs: number): Promise<void> {
     this.stop()
@@ -240,6 +253,9 @@ export class Supervisor {
       case 'processlist':
         this.takeProcesslist(handle, message.request, message.rows)
         return
+      case 'route-explained':
+        this.routes.answered(handle, message.request, message.answer)
+        return
       case 'find-session':
         this.sessions.find(handle, message.request, message.wanted)
         return
@@ -294,6 +310,7 @@ export class Supervisor {
     for (const [request, pending] of this.processlists) {
       if (pending.waitsFor.has(handle)) this.takeProcesslist(handle, request, [])
     }
+    this.routes.workerGone(handle)
     this.sessions.workerGone(handle)
     this.addresses.workerGone(handle)
     this.causal.workerGone(handle)

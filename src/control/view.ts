@@ -1,4 +1,5 @@
 import type { WorkerCounters } from '../shared/counters.js'
+import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
 import type { Config } from './config-schema.js'
@@ -28,6 +29,8 @@ export interface ControlView {
   workers(): readonly WorkerView[]
   /** Sessions of all workers; those of a worker that does not answer in time are left out. */
   processlist(): Promise<readonly ProcessRow[]>
+  /** Where a worker would send a statement; null: there is no session of that id, or its worker does not answer. */
+  explainRoute(question: RouteQuestion): Promise<RouteAnswer | null>
   /** When the control plane started: milliseconds since 1970. */
   readonly startedAt: number
   /** Whether clients can be served; `reason` says why not. */

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:cluster'
 import type { WorkerCounters } from '../shared/counters.js'
 import { InvariantError } from '../shared/errors.js'
+import type { RouteQuestion } from '../shared/explanation.js'
 import type {
   AddressCounts,
   CausalPosition,
@@ -95,6 +96,10 @@ export class WorkerHandle {
 
   askProcesslist(request: number): void {
     this.send({ type: 'get-processlist', request })
+  }
+
+  askForRoute(request: number, question: RouteQuestion): void {
+    this.send({ type: 'explain-route', request, question })
   }
 
   askForSession(request: number, wanted: SessionWanted): void {

@@ -1,4 +1,5 @@
 import type { WorkerCounters } from './counters.js'
+import type { RouteAnswer, RouteQuestion } from './explanation.js'
 import type { HealthReport, ServerId, Snapshot } from './snapshot.js'
 
 /** Messages over the cluster's IPC channel. They are sent as JSON: numbers, strings, arrays and plain objects only. */
@@ -9,6 +10,8 @@ export type ToWorker =
   | { readonly type: 'health'; readonly health: HealthReport }
   /** Answered by `processlist` with the same request number. */
   | { readonly type: 'get-processlist'; readonly request: number }
+  /** Answered by `route-explained` with the same request number. */
+  | { readonly type: 'explain-route'; readonly request: number; readonly question: RouteQuestion }
   /** Another worker looks for a session. Answered by `session-found` with the same request number. */
   | { readonly type: 'find-session'; readonly request: number; readonly wanted: SessionWanted }
   /** Answers this worker's own `find-session`. */
@@ -36,6 +39,8 @@ export type FromWorker =
   /** A backend refused or lost connections: the monitor looks at once. */
   | { readonly type: 'suspicion'; readonly server: ServerId; readonly reason: string }
   | { readonly type: 'processlist'; readonly request: number; readonly rows: readonly ProcessRow[] }
+  /** null: it has no such session. */
+  | { readonly type: 'route-explained'; readonly request: number; readonly answer: RouteAnswer | null }
   /** Answered by `session-found` with the same request number. */
   | { readonly type: 'find-session'; readonly request: number; readonly wanted: SessionWanted }
   | { readonly type: 'session-found'; readonly request: number; readonly place: SessionPlace | null }

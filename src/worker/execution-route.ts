@@ -19,7 +19,7 @@ export interface Routed {
   readonly command: CommandInHand
   readonly statement: PreparedStatement | null
   readonly facts: SessionFacts
-  readonly backends: SessionBackends
+  readonly backends: Pick<SessionBackends, 'own'>
   readonly text: SessionText
 }
 
@@ -27,7 +27,7 @@ export interface Routed {
 export interface RouteContext {
   readonly view: TopologyView
   readonly causal: CausalKeys
-  readonly learned: LearnedWrites
+  readonly learned: Pick<LearnedWrites, 'size' | 'has' | 'knows'>
 }
 
 /**
@@ -97,6 +97,11 @@ function fillNeed(
   if (wishes.maxLagMs >= 0) need.maxLagMs = wishes.maxLagMs
   command.causal = key
   command.causalVersion = need.key?.version ?? 0
+}
+
+/** On what the command that was routed last was decided, by the router: valid until the next one is. */
+export function routedInput(): RouteInput {
+  return routeInput
 }
 
 /** What the command that was routed last needs: valid until the next one is. */

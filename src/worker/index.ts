@@ -61,6 +61,12 @@ export function runWorker(): void {
         return worker?.applyHealth(message.health)
       case 'get-processlist':
         return send({ type: 'processlist', request: message.request, rows: worker?.processList() ?? [] })
+      case 'explain-route':
+        return send({
+          type: 'route-explained',
+          request: message.request,
+          answer: worker?.explain(message.question) ?? null,
+        })
       case 'find-session':
         return worker?.answerSession(message.request, message.wanted)
       case 'session-found':

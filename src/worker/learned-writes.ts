@@ -50,6 +50,11 @@ export class LearnedWrites {
     return true
   }
 
+  /** The same without counting. */
+  knows(command: CommandInHand, statement: PreparedStatement | null, text: StatementText): boolean {
+    return this.#digests.peek(this.#digestOf(command, statement, text)) !== undefined
+  }
+
   learn(command: CommandInHand, statement: PreparedStatement | null, text: StatementText, error: string): void {
     const digest = this.#digestOf(command, statement, text)
     if (digest === '') return

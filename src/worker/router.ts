@@ -263,6 +263,15 @@ const REASON_OF_SHORTAGE: Readonly<Record<Shortage | 'none', string>> = {
 /** Why reads go to a primary that replicas could have answered: they count towards max_primary_spill. */
 export const SPILL_REASONS: ReadonlySet<string> = new Set(Object.values(REASON_OF_SHORTAGE))
 
+/** Why a statement goes where it goes once the replicas have been asked. */
+export const ASKS_REPLICAS: ReadonlySet<string> = new Set([
+  Reason.read,
+  Reason.waits,
+  Reason.hintReplica,
+  Reason.spillLimit,
+  ...SPILL_REASONS,
+])
+
 function choose(into: Decision, candidate: Candidate, hostgroup: number, reason: string): Decision {
   into.candidate = candidate
   into.hostgroup = hostgroup
@@ -341,7 +350,8 @@ function draw(
   return drawn
 }
 
-function usable(candidate: Candidate, input: RouteInput): boolean {
+/** Whether nothing is known that would make connections to it fail. */
+export function usable(candidate: Candidate, input: RouteInput): boolean {
   return !candidate.target.known.breaker.isAvoided(input.now) && untried(candidate, input)
 }
 

@@ -9,9 +9,12 @@ import { hasWishes, type Wishes, wishesOf, wishesOfExecute, wishesOfQuery } from
 /** Character sets in which the second byte of a character can be that of a backslash. */
 const BACKSLASH_TRAIL = new Set(['big5', 'cp932', 'gb18030', 'gbk', 'sjis'])
 
+/** What a worker has for reading texts. */
+export type TextContext = Pick<WorkerContext, 'view' | 'classifier' | 'classifyOptions'>
+
 /** Reads the text of a session's statements as the server will read it: by its sql_mode, character set and schema. */
 export class SessionText {
-  readonly #context: WorkerContext
+  readonly #context: TextContext
   readonly #state: SessionState
   #capabilities: number
   /** The state's version for which the three facts below were found. */
@@ -24,7 +27,7 @@ export class SessionText {
   /** MariaDB's extended capabilities, as negotiated with the client. */
   readonly mariadbCapabilities: number
 
-  constructor(context: WorkerContext, state: SessionState, capabilities: number, mariadbCapabilities = 0) {
+  constructor(context: TextContext, state: SessionState, capabilities: number, mariadbCapabilities = 0) {
     this.mariadbCapabilities = mariadbCapabilities
     this.#context = context
     this.#state = state

@@ -4,6 +4,7 @@ import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
+import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import { type FromWorker, SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import { LoginThrottle } from '../shared/login-throttle.js'
@@ -18,6 +19,7 @@ import { CausalChannel } from './causal-peers.js'
 import type { ClientAddress } from './client-address.js'
 import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
+import { explainRoute } from './explain.js'
 import { findSession, performKill, placeOf } from './kill.js'
 import { Lanes } from './lanes.js'
 import { LearnedWrites } from './learned-writes.js'
@@ -192,6 +194,12 @@ export class Worker implements WorkerContext, SessionOwner {
 
   processList() {
     return [...this.#sessions.values()].map((session) => processRow(session, this.number))
+  }
+
+  /** null: this worker has no session of that id. */
+  explain(question: RouteQuestion): RouteAnswer | null {
+    const session = question.session === 0 ? null : this.#sessions.get(question.session)
+    return session === undefined ? null : explainRoute(question, session, this, monotonicMs())
   }
 
   // What sessions share. -----------------------------------------------------------------------------------------------

@@ -26,6 +26,21 @@ export function tlsNotReloaded(why: string): ProxyError {
   return new ProxyError('admin-tls-not-reloaded', 1105, 'HY000', `sluice: TLS not reloaded: ${why}`)
 }
 
+/** ER_NO_SUCH_THREAD. */
+export function noSession(id: number): ProxyError {
+  return new ProxyError(
+    'admin-no-session',
+    1094,
+    'HY000',
+    `sluice: Unknown thread id: ${id}; SHOW PROCESSLIST lists them`,
+  )
+}
+
+/** ER_UNKNOWN_ERROR: what was asked of a statement has no answer. */
+export function notExplained(why: string): ProxyError {
+  return new ProxyError('admin-not-explained', 1105, 'HY000', `sluice: ${why}`)
+}
+
 export function unknownVariable(name: string): ProxyError {
   return new ProxyError('admin-unknown-variable', 1193, 'HY000', `sluice: Unknown system variable '${name}'`)
 }

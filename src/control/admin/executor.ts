@@ -71,7 +71,8 @@ export class AdminExecutor {
 
   /** What `execute` would take and give, without running it where that has an effect. Throws as `execute`. */
   async describe(sql: string, session: AdminSession): Promise<StatementShape> {
-    if (this.extraCommands.some((command) => command.match(sql))) return { parameters: 0, columns: [] }
+    const extra = this.extraCommands.find((command) => command.match(sql))
+    if (extra !== undefined) return { parameters: 0, columns: extra.columns }
     const tokens = scan(sql)
     if (tokens.length === 0) throw emptyStatement()
     const parameters = tokens.filter((token) => token.kind === 'parameter').length

@@ -6,6 +6,7 @@ import { LoginThrottle } from '../../shared/login-throttle.js'
 import type { ListenAddress } from '../../shared/snapshot.js'
 import { formatListenAddress } from '../addresses.js'
 import type { ControlView, RunningService } from '../view.js'
+import { EXPLAIN_ROUTE_COMMAND } from './commands/explain-route.js'
 import { AdminConnection, refuseConnection } from './connection.js'
 import type { ConnectionContext } from './connection-context.js'
 import { EngineHost } from './engine/host.js'
@@ -40,7 +41,7 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
   const context: ConnectionContext = {
     users: admin.users,
     throttle: new LoginThrottle({ firstMs: FAILED_WAIT_MS, maxMs: FAILED_WAIT_MS }),
-    executor: new AdminExecutor({ view, engine, log }, options.extraCommands ?? []),
+    executor: new AdminExecutor({ view, engine, log }, [EXPLAIN_ROUTE_COMMAND, ...(options.extraCommands ?? [])]),
     tls: secureContextOf(view),
     rsaKeyPair: rsaKeyPairOnDemand(),
     log,

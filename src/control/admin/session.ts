@@ -58,6 +58,8 @@ export interface CommandContext extends AdminServices {
 /** A statement in a dialect of its own, which is asked for the text before anything else looks at it. */
 export interface ExtraCommand {
   match(sql: string): boolean
+  /** Of its result. */
+  readonly columns: readonly string[]
   /** Throws ProxyError for what the client got wrong. */
   run(sql: string, context: CommandContext): AdminResult | Promise<AdminResult>
 }

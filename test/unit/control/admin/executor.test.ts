@@ -13,7 +13,11 @@ const log = pino({ level: 'silent' })
 const thread = compileEngineThread()
 const engine = new EngineHost(log, { threadUrl: thread.url })
 const executor = new AdminExecutor({ view: fixtureView(), engine, log }, [
-  { match: (sql) => /^explain route/i.test(sql), run: () => ({ kind: 'rows', columns: ['class'], rows: [['read']] }) },
+  {
+    match: (sql) => /^explain route/i.test(sql),
+    columns: ['class'],
+    run: () => ({ kind: 'rows', columns: ['class'], rows: [['read']] }),
+  },
 ])
 
 beforeAll(() => engine.start())

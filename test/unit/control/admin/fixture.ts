@@ -266,6 +266,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     processlist:
       options.processlist ??
       (async () => [processRow(1, 'app', 'SELECT 1'), processRow(2, 'app'), processRow(3, 'open')]),
+    explainRoute: async () => null,
     startedAt: Date.now() - 90_000,
     ready: () => options.ready ?? { ready: true, reason: '' },
     events: () => [
