@@ -16,16 +16,23 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/$1/' },
     },
     {
+      name: 'rules-are-pure',
+      comment: 'query rules are checked by control and matched by workers: the same code, which knows neither',
+      severity: 'error',
+      from: { path: '^src/rules/' },
+      to: { pathNot: ['^src/(rules|shared|sql)/', 'node_modules/re2js/'] },
+    },
+    {
       name: 'control-never-imports-worker',
       severity: 'error',
       from: { path: '^src/control/' },
-      to: { path: '^src/', pathNot: '^src/(control|shared|sql)/' },
+      to: { path: '^src/', pathNot: '^src/(control|shared|sql|rules)/' },
     },
     {
       name: 'worker-never-imports-control',
       severity: 'error',
       from: { path: '^src/worker/' },
-      to: { path: '^src/', pathNot: '^src/(worker|shared|sql)/' },
+      to: { path: '^src/', pathNot: '^src/(worker|shared|sql|rules)/' },
     },
     {
       name: 'mysql2-is-not-on-the-query-path',

@@ -1,0 +1,6 @@
+export { checkRules, type RuleProblem } from './check.js'
+export type { Origin, RuleDigest } from './compiled-rule.js'
+export { Pattern } from './pattern.js'
+export type { TextSource } from './plan.js'
+export { RuleSet, type Scope } from './rule-set.js'
+export type { Ruling } from './ruling.js'
