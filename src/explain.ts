@@ -1,9 +1,17 @@
 import type { CommandModule } from 'yargs'
 import { UsageError } from './shared/errors.js'
 import type { RouteExplanation } from './shared/explanation.js'
-import { DEFAULT_CONSISTENCY, type Flavor, NO_SERVER_TLS, type ServerEntry, type Snapshot } from './shared/snapshot.js'
+import {
+  DEFAULT_CONSISTENCY,
+  DEFAULT_DIGESTS,
+  type Flavor,
+  NO_SERVER_TLS,
+  type ServerEntry,
+  type Snapshot,
+} from './shared/snapshot.js'
 import { Classifier, EMPTY_CATALOGUE } from './sql/index.js'
 import { CausalKeys, type CausalPeers } from './worker/causal-keys.js'
+import { Digests } from './worker/digests.js'
 import { type ExplainContext, explainRoute } from './worker/explain.js'
 import { LearnedWrites } from './worker/learned-writes.js'
 import { TopologyView } from './worker/topology-view.js'
@@ -59,6 +67,7 @@ export function explain(sql: string, snapshot: Snapshot, user = '', schema = '')
     },
     causal: new CausalKeys(ALONE, -1, tokensMax, tokenTtlMs),
     learned: new LearnedWrites(),
+    digests: new Digests(snapshot.digests, Math.random),
     findUser: (name) => snapshot.users.find((one) => one.name === name) ?? null,
   }
   const answer = explainRoute({ sql, user, schema, session: 0 }, null, context, 0)
@@ -127,6 +136,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
     greeting: { flavor, serverVersion: '', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
     consistency: DEFAULT_CONSISTENCY,
+    digests: DEFAULT_DIGESTS,
     limits: {
       maxConnections: 1,
       maxConnectionsPerAddress: 0,

@@ -33,6 +33,7 @@ export function buildSnapshot(
     multiplexing: config.multiplexing,
     exclusiveHostgroups: config.exclusiveHostgroups,
     consistency: config.consistency,
+    digests: config.digests,
     tls,
     proxyProtocolNetworks: config.proxyProtocolNetworks,
     localInfile: config.localInfile,

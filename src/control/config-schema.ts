@@ -11,6 +11,8 @@ import {
   CONSISTENCY_LEVELS,
   type ConsistencySettings,
   DEFAULT_CONSISTENCY,
+  DEFAULT_DIGESTS,
+  type DigestSettings,
   type Limits,
   type ListenAddress,
   type PassThrough,
@@ -246,6 +248,16 @@ const consistency = map({
   max_primary_spill: orElse(whole(0, CONNECTIONS_MAX), DEFAULT_CONSISTENCY.maxPrimarySpill),
 })
 
+/** ProxySQL's mysql-query_digests and mysql-query_digests_*. Lengths in bytes. */
+const digests = map({
+  enabled: orElse(flag, DEFAULT_DIGESTS.enabled),
+  sample: orElse(whole(1, 1_000_000), DEFAULT_DIGESTS.sample),
+  max_query_length: orElse(whole(16, 1 << 20), DEFAULT_DIGESTS.maxQueryLength),
+  max_digest_length: orElse(whole(16, 1 << 20), DEFAULT_DIGESTS.maxDigestLength),
+  max_entries: orElse(whole(100, 1_000_000), DEFAULT_DIGESTS.maxEntries),
+  track_hostname: orElse(flag, DEFAULT_DIGESTS.trackHostname),
+})
+
 export const CONFIG_SCHEMA = map({
   listen: orElse(oneOrMany(address), DEFAULT_LISTEN),
   workers: orElse(workers, Math.min(availableParallelism(), WORKERS_MAX)),
@@ -297,6 +309,7 @@ export const CONFIG_SCHEMA = map({
   hostgroup_attributes: orElse(listOf(map({ hostgroup, multiplex: orElse(flag, true) })), []),
   limits: orElse(limits, null),
   consistency: orElse(consistency, null),
+  query_digests: orElse(digests, null),
 })
 
 export type ConfigFile = z.output<typeof CONFIG_SCHEMA>
@@ -305,6 +318,7 @@ export type ConfigFile = z.output<typeof CONFIG_SCHEMA>
 export const DEFAULT_MONITOR = monitor.parse({})
 export const DEFAULT_LIMITS = limits.parse({})
 export const DEFAULT_CONSISTENCY_SECTION = consistency.parse({})
+export const DEFAULT_DIGESTS_SECTION = digests.parse({})
 
 export interface ServerConfig {
   /** `host:port`, or the path of a unix socket. */
@@ -388,6 +402,7 @@ export interface Config {
   /** Hostgroups whose connections are not shared. */
   readonly exclusiveHostgroups: readonly number[]
   readonly consistency: ConsistencySettings
+  readonly digests: DigestSettings
   /** What an operator should know though it is no error; one line each. */
   readonly warnings: readonly string[]
 }

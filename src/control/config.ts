@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { UsageError } from '../shared/errors.js'
-import type { ConsistencySettings, Limits, ListenAddress, PassThrough } from '../shared/snapshot.js'
+import type { ConsistencySettings, DigestSettings, Limits, ListenAddress, PassThrough } from '../shared/snapshot.js'
 import { formatListenAddress, serverId, unixPath } from './addresses.js'
 import { type ConfigDocument, type ConfigPath, readConfigDocument } from './config-file.js'
 import {
@@ -10,6 +10,7 @@ import {
   type Config,
   type ConfigFile,
   DEFAULT_CONSISTENCY_SECTION,
+  DEFAULT_DIGESTS_SECTION,
   DEFAULT_LIMITS,
   DEFAULT_MONITOR,
   type MonitorConfig,
@@ -69,6 +70,7 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
     exclusiveHostgroups: file.hostgroup_attributes.flatMap((row) => (row.multiplex ? [] : [row.hostgroup])),
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
     consistency: readConsistency(file.consistency ?? DEFAULT_CONSISTENCY_SECTION),
+    digests: readDigests(file.query_digests ?? DEFAULT_DIGESTS_SECTION),
     warnings: warningsOf(path, file, document),
   }
 }
@@ -266,6 +268,17 @@ function readConsistency(section: NonNullable<ConfigFile['consistency']>): Consi
     tokensMax: section.tokens_max,
     replicasMin: section.replicas_min,
     maxPrimarySpill: section.max_primary_spill,
+  }
+}
+
+function readDigests(section: NonNullable<ConfigFile['query_digests']>): DigestSettings {
+  return {
+    enabled: section.enabled,
+    sample: section.sample,
+    maxQueryLength: section.max_query_length,
+    maxDigestLength: section.max_digest_length,
+    maxEntries: section.max_entries,
+    trackHostname: section.track_hostname,
   }
 }
 

@@ -136,6 +136,29 @@ export const DEFAULT_CONSISTENCY: ConsistencySettings = {
   maxPrimarySpill: 0,
 }
 
+/** What is counted by digest. */
+export interface DigestSettings {
+  readonly enabled: boolean
+  /** One statement of so many is counted, for as many as it stands for. At least 1. */
+  readonly sample: number
+  /** What of a statement is looked at, and what of its normalised text is kept, in bytes. */
+  readonly maxQueryLength: number
+  readonly maxDigestLength: number
+  /** Digests that a worker knows, and rows of statistics that it keeps. */
+  readonly maxEntries: number
+  /** Rows of each client address apart. */
+  readonly trackHostname: boolean
+}
+
+export const DEFAULT_DIGESTS: DigestSettings = {
+  enabled: true,
+  sample: 1,
+  maxQueryLength: 65_000,
+  maxDigestLength: 2048,
+  maxEntries: 10_000,
+  trackHostname: false,
+}
+
 /** What Sluice says in its own greeting, learned from the backends so that drivers see the server they expect. */
 export interface GreetingFacts {
   readonly flavor: Flavor
@@ -258,6 +281,7 @@ export interface Snapshot {
   /** Hostgroups whose connections are not shared all the same. */
   readonly exclusiveHostgroups: readonly number[]
   readonly consistency: ConsistencySettings
+  readonly digests: DigestSettings
   /** null: clients are not offered TLS. */
   /** Whether clients may be asked for local files (LOAD DATA LOCAL), where the servers allow it. */
   readonly localInfile: boolean

@@ -81,6 +81,17 @@ export class DigestOutput {
     this.frames--
   }
 
+  /** The text breaks off: of the outermost list that has an element, what follows that one is taken to be alike. */
+  cutLists(): void {
+    for (let frame = 0; frame < this.frames; frame++) {
+      if ((this.keptStart[frame] as number) < 0) continue
+      this.frames = frame
+      this.length = this.keptEnd[frame] as number
+      this.copy(ELLIPSIS, 0, ELLIPSIS.length)
+      return
+    }
+  }
+
   private endElement(): void {
     const frame = this.frames - 1
     const start = this.elementStart[frame] as number

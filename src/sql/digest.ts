@@ -49,8 +49,11 @@ export class Digester {
   private lastStop = 0
   private depth = 0
 
-  /** Normalises and hashes [start, end) of the buffer. A trailing semicolon is dropped. */
-  digest(buffer: Uint8Array, start: number, end: number, options: LexicalOptions): Digest {
+  /**
+   * Normalises and hashes [start, end) of the buffer. A trailing semicolon is dropped.
+   * @param cut the text goes on behind `end`: the list that is open there is taken to go on as it began
+   */
+  digest(buffer: Uint8Array, start: number, end: number, options: LexicalOptions, cut = false): Digest {
     const { scanner, output, result } = this
     scanner.reset(buffer, start, end, options, ALL_VERSIONS, null)
     output.reset()
@@ -63,6 +66,7 @@ export class Digester {
       if (type === T.end || type === T.bad) break
       this.token(type)
     }
+    if (cut) output.cutLists()
     while (output.inRows(this.depth)) output.closeList()
     if (this.last === Last.tight && output.bytes[output.length - 1] === SEMICOLON) output.length--
     murmur3(output.bytes, output.length, SEED)

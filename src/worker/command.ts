@@ -3,6 +3,7 @@ import type { QueryClass } from '../shared/counters.js'
 import type { ProxyError } from '../shared/errors.js'
 import type { ConsistencyLevel, ServerId } from '../shared/snapshot.js'
 import { Effect, Hint, StatementKind, StatementKindName } from '../sql/index.js'
+import type { StatementDigest } from './digests.js'
 import type { Wishes } from './wishes.js'
 
 /** What is done with a command, before anything is known of its text. */
@@ -112,6 +113,10 @@ export class CommandInHand {
   effects = 0
   hint: number = Hint.none
   hintHostgroup = -1
+  /** What it has in common with statements of other literals; null: nobody has asked yet (`SessionText.digestOf`), or it has none. */
+  digest: StatementDigest | null = null
+  /** It is counted by its digest. */
+  counted = false
   /** KILL with a number: where that is in `buffer`; -1 otherwise. */
   argumentStart = -1
   argumentEnd = -1
@@ -172,6 +177,8 @@ export class CommandInHand {
     this.effects = 0
     this.hint = Hint.none
     this.hintHostgroup = -1
+    this.digest = null
+    this.counted = false
     this.argumentStart = -1
     this.argumentEnd = -1
     this.onServer = ''
@@ -227,6 +234,7 @@ export class CommandInHand {
     this.buffer = EMPTY
     this.excluded = null
     this.wishes = null
+    this.digest = null
   }
 
   get class(): QueryClass {

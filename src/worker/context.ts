@@ -10,11 +10,11 @@ import type { UserEntry } from '../shared/snapshot.js'
 import type { Classifier, ClassifyOptions } from '../sql/index.js'
 import type { CausalKeys } from './causal-keys.js'
 import type { ClientAddress } from './client-address.js'
+import type { Digests } from './digests.js'
 import type { Lanes } from './lanes.js'
 import type { LearnedWrites } from './learned-writes.js'
 import type { Pool } from './pool.js'
 import type { SharedStatements } from './shared-statement.js'
-import type { ReadTimes } from './short-reads.js'
 import type { ServerTlsContext } from './tls-context.js'
 import type { TopologyView } from './topology-view.js'
 import type { Verifiers } from './verifiers.js'
@@ -25,10 +25,10 @@ export interface WorkerContext {
   readonly view: TopologyView
   readonly pool: Pool
   readonly lanes: Lanes
-  readonly readTimes: ReadTimes
   readonly classifier: Classifier
   /** Filled for each statement with what is true of its session. */
   readonly classifyOptions: ClassifyOptions
+  readonly digests: Digests
   readonly counters: GlobalCounters
   readonly causal: CausalKeys
   readonly learned: LearnedWrites

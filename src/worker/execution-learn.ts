@@ -12,6 +12,7 @@ import { Hold, Pin, type SessionFacts } from './session-facts.js'
 import { type AnswerNotes, learnAssignments, learnFromAnswer } from './session-learn.js'
 import { CHARSET_VARIABLES, isCarried, type SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
+import { PREPARED_TEXT_AT } from './shared-statement.js'
 import type { PreparedStatement, Statements } from './statements.js'
 import type { VariablesElsewhere } from './variables-elsewhere.js'
 
@@ -153,9 +154,6 @@ function sqlInHand({ command, statement, text }: Answered): { buffer: Buffer; st
   }
   return { buffer: command.buffer, start: text.textStart(command), end: command.end }
 }
-
-/** Where the text begins in a COM_STMT_PREPARE packet. */
-const PREPARED_TEXT_AT = 5
 
 // What becomes of a prepared statement. ----------------------------------------------------------------------------------
 

@@ -55,7 +55,8 @@ export function routeCommand(
   routeInput.hintHostgroup = command.hintHostgroup
   routeInput.facts = facts
   fillNeed(command, facts, view, causal, now)
-  routeInput.learned = command.learned || (learned.size > 0 && isRead(command) && learned.has(command, statement, text))
+  routeInput.learned =
+    command.learned || (learned.size > 0 && isRead(command) && isLearned(command, statement, text, learned))
   routeInput.own = usesOwnConnection(command.kind) ? backends.own(facts.user.defaultHostgroup) : null
   routeInput.view = view
   routeInput.excluded = command.excluded
@@ -107,6 +108,16 @@ export function routedInput(): RouteInput {
 /** What the command that was routed last needs: valid until the next one is. */
 export function currentNeed(): ReadNeed {
   return need
+}
+
+function isLearned(
+  command: CommandInHand,
+  statement: PreparedStatement | null,
+  text: SessionText,
+  learned: RouteContext['learned'],
+): boolean {
+  const digest = text.digestOf(command, statement?.shared ?? null)
+  return digest !== null && learned.has(digest)
 }
 
 function isRead({ kind }: CommandInHand): boolean {

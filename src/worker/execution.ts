@@ -22,7 +22,7 @@ import type { PacketWidener } from './packet-widener.js'
 import { namesOfLogin } from './parse-state.js'
 import type { BackendHolder } from './pool-terms.js'
 import { asRefusedByPrimary } from './read-only-refusal.js'
-import type { ReadTime } from './read-time.js'
+import { ReadTime } from './read-time.js'
 import { askInsertId, asksOfLast } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
 import { endOnReplica, leavesReplica } from './replica-transaction.js'
@@ -335,8 +335,11 @@ export class Execution implements RelayListener, BackendHolder {
     ) {
       return false
     }
-    this.#time = this.#context.readTimes.of(command, statement, this.text)
-    if (this.#time === null || !this.#time.isShort(pipelineQueryTimeMs)) return false
+    const digest = this.text.digestOf(command, statement?.shared ?? null)
+    if (digest === null) return false
+    digest.readTime ??= new ReadTime()
+    this.#time = digest.readTime
+    if (!this.#time.isShort(pipelineQueryTimeMs)) return false
     const lane = this.backends.lane(candidate, pipelineDepth, command.startedAt)
     if (lane === null) return false
     if (statement !== null && !statement.isReadyOn(lane)) {
@@ -472,7 +475,8 @@ export class Execution implements RelayListener, BackendHolder {
 
   #learnWrite(error: string): void {
     const { command, statement } = this
-    this.#context.learned.learn(command, statement, this.text, error)
+    const digest = this.text.digestOf(command, statement?.shared ?? null)
+    if (digest !== null) this.#context.learned.learn(digest, error)
     this.#context.counters.writesLearned++
     command.learned = true
     command.repeatable = false

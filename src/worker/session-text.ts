@@ -2,15 +2,17 @@ import { Capability, Command, collationById, encodeQuery, queryTextOffset } from
 import { type ClassifyOptions, Effect } from '../sql/index.js'
 import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
+import type { StatementDigest } from './digests.js'
 import { isRepeatable } from './router.js'
 import type { SessionState } from './session-state.js'
+import { PREPARED_TEXT_AT, type SharedStatement } from './shared-statement.js'
 import { hasWishes, type Wishes, wishesOf, wishesOfExecute, wishesOfQuery } from './wishes.js'
 
 /** Character sets in which the second byte of a character can be that of a backslash. */
 const BACKSLASH_TRAIL = new Set(['big5', 'cp932', 'gb18030', 'gbk', 'sjis'])
 
 /** What a worker has for reading texts. */
-export type TextContext = Pick<WorkerContext, 'view' | 'classifier' | 'classifyOptions'>
+export type TextContext = Pick<WorkerContext, 'view' | 'classifier' | 'classifyOptions' | 'digests'>
 
 /** Reads the text of a session's statements as the server will read it: by its sql_mode, character set and schema. */
 export class SessionText {
@@ -106,6 +108,8 @@ export class SessionText {
     command.repeatable = !command.streamed && isRepeatable(found)
     const { flavor } = options
     if (hasWishes(found)) command.wishes = wishesOf(found, command.buffer, flavor)
+    if (this.#wantsDigest(command))
+      command.digest = this.#context.digests.of(command.buffer, textStart, command.end, options, command.streamed)
     if (command.code === Command.QUERY && textStart > command.start + PLAIN_TEXT_AT)
       command.wishes = wishesOfQuery(
         command.wishes,
@@ -115,6 +119,37 @@ export class SessionText {
         this.#capabilities,
         flavor,
       )
+  }
+
+  /** Notes what is known of the digest of a prepared statement's text; `understand` does it where the command has its own. */
+  noteDigest(command: CommandInHand, shared: SharedStatement): void {
+    if (this.#wantsDigest(command)) this.digestOf(command, shared)
+  }
+
+  /** Whether the digest is wanted whatever the statement is. */
+  #wantsDigest(command: CommandInHand): boolean {
+    const { digests } = this.#context
+    command.counted = digests.samples()
+    return command.counted || digests.needed
+  }
+
+  /** The digest of the command's text, or of the prepared statement's; made when it is first asked for. null: there is no text. */
+  digestOf(command: CommandInHand, shared: SharedStatement | null): StatementDigest | null {
+    command.digest ??= shared === null ? this.#digestOfText(command) : this.#digestOfStatement(shared)
+    return command.digest
+  }
+
+  #digestOfText(command: CommandInHand): StatementDigest | null {
+    const start = this.textStart(command)
+    return start < 0
+      ? null
+      : this.#context.digests.of(command.buffer, start, command.end, this.options, command.streamed)
+  }
+
+  #digestOfStatement(shared: SharedStatement): StatementDigest {
+    const { packet, complete } = shared
+    shared.digest ??= this.#context.digests.of(packet, PREPARED_TEXT_AT, packet.length, this.options, !complete)
+    return shared.digest
   }
 
   #refresh(): void {

@@ -3,11 +3,13 @@ import { LRUCache } from 'lru-cache'
 import type { GlobalCounters } from '../shared/counters.js'
 import type { OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
+import type { StatementDigest } from './digests.js'
 import type { ParseState } from './parse-state.js'
-import type { ReadTime } from './read-time.js'
 import { isRepeatable } from './router.js'
 import type { Wishes } from './wishes.js'
 
+/** Where the text begins in a COM_STMT_PREPARE packet. */
+export const PREPARED_TEXT_AT = 5
 /** What a shared statement takes besides its text, measured on Node 20 (cache entry included). */
 const SHARED_STATEMENT_BYTES = 450
 
@@ -33,8 +35,8 @@ export class SharedStatement {
   cached = false
   /** Where servers have it. */
   readonly openOn = new Set<OpenStatement>()
-  /** How long its executions take; null: not known, or not asked for. */
-  time: ReadTime | null = null
+  /** null: nobody has asked for it. */
+  digest: StatementDigest | null
   /** Parameter types that were bound last, by whichever session: sessions that bind the same ones share the bytes. */
   #types: Buffer | null = null
 
@@ -47,6 +49,7 @@ export class SharedStatement {
     this.hintHostgroup = command.hintHostgroup
     this.perStatement = command.perStatement
     this.wishes = command.wishes
+    this.digest = command.digest
     this.repeatable = isRepeatable(command)
     this.parseState = parseState
   }

@@ -121,7 +121,10 @@ function judgeStatementCommand(execution: Execution, { counters, view }: WorkerC
   command.wishes = isExecute(code) ? executeWishes(execution, statement, payload) : shared.wishes
   command.repeatable = isExecute(code) && shared.repeatable && !command.streamed
   if (asksForCursor(command, payload)) command.answer = Answer.cursor
-  if (isExecute(code)) counters.comFrontendStmtExecute++
+  if (isExecute(code)) {
+    counters.comFrontendStmtExecute++
+    execution.text.noteDigest(command, shared)
+  }
   if (code === Command.STMT_CLOSE) {
     counters.comFrontendStmtClose++
     statements.close(statement)

@@ -19,6 +19,7 @@ import { CausalChannel } from './causal-peers.js'
 import type { ClientAddress } from './client-address.js'
 import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
+import { Digests } from './digests.js'
 import { explainRoute } from './explain.js'
 import { findSession, performKill, placeOf } from './kill.js'
 import { Lanes } from './lanes.js'
@@ -31,7 +32,6 @@ import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
 import { logIn } from './session-login.js'
 import { SharedStatements } from './shared-statement.js'
-import { ReadTimes } from './short-reads.js'
 import { Sweeper } from './sweeper.js'
 import { shortestLimit } from './time-limits.js'
 import { TlsContexts } from './tls-context.js'
@@ -52,9 +52,9 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly view: TopologyView
   readonly pool: Pool
   readonly lanes: Lanes
-  readonly readTimes = new ReadTimes()
   readonly classifier = new Classifier()
   readonly classifyOptions: ClassifyOptions
+  readonly digests: Digests
   readonly counters = newGlobalCounters()
   readonly sharedStatements: SharedStatements
   readonly causalChannel: CausalChannel
@@ -107,6 +107,7 @@ export class Worker implements WorkerContext, SessionOwner {
       openingsPerSecond: () => this.#share(this.view.snapshot.limits.throttleConnectionsPerSecToHostgroup),
       suspect: (server, reason) => this.#suspect(server, reason),
     })
+    this.digests = new Digests(snapshot.digests, Math.random)
     this.lanes = new Lanes(this.pool, monotonicMs)
     this.classifyOptions = {
       flavor: snapshot.greeting.flavor,
@@ -348,6 +349,7 @@ export class Worker implements WorkerContext, SessionOwner {
 
   #take(snapshot: Snapshot): void {
     this.sharedStatements.max = snapshot.limits.maxStmtsCache
+    this.digests.configure(snapshot.digests)
     this.causal.configure(snapshot.consistency.tokensMax, snapshot.consistency.tokenTtlMs)
     this.#shortestLimit = shortestLimit(snapshot.limits, snapshot.users)
     this.#users = new Map(snapshot.users.map((user) => [user.name, user]))

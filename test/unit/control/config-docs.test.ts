@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import {
   CONFIG_SCHEMA,
   DEFAULT_CONSISTENCY_SECTION,
+  DEFAULT_DIGESTS_SECTION,
   DEFAULT_LIMITS,
   DEFAULT_MONITOR,
 } from '../../../src/control/config-schema.js'
@@ -28,6 +29,7 @@ it('every top-level key of the file is in docs/configuration.md', () => {
 it.each([
   ['`monitor`', DEFAULT_MONITOR],
   ['`limits`', DEFAULT_LIMITS],
+  ['`query_digests`', DEFAULT_DIGESTS_SECTION],
   ['`consistency`', { ...DEFAULT_CONSISTENCY_SECTION, pin: 'session' }],
 ])('docs/configuration.md has the keys and defaults of %s', (heading, defaults) => {
   const rows = table(heading)

@@ -5,7 +5,13 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { noCounters } from '../../../src/control/counters-merge.js'
 import { DEFAULT_GREETING } from '../../../src/control/greeting.js'
 import { Supervisor } from '../../../src/control/supervisor.js'
-import { DEFAULT_CONSISTENCY, type HealthReport, type Limits, type Snapshot } from '../../../src/shared/snapshot.js'
+import {
+  DEFAULT_CONSISTENCY,
+  DEFAULT_DIGESTS,
+  type HealthReport,
+  type Limits,
+  type Snapshot,
+} from '../../../src/shared/snapshot.js'
 
 const FIXTURE = fileURLToPath(new URL('fixtures/worker.mjs', import.meta.url))
 const NO_HEALTH: HealthReport = { sequence: 0, servers: [] }
@@ -61,6 +67,7 @@ function snapshot(version: number, port: number): Snapshot {
     multiplexing: true,
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
+    digests: DEFAULT_DIGESTS,
     tls: null,
     proxyProtocolNetworks: [],
     localInfile: true,

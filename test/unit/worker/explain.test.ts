@@ -9,6 +9,7 @@ import {
 } from '../../../src/shared/snapshot.js'
 import { Classifier, EMPTY_CATALOGUE, Hint, StatementKind } from '../../../src/sql/index.js'
 import { CausalKeys } from '../../../src/worker/causal-keys.js'
+import { Digests } from '../../../src/worker/digests.js'
 import { type ExplainContext, explainRoute } from '../../../src/worker/explain.js'
 import { explainServers } from '../../../src/worker/explain-servers.js'
 import { LearnedWrites } from '../../../src/worker/learned-writes.js'
@@ -42,6 +43,7 @@ function contextOf(snapshot: Snapshot): ExplainContext {
       DEFAULT_CONSISTENCY.tokenTtlMs,
     ),
     learned: new LearnedWrites(),
+    digests: new Digests(snapshot.digests, () => 0),
     findUser: (name) => snapshot.users.find((user) => user.name === name) ?? null,
   }
 }

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import {
   DEFAULT_CONSISTENCY,
+  DEFAULT_DIGESTS,
   NO_SERVER_TLS,
   type ServerEntry,
   type Snapshot,
@@ -59,6 +60,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
     greeting: { flavor: 'mysql', serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 },
     readOnlyFunctions: [],
     consistency: DEFAULT_CONSISTENCY,
+    digests: DEFAULT_DIGESTS,
     limits: {
       maxConnections: 10,
       maxConnectionsPerAddress: 0,

@@ -6,7 +6,7 @@ const HIDDEN = '********'
 
 /** The configuration in force, as a configuration file would have it; passwords are hidden. */
 export function configText(config: Config): string {
-  const { consistency, limits, monitor } = config
+  const { consistency, digests, limits, monitor } = config
   return stringify({
     listen: config.listen.map(formatListenAddress),
     workers: config.workers,
@@ -110,6 +110,14 @@ export function configText(config: Config): string {
       tokens_max: consistency.tokensMax,
       replicas_min: consistency.replicasMin,
       max_primary_spill: consistency.maxPrimarySpill,
+    },
+    query_digests: {
+      enabled: digests.enabled,
+      sample: digests.sample,
+      max_query_length: digests.maxQueryLength,
+      max_digest_length: digests.maxDigestLength,
+      max_entries: digests.maxEntries,
+      track_hostname: digests.trackHostname,
     },
   })
 }

@@ -15,7 +15,7 @@ export function variables(view: ControlView): [name: string, value: string][] {
 }
 
 function proxyVariables(view: ControlView): Variables {
-  const { limits, greeting, listen, tls, workers } = view.snapshot()
+  const { digests, limits, greeting, listen, tls, workers } = view.snapshot()
   return [
     ['mysql-connect_timeout_client', limits.handshakeTimeoutMs],
     ['mysql-connect_timeout_server', limits.connectTimeoutServerMs],
@@ -29,6 +29,10 @@ function proxyVariables(view: ControlView): Variables {
     ['mysql-max_stmts_per_connection', limits.maxStmtsPerConnection],
     ['mysql-max_transaction_idle_time', limits.maxTransactionIdleTimeMs],
     ['mysql-max_transaction_time', limits.maxTransactionTimeMs],
+    ['mysql-query_digests', digests.enabled],
+    ['mysql-query_digests_max_digest_length', digests.maxDigestLength],
+    ['mysql-query_digests_max_query_length', digests.maxQueryLength],
+    ['mysql-query_digests_track_hostname', digests.trackHostname],
     ['mysql-server_version', greeting.serverVersion],
     ['mysql-threads', workers],
     ['mysql-wait_timeout', limits.waitTimeoutMs],

@@ -5,6 +5,7 @@ import { UsageError } from '../../../../src/shared/errors.js'
 import type { ProcessRow } from '../../../../src/shared/ipc.js'
 import {
   DEFAULT_CONSISTENCY,
+  DEFAULT_DIGESTS,
   type HealthReport,
   NO_SERVER_TLS,
   type ServerEntry,
@@ -230,6 +231,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     multiplexing: true,
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
+    digests: DEFAULT_DIGESTS,
     warnings: [],
   }
   const snapshot: Snapshot = {
@@ -247,6 +249,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     multiplexing: true,
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
+    digests: DEFAULT_DIGESTS,
     tls: options.tls ?? null,
     proxyProtocolNetworks: [],
     localInfile: true,
