@@ -1,12 +1,11 @@
 import type { Greeting } from '../../protocol/index.js'
-import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, newGtidSet, parseGtidSet } from '../shared/gtid.js'
 import type { Logger } from '../shared/log.js'
 import type { GreetingFacts, HealthReport, ServerFacts, ServerHealth, ServerId } from '../shared/snapshot.js'
 import type { Learned } from './build-snapshot.js'
 import type { MonitorConfig, ServerConfig } from './config-schema.js'
+import { CoverageTracker } from './coverage.js'
 import { commonGreeting } from './greeting.js'
 import type { Channel } from './monitor-queries.js'
-import { mariadbExecuted, PrimaryHistory } from './primary-history.js'
 import { judgeLag, type LagMemory, type LagVerdict } from './replication-lag.js'
 import { type Poll, ServerMonitor } from './server-monitor.js'
 import type { Observation } from './topology-types.js'
@@ -34,12 +33,7 @@ interface Watched {
   channels: readonly Channel[] | null
   /** Monotonic time of the poll that read `channels`. */
   channelsAtMs: number
-  /** Parsed form of `health.gtidExecuted`. */
-  executed: GtidSet
   lag: LagMemory | null
-  /** Primary to which `coversPrimaryAt` refers. */
-  coveredPrimary: ServerId | null
-  incarnation: number
   /** First outcome of any kind. */
   readonly checked: Promise<void>
   readonly noteChecked: () => void
@@ -51,7 +45,7 @@ export class Monitor {
   private readonly log: Logger
   private readonly events: MonitorEvents
   private readonly watched = new Map<ServerId, Watched>()
-  private readonly histories = new Map<ServerId, PrimaryHistory>()
+  private readonly coverage: CoverageTracker
   private readonly runs = new Set<Promise<void>>()
   private functions: readonly string[] = []
   private sessionDefaults: Pick<GreetingFacts, 'sqlMode' | 'autocommit' | 'resolvesNames'> = {}
@@ -63,6 +57,7 @@ export class Monitor {
     this.config = config
     this.log = log
     this.events = events
+    this.coverage = new CoverageTracker(log)
     for (const server of watchable(servers)) this.watched.set(server.id, this.watch(server))
   }
 
@@ -88,6 +83,7 @@ export class Monitor {
       }
     }
     for (const { monitor } of before.values()) monitor.stop()
+    this.coverage.keepOnly(new Set(this.watched.keys()))
   }
 
   /** Resolves when every server has been tried once, or after `timeoutMs`. */
@@ -166,10 +162,7 @@ export class Monitor {
       },
       channels: null,
       channelsAtMs: 0,
-      executed: newGtidSet('mysql'),
       lag: null,
-      coveredPrimary: null,
-      incarnation: 0,
       checked,
       noteChecked,
     }
@@ -180,19 +173,13 @@ export class Monitor {
     const before = watched.greeting
     watched.greeting = greeting
     // A server that crashed may have lost what it had applied.
-    this.doubt(watched)
+    this.coverage.doubt(watched.server.id)
     const same =
       before?.serverVersion === greeting.serverVersion &&
       before.capabilities === greeting.capabilities &&
       before.mariadbCapabilities === greeting.mariadbCapabilities &&
       before.collation === greeting.collation
     if (!same) this.events.learned()
-  }
-
-  /** What was known to be applied there may not be there any more. */
-  private doubt(watched: Watched): void {
-    watched.coveredPrimary = null
-    watched.incarnation++
   }
 
   private polled(watched: Watched, poll: Poll): void {
@@ -202,80 +189,24 @@ export class Monitor {
       watched.channelsAtMs = poll.askedMs
     }
     const replicates = (watched.channels?.length ?? 0) > 0
-    const gtidExecuted = this.executedOf(watched, poll, replicates)
     this.takeFacts(watched, poll)
 
-    // The topology hears of a change of role only below: a server that is read-only by now covers nobody's writes but its own.
-    const named = this.events.primaryOf(id)
-    const primary = named === id && poll.state.readOnly ? null : named
+    const covered = this.coverage.polled(id, this.events.primaryOf(id), poll)
+    const { primary, gtidExecuted, coversPrimaryAt, incarnation } = covered
     const isPrimary = primary === id
     if (isPrimary) this.takeSessionDefaults(poll)
-    if (isPrimary) this.record(watched, gtidExecuted, poll)
-    const coverage = this.coverageOf(watched, primary, gtidExecuted, poll)
-    const verdict = isPrimary ? PRIMARY_LAG : this.judge(watched, poll, primary, coverage.behindMs)
+    const verdict = isPrimary ? PRIMARY_LAG : this.judge(watched, poll, primary, covered.behindMs)
+    const { lagMs, lagReason } = verdict
     watched.lag = verdict.memory
-    this.setHealth(watched, {
-      id,
-      alive: true,
-      lagMs: verdict.lagMs,
-      lagReason: verdict.lagReason,
-      gtidExecuted,
-      coversPrimaryAt: coverage.coversPrimaryAt,
-      incarnation: watched.incarnation,
-    })
+    this.setHealth(watched, { id, alive: true, lagMs, lagReason, gtidExecuted, coversPrimaryAt, incarnation })
     this.observe(watched, {
       kind: 'answered',
       server: id,
       readOnly: poll.state.readOnly,
       replicating: replicates,
-      lagMs: verdict.lagMs,
-      lagReason: verdict.lagReason,
+      lagMs,
+      lagReason,
     })
-  }
-
-  /** Parses the executed set only when its text has changed. */
-  private executedOf(watched: Watched, poll: Poll, replicates: boolean): string {
-    const { state, dialect } = poll
-    const { mariadbPositions } = state
-    try {
-      const executed =
-        mariadbPositions === null
-          ? state.gtidExecuted
-          : mariadbExecuted(mariadbPositions.binlog, mariadbPositions.slave, replicates)
-      const isNew = executed !== watched.health.gtidExecuted || watched.executed.flavor !== dialect.flavor
-      if (isNew) {
-        const parsed = parseGtidSet(executed, dialect.flavor)
-        // RESET, or data that were put in its place.
-        if (!gtidSetContains(parsed, watched.executed)) this.doubt(watched)
-        watched.executed = parsed
-      }
-      return executed
-    } catch (error) {
-      this.log.warn(`GTIDs of ${watched.server.id} cannot be read: ${(error as Error).message}`)
-      return ''
-    }
-  }
-
-  /** What a client may have seen of the primary by now: what is being committed is part of it. */
-  private record({ server, executed }: Watched, gtidExecuted: string, { state, dialect, ...poll }: Poll): void {
-    const { flavor } = dialect
-    const all = gtidExecuted === '' || state.gtidOwned === '' ? gtidExecuted : joined(executed, state.gtidOwned)
-    this.historyOf(server.id).record(all, flavor, poll.askedMs, poll.answeredMs)
-  }
-
-  private coverageOf(watched: Watched, primary: ServerId | null, gtidExecuted: string, poll: Poll) {
-    const { id } = watched.server
-    if (primary === id) {
-      // What it covered as a replica, or covers as the primary, says nothing when it becomes a replica again.
-      watched.coveredPrimary = null
-      return { coversPrimaryAt: Number.MAX_SAFE_INTEGER, behindMs: 0 }
-    }
-    if (primary === null || gtidExecuted === '') return { coversPrimaryAt: -1, behindMs: 0 }
-    const coverage = this.historyOf(primary).compare(gtidExecuted, watched.executed, poll.askedMs)
-    // What is applied stays applied, also when the primary's history no longer reaches back so far.
-    const before = watched.coveredPrimary === primary ? watched.health.coversPrimaryAt : -1
-    watched.coveredPrimary = primary
-    return { ...coverage, coversPrimaryAt: Math.max(before, coverage.coversPrimaryAt) }
   }
 
   private judge(watched: Watched, poll: Poll, primary: ServerId | null, behindMs: number): LagVerdict {
@@ -337,15 +268,6 @@ export class Monitor {
     this.events.learned()
   }
 
-  private historyOf(primary: ServerId): PrimaryHistory {
-    let history = this.histories.get(primary)
-    if (history === undefined) {
-      history = new PrimaryHistory()
-      this.histories.set(primary, history)
-    }
-    return history
-  }
-
   private setHealth(watched: Watched, health: ServerHealth): void {
     const before = watched.health
     watched.health = health
@@ -363,12 +285,6 @@ export class Monitor {
       this.events.health(this.health())
     }, HEALTH_PUSH_MS)
   }
-}
-
-function joined(executed: GtidSet, more: string): string {
-  const all = parseGtidSet(formatGtidSet(executed), executed.flavor)
-  addGtids(all, more)
-  return formatGtidSet(all)
 }
 
 const PRIMARY_LAG: LagVerdict = { lagMs: 0, lagReason: '', memory: null }

@@ -69,17 +69,29 @@ function behind(missing: Seen | null, polledMs: number): number {
 }
 
 /**
- * What a MariaDB server has executed. On a replica its sources' domains are as far as it has applied them, whatever it
- * wrote there itself; a server that replicates nothing counts what is furthest of both.
+ * What a MariaDB replica is sure to have: its sources' domains as far as it has applied them, whatever it wrote there itself,
+ * or before it became a replica.
  */
-export function mariadbExecuted(binlog: string, slave: string, replicates: boolean): string {
+export function mariadbExecuted(binlog: string, slave: string): string {
   if (slave === '' || slave === binlog) return binlog
   if (binlog === '') return slave
   const executed = parseGtidSet(binlog, 'mariadb')
-  if (replicates && executed.flavor === 'mariadb') {
-    const applied = parseGtidSet(slave, 'mariadb')
-    if (applied.flavor === 'mariadb') for (const domain of applied.domains.keys()) executed.domains.delete(domain)
+  const applied = parseGtidSet(slave, 'mariadb')
+  if (executed.flavor === 'mariadb' && applied.flavor === 'mariadb') {
+    for (const domain of applied.domains.keys()) executed.domains.delete(domain)
   }
   addGtids(executed, slave)
   return formatGtidSet(executed)
+}
+
+/**
+ * All that a MariaDB primary can have shown: what is furthest of its binary log, which has its own writes, and of what it
+ * has applied as a replica, which is in its binary log only with log_slave_updates.
+ */
+export function mariadbWritten(binlog: string, slave: string): string {
+  if (slave === '' || slave === binlog) return binlog
+  if (binlog === '') return slave
+  const written = parseGtidSet(binlog, 'mariadb')
+  addGtids(written, slave)
+  return formatGtidSet(written)
 }

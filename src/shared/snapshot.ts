@@ -302,7 +302,7 @@ export interface ServerHealth {
   /** Replication lag in milliseconds; 0 on a primary; null: unknown or replication is broken (`lagReason` says). */
   readonly lagMs: number | null
   readonly lagReason: string
-  /** Executed GTID set (MySQL) or gtid_current_pos (MariaDB); empty where there is none. */
+  /** What it has executed, as a GTID set (MySQL) or a position (MariaDB: see `CoverageTracker`); empty where there is none. */
   readonly gtidExecuted: string
   /**
    * Monotonic time in milliseconds: everything that the primary had executed at this time is known to be applied here.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { mariadbExecuted, PrimaryHistory } from '../../../src/control/primary-history.js'
+import { mariadbExecuted, mariadbWritten, PrimaryHistory } from '../../../src/control/primary-history.js'
 import { parseGtidSet } from '../../../src/shared/gtid.js'
 
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
@@ -48,16 +48,26 @@ describe('what a replica covers', () => {
   })
 })
 
-describe('what a MariaDB server has executed', () => {
+describe('what a MariaDB replica is sure to have', () => {
   it.each([
-    ['a primary: its own binary log', '0-1-50', '', false, '0-1-50'],
-    ['a primary that was a replica: the furthest of both', '0-1-50', '0-2-40', false, '0-1-50'],
-    ['a replica: as far as it has applied', '0-2-40', '0-2-40', true, '0-2-40'],
-    ['a replica without a binary log', '', '0-2-40', true, '0-2-40'],
-    ['a replica with writes of its own: they prove nothing about its source', '0-9-99', '0-2-40', true, '0-2-40'],
-    ['a replica with a domain of its own', '0-2-40,7-9-3', '0-2-40', true, '0-2-40,7-9-3'],
-    ['nothing', '', '', false, ''],
-  ])('%s', (_, binlog, slave, replicates, executed) => {
-    expect(mariadbExecuted(binlog, slave, replicates)).toBe(executed)
+    ['as far as it has applied', '0-2-40', '0-2-40', '0-2-40'],
+    ['without a binary log', '', '0-2-40', '0-2-40'],
+    ['with writes of its own: they prove nothing about its source', '0-9-99', '0-2-40', '0-2-40'],
+    ['with a domain of its own', '0-2-40,7-9-3', '0-2-40', '0-2-40,7-9-3'],
+    ['that was the primary and has not replicated yet', '0-1-50', '', '0-1-50'],
+    ['nothing', '', '', ''],
+  ])('%s', (_, binlog, slave, executed) => {
+    expect(mariadbExecuted(binlog, slave)).toBe(executed)
+  })
+})
+
+describe('what a MariaDB primary can have shown', () => {
+  it.each([
+    ['its own binary log', '0-1-50', '', '0-1-50'],
+    ['that was a replica: its own writes too', '0-1-50', '0-2-40', '0-1-50'],
+    ['that was a replica without log_slave_updates, and has not written yet', '0-1-30', '0-2-40', '0-2-40'],
+    ['nothing', '', '', ''],
+  ])('%s', (_, binlog, slave, written) => {
+    expect(mariadbWritten(binlog, slave)).toBe(written)
   })
 })
