@@ -35,6 +35,13 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(worker|shared|sql|rules)/' },
     },
     {
+      name: 'tools-are-clients',
+      comment: 'commands of the operator talk to a port; of the control plane they know its configuration alone',
+      severity: 'error',
+      from: { path: '^src/tools/' },
+      to: { path: '^src/', pathNot: '^src/(tools|shared|sql)/|^src/control/(config[^/]*|addresses)\\.ts$' },
+    },
+    {
       name: 'mysql2-is-not-on-the-query-path',
       severity: 'error',
       from: { path: '^src/worker/' },

@@ -5,6 +5,7 @@ import { sandboxCommand } from './sandbox/command.js'
 import { UsageError } from './shared/errors.js'
 import { createLogger } from './shared/log.js'
 import { SLUICE_VERSION } from './shared/version.js'
+import { adminCommand } from './tools/admin/command.js'
 
 const EXIT_FAILURE = 1
 /** Bad input: configuration, flags, an address in use. */
@@ -37,10 +38,11 @@ export async function runCli(args: readonly string[]): Promise<void> {
           .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' }),
       ({ config, json }) => exitWith(check(config, json)),
     )
+    .command(adminCommand)
     .command(explainCommand)
     .command(sandboxCommand)
     .command(demoCommand)
-    .demandCommand(1, 'sluice needs a command: start, check, explain, sandbox or demo')
+    .demandCommand(1, 'sluice needs a command: start, check, admin, explain, sandbox or demo')
     .strict()
     .version(SLUICE_VERSION)
     .alias({ h: 'help', V: 'version' })
