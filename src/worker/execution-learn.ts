@@ -47,6 +47,7 @@ export function learnFromWhole(
     if ((command.effects & TOLD_BY_TEXT) !== 0) learnFromText(session, backend, notes)
     if ((command.effects & NAMING_EFFECTS) !== 0 || NAMING_KINDS.has(command.kind)) learnNames(session, backend)
   }
+  if (command.executes && notes.untold !== null) askThere(session, backend, [], notes.untold)
   const diagnosed = command.kind === StatementKind.diagnostics && (command.effects & Effect.setsUserVariable) !== 0
   if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)
   if (statement !== null && command.code === Command.STMT_PREPARE) learnPrepared(session, statement, backend, context)
@@ -96,7 +97,7 @@ function learnFailedSet(session: Answered, backend: Backend): void {
   const ofSession = assignments.filter(({ scope, special }) => scope === 'session' && special !== 'names')
   const systemNames = ofSession.map(({ name }) => name).filter((name) => isCarried(name) && /^[a-z0-9_]+$/.test(name))
   if (assignments.some(({ special }) => special === 'names')) systemNames.push(...CHARSET_VARIABLES)
-  session.elsewhere = { backend, names: new Set(names), systemNames: new Set(systemNames) }
+  askThere(session, backend, names, systemNames)
 }
 
 /** What a statement has made or ended that has a name: with the last of a sort its pin or hold ends. */
@@ -139,11 +140,16 @@ function argument({ buffer, argumentStart, argumentEnd }: CommandInHand): string
 function learnDiagnostics(session: Answered, backend: Backend): void {
   const { buffer, start, end } = sqlInHand(session)
   const names = diagnosticsTargets(buffer, start, end, session.text.options)
+  askThere(session, backend, names, [])
+}
+
+/** The values of these variables have to be asked for. */
+function askThere(session: Answered, backend: Backend, names: readonly string[], systemNames: readonly string[]): void {
   const known = session.elsewhere?.backend === backend ? session.elsewhere : null
   session.elsewhere = {
     backend,
     names: new Set([...(known?.names ?? []), ...names]),
-    systemNames: known?.systemNames ?? new Set(),
+    systemNames: new Set([...(known?.systemNames ?? []), ...systemNames]),
   }
 }
 

@@ -78,7 +78,7 @@ export class Execution implements RelayListener, BackendHolder {
   statement: PreparedStatement | null = null
   /** The connection that the command in hand runs on. */
   running: Backend | null = null
-  /** What GET DIAGNOSTICS has set on a connection that is not the primary's; null: nothing. */
+  /** What has been set on a connection that alone knows the values; null: nothing. */
   elsewhere: VariablesElsewhere | null = null
   /** Number of the error that answered the last command; 0: none did. */
   lastErrno = 0

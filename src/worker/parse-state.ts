@@ -31,18 +31,30 @@ export function parseStateOf({ schema, collation, names, variables: all }: Sessi
   return { schema, collation, names, variables, key }
 }
 
-/** What a connection that has `applied` has to be given for its server to read a text as under `parse`. */
-export function stateForParsing(parse: ParseState, applied: AppliedState): SessionState {
+/** What a connection has to be given for its server to read a text as under `parse`. */
+export function stateForParsing(
+  parse: ParseState,
+  { applied, ignoresSpace }: { readonly applied: AppliedState; readonly ignoresSpace: boolean },
+): SessionState {
   // Without a schema a text names all of its tables in full, and no connection can be without one again.
   const wanted = new SessionState(parse.schema === '' ? applied.schema : parse.schema, parse.collation)
   const charsetsSet = applied.names !== null || CHARSET_VARIABLES.some((name) => applied.variables.has(name))
   wanted.names = parse.names ?? (charsetsSet ? namesOfLogin(parse.collation) : null)
   wanted.variables = new Map(parse.variables)
   for (const name of PARSE_VARIABLES) {
-    if (!wanted.variables.has(name) && applied.variables.has(name)) wanted.variables.set(name, 'DEFAULT')
+    if (wanted.variables?.has(name) === true || !applied.variables.has(name)) continue
+    wanted.setVariableSql(name, name === 'sql_mode' && ignoresSpace ? SQL_MODE_OF_LOGIN : 'DEFAULT')
   }
   return wanted
 }
+
+/** Whether single character sets were set on a connection that are not wanted of it. */
+export function hasOtherCharsets(applied: AppliedState, wanted: SessionState): boolean {
+  return CHARSET_VARIABLES.some((name) => applied.variables.has(name) && wanted.variables?.has(name) !== true)
+}
+
+/** CLIENT_IGNORE_SPACE is a part of it (both servers). */
+const SQL_MODE_OF_LOGIN = "CONCAT(@@GLOBAL.sql_mode, ',IGNORE_SPACE')"
 
 /**
  * The statement that takes back what a connection was given for the sake of a text, and what is none of the session's;

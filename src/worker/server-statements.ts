@@ -3,7 +3,7 @@ import type { GlobalCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import { askServer } from './ask-server.js'
 import type { Backend, OpenStatement } from './backend.js'
-import { stateForParsing } from './parse-state.js'
+import { hasOtherCharsets, stateForParsing } from './parse-state.js'
 import type { SessionBackends } from './session-backends.js'
 import { runSetup } from './setup-exchange.js'
 import { lostStatement, type PreparedStatement, type ServerStatement, type Statements } from './statements.js'
@@ -69,7 +69,10 @@ async function beInParseState(
 ): Promise<boolean> {
   if (!backends.isCurrent(backend)) await backends.sync(backend)
   if (parseState.key === parseKey) return false
-  await backends.sync(backend, stateForParsing(parseState, backend.applied))
+  const wanted = stateForParsing(parseState, backend)
+  // A character set of the session's own that the text was not read with: SET NAMES has to be sent, though it was before.
+  if (hasOtherCharsets(backend.applied, wanted)) backend.applied.forgetNames()
+  await backends.sync(backend, wanted)
   // It has to be given the session's own state again.
   backend.applied.noteStale()
   return true

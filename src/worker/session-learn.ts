@@ -3,7 +3,7 @@ import { Effect, ONE_CONNECTION_VARIABLES, parseSet, StatementKind } from '../sq
 import type { Backend } from './backend.js'
 import { type CommandInHand, isReplication } from './command.js'
 import { Hold, Pin, type SessionFacts } from './session-facts.js'
-import { isCarried, type SessionState, variableLiteral } from './session-state.js'
+import { CHARSET_VARIABLES, isCarried, type SessionState, variableLiteral } from './session-state.js'
 import type { TopologyView } from './topology-view.js'
 
 /** What a server tracks unless it is told otherwise (session_track_system_variables): clients get to see these changes. */
@@ -34,6 +34,8 @@ export class AnswerNotes {
   stateChanged = false
   /** A variable was set that means something on this connection only. */
   ofOneConnection = false
+  /** System variables that have been set though the server does not tell to what; null: none. */
+  untold: readonly string[] | null = null
   /** Names of system variables; null: none. */
   variables: string[] | null = null
 
@@ -46,6 +48,7 @@ export class AnswerNotes {
     this.gtids = ''
     this.stateChanged = false
     this.ofOneConnection = false
+    this.untold = null
     this.variables = null
   }
 }
@@ -62,7 +65,7 @@ export function learnFromOk(
   perStatement: boolean,
 ): OkPacket {
   const visible = ok.sessionState
-    .filter((change) => learnChange(change, backend, state, notes, perStatement))
+    .filter((change) => learnChange(change, ok.sessionState, backend, state, notes, perStatement))
     .sort(inServersOrder)
   backend.applied.noteCurrent(state)
   // A server may say that something has changed without saying what.
@@ -83,6 +86,7 @@ function inServersOrder(a: SessionStateChange, b: SessionStateChange): number {
 /** @returns whether a client that tracks session state would have been told by the server alone. */
 function learnChange(
   change: SessionStateChange,
+  all: readonly SessionStateChange[],
   { applied }: Backend,
   state: SessionState,
   notes: AnswerNotes,
@@ -92,10 +96,15 @@ function learnChange(
     case 'system_variable':
       notes.variables ??= []
       notes.variables.push(change.name)
+      if (change.name === 'character_set_connection') {
+        // The collation tells both.
+        if (perStatement || all.some(isCollation)) return true
+        notes.untold = COLLATION
+      }
       notes.ofOneConnection ||= !perStatement && ONE_CONNECTION_VARIABLES.has(change.name)
       if (change.name === 'last_gtid') notes.addGtids(change.value)
       else if (!perStatement && state.setVariable(change.name, change.value)) {
-        applied.variables.set(change.name, variableLiteral(change.name, change.value))
+        applied.setVariableSql(change.name, variableLiteral(change.name, change.value))
       }
       return TRACKED_BY_DEFAULT.has(change.name)
     case 'schema':
@@ -111,6 +120,12 @@ function learnChange(
     default:
       return true
   }
+}
+
+const COLLATION = ['collation_connection']
+
+function isCollation(change: SessionStateChange): boolean {
+  return change.type === 'system_variable' && change.name === 'collation_connection'
 }
 
 /** Takes what a finished command means for the session into its facts. */
@@ -200,11 +215,16 @@ export function learnAssignments(
 ): void {
   const assignments = parseSet(sql.buffer, sql.start, sql.end, options)
   if (assignments === null) return facts.addPin(Pin.sessionState, backend)
-  const { applied } = backend
+  const {
+    applied,
+    target: { flavor },
+  } = backend
+  const namesAlone = !assignments.some(({ name, scope }) => scope === 'session' && CHARSET_VARIABLES.includes(name))
   for (const { scope, name, valueText, literal, special } of assignments) {
     if (special === 'names' && literal) {
       state.setNames(valueText)
       applied.setNames(valueText)
+      notes.untold = namesAlone ? null : CHARSET_VARIABLES
     } else if (
       scope === 'session' &&
       (name === 'session_track_system_variables' || ONE_CONNECTION_VARIABLES.has(name))
@@ -213,16 +233,17 @@ export function learnAssignments(
     } else if (scope === 'session' && name === 'timestamp') {
       if (!literal) return facts.addPin(Pin.sessionState, backend)
       state.setVariableSql(name, valueText)
-      applied.variables.set(name, valueText)
+      applied.setVariableSql(name, valueText)
     } else if (scope === 'user_variable' && literal) {
       state.setUserVariable(name, valueText)
       applied.userVariables.set(name, valueText)
-    } else if (scope === 'session' && special === undefined && backend.target.flavor === 'mariadb') {
+    } else if (scope === 'session' && special !== 'names' && special !== 'charset' && flavor === 'mariadb') {
       const known = MARIADB_NAMES.get(name) ?? name
       if (!isCarried(known) || notes.variables?.includes(known) === true) continue
       if (!literal) return facts.addPin(Pin.sessionState, backend)
-      state.setVariableSql(known, valueText)
-      applied.variables.set(known, valueText)
+      const sql = special === 'default' ? 'DEFAULT' : valueText
+      state.setVariableSql(known, sql)
+      applied.setVariableSql(known, sql)
     }
   }
   applied.noteCurrent(state)

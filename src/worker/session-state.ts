@@ -35,6 +35,18 @@ export const CHARSET_VARIABLES = [
   'collation_connection',
 ]
 
+/** Each of them sets the other one too: which was set last decides both, so that one of them is noted at most. */
+const OTHER_OF_CONNECTION: ReadonlyMap<string, string> = new Map([
+  ['character_set_connection', 'collation_connection'],
+  ['collation_connection', 'character_set_connection'],
+])
+
+function note(variables: Map<string, string>, name: string, sql: string): void {
+  const other = OTHER_OF_CONNECTION.get(name)
+  if (other !== undefined) variables.delete(other)
+  variables.set(name, sql)
+}
+
 /** Numbers are sent as numbers: a quoted one is refused by numeric variables (1232). */
 const NUMBER = /^-?\d+(\.\d+)?$/
 /** Text variables whose values may look like numbers. */
@@ -87,7 +99,7 @@ export class SessionState {
 
   setVariableSql(name: string, sql: string): void {
     this.variables ??= new Map()
-    this.variables.set(name, sql)
+    note(this.variables, name, sql)
     this.version++
   }
 
@@ -162,6 +174,10 @@ export class AppliedState {
     this.#of = null
   }
 
+  setVariableSql(name: string, sql: string): void {
+    note(this.variables, name, sql)
+  }
+
   /** What SET NAMES has set takes the place of the single variables. */
   setNames(sql: string): void {
     this.names = sql
@@ -189,7 +205,7 @@ export class AppliedState {
     this.schema = wanted.schema
     if (wanted.names !== null && wanted.names !== this.names) this.setNames(wanted.names)
     this.multiStatements = wanted.multiStatements
-    if (wanted.variables !== null) for (const [name, sql] of wanted.variables) this.variables.set(name, sql)
+    if (wanted.variables !== null) for (const [name, sql] of wanted.variables) this.setVariableSql(name, sql)
     if (wanted.userVariables !== null) for (const [name, sql] of wanted.userVariables) this.userVariables.set(name, sql)
     this.noteCurrent(wanted)
   }
@@ -232,7 +248,11 @@ function hasMore(
   wanted: ReadonlyMap<string, string> | null,
   replaced: readonly string[],
 ): boolean {
-  for (const name of applied.keys()) if (wanted?.has(name) !== true && !replaced.includes(name)) return true
+  for (const name of applied.keys()) {
+    if (wanted?.has(name) === true || replaced.includes(name)) continue
+    const other = OTHER_OF_CONNECTION.get(name)
+    if (other === undefined || wanted?.has(other) !== true) return true
+  }
   return false
 }
 

@@ -160,7 +160,9 @@ export class SessionText {
       'utf8mb4'
     this.#sqlMode = this.#lexicalMode()
     this.#autoIsNull = ON.has(variables?.get('sql_auto_is_null')?.toUpperCase() ?? '')
-    this.#ignoreSpace = this.#sqlMode.includes('IGNORE_SPACE') || (this.#capabilities & Capability.IGNORE_SPACE) !== 0
+    // A SET of sql_mode takes away what the login has put into it.
+    const ofLogin = (this.#capabilities & Capability.IGNORE_SPACE) !== 0 && variables?.has('sql_mode') !== true
+    this.#ignoreSpace = ofLogin || this.#sqlMode.includes('IGNORE_SPACE')
     this.#backslashTrailBytes = BACKSLASH_TRAIL.has(charset)
     this.#version = this.#state.version
   }

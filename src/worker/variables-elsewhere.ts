@@ -5,8 +5,8 @@ import type { Backend } from './backend.js'
 import { type SessionState, variableLiteral } from './session-state.js'
 
 /**
- * Variables of which one connection alone knows the values: user variables that a GET DIAGNOSTICS has set on a replica, and
- * what a SET has assigned that failed on its way, of which nobody tells. Their values have to come along wherever the
+ * Variables of which one connection alone knows the values: user variables that a GET DIAGNOSTICS has set on a replica,
+ * what a SET has assigned that failed on its way, of which nobody tells, and the collation that SET CHARACTER SET has chosen. Their values have to come along wherever the
  * session's next statements run; they are asked for before the next statement that is none of diagnostics, since any other
  * ends what diagnostics there are to be read.
  */
@@ -37,14 +37,15 @@ async function bring(elsewhere: VariablesElsewhere, state: SessionState): Promis
 async function bringSystemVariables({ backend, systemNames }: VariablesElsewhere, state: SessionState): Promise<void> {
   const { applied } = backend
   const current = applied.isCurrent(state)
-  const names = [...systemNames]
+  // In this order the collation comes behind the character set that it has, and is what is kept.
+  const names = [...systemNames].sort()
   backend.move('syncing')
   const { rows } = await askServer(backend, `SELECT ${names.map((name) => `@@SESSION.${name}`).join(', ')}`)
   backend.move('idle')
   for (const [i, name] of names.entries()) {
     const value = rows[0][i]?.toString('utf8') ?? ''
     state.setVariable(name, value)
-    applied.variables.set(name, variableLiteral(name, value))
+    applied.setVariableSql(name, variableLiteral(name, value))
   }
   if (current) applied.noteCurrent(state)
 }

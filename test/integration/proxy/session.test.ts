@@ -27,6 +27,17 @@ const STATES: readonly [string, string][] = [
     'CONCAT(@@time_zone, FROM_UNIXTIME(0), @@sql_notes, @zone)',
   ],
   ["SET SESSION time_zone = '+01:00'; SET time_zone = DEFAULT", '@@time_zone'],
+  // The driver's login has put IGNORE_SPACE into it.
+  ['SET @@sql_mode := DEFAULT', '@@sql_mode'],
+  ["SET @@time_zone = '+01:00'; SET @@time_zone = DEFAULT", '@@time_zone'],
+  [
+    'SET character_set_connection = latin1; SET collation_connection = utf8mb4_bin; SET character_set_connection = latin1',
+    'CONCAT(@@character_set_connection, @@collation_connection)',
+  ],
+  [
+    'SET collation_connection = latin1_bin; SET character_set_connection = latin1; SET collation_connection = utf8mb4_bin',
+    'CONCAT(@@character_set_connection, @@collation_connection)',
+  ],
   [
     "SET @text = 'it''s', @number = -1.5, @nothing = NULL, @bytes = x'00ff'",
     'CONCAT(@text, @number, HEX(@bytes), @nothing IS NULL)',
@@ -108,6 +119,26 @@ describe.each<Engine>(['mysql', 'mariadb'])('a session on %s', (engine) => {
         }
       },
     )
+
+    it('after SET CHARACTER SET, which takes the collation of the schema', async () => {
+      const schema = await createDatabase(cluster)
+      await cluster.execute(cluster.primary, `ALTER DATABASE ${schema} COLLATE utf8mb4_bin`)
+      await cluster.waitForReplicas()
+      const client = await connect({ database: schema })
+      await client.query('/* sluice: primary */ SET CHARACTER SET latin1')
+      const charsets = 'CONCAT(@@character_set_client, @@collation_connection)'
+      for (const hint of ['/* hostgroup=1 */', '/* sluice: primary */']) {
+        expect(await value(client, `${hint} SELECT ${charsets}`), hint).toBe('latin1utf8mb4_bin')
+      }
+    })
+
+    it('after several statements at once, one of them SET NAMES', async () => {
+      const client = await connect({ multipleStatements: true })
+      await client.query('SELECT 1; SET NAMES utf8mb4 COLLATE utf8mb4_bin')
+      for (const hint of ['/* hostgroup=1 */', '/* sluice: primary */']) {
+        expect(await value(client, `${hint} SELECT @@collation_connection`), hint).toBe('utf8mb4_bin')
+      }
+    })
 
     it('after COM_INIT_DB, and after one that was refused', async () => {
       const client = await RawClient.connect({ port: proxy.port })
@@ -296,6 +327,21 @@ describe.each<Engine>(['mysql', 'mariadb'])('a session on %s', (engine) => {
       await until('reads to go to a replica', async () => !(await onPrimary(executeBigint(statementId, 41n, false))))
       for (let i = 0; i < 8; i++) expect(await onPrimary(executeBigint(statementId, 41n, false))).toBe(false)
       await client.close()
+    })
+
+    // The driver's login has put IGNORE_SPACE into sql_mode: COUNT (*) is a call of the built-in function.
+    it('that mean the same on further servers, whatever sql_mode and character set have become', async () => {
+      const client = await connect()
+      const sql = "SELECT COUNT (*), COLLATION('x') FROM t WHERE ? = 1"
+      await client.query("SET NAMES utf8mb4 COLLATE 'utf8mb4_bin'")
+      const prepared = await client.prepare(sql)
+      await client.query("SET @@sql_mode = '', character_set_connection = latin1")
+      await client.query('BEGIN') // on the primary, which has not seen the statement
+      const [[row]] = (await prepared.execute([1])) as RowDataPacket[][]
+      expect(Object.values(row)[1]).toBe('utf8mb4_bin')
+      await client.query('COMMIT')
+      await expect(client.query(sql.replace('?', '1'))).rejects.toMatchObject({ errno: 1064 })
+      await prepared.close()
     })
 
     it('whose parameters come ahead in pieces', async () => {

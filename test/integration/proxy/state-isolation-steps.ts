@@ -54,6 +54,7 @@ const VARIABLES: Readonly<Record<string, readonly string[]>> = {
   time_zone: ["'+00:00'", "'+05:30'", "'-08:00'", "'SYSTEM'", 'DEFAULT'],
   autocommit: ['0', '1', '1', '1', 'ON', 'OFF'],
   character_set_results: ['utf8mb4', 'latin1', 'NULL'],
+  character_set_connection: ['utf8mb4', 'latin1', 'DEFAULT'],
   collation_connection: ['utf8mb4_bin', 'latin1_swedish_ci', 'utf8mb4_general_ci'],
   sql_select_limit: ['2', '3', 'DEFAULT'],
   group_concat_max_len: ['8', '1024'],
@@ -83,6 +84,8 @@ const EFFECTS = [
   'SELECT GROUP_CONCAT(note ORDER BY id) FROM t',
   'SELECT id, note FROM t ORDER BY id',
   'SELECT COUNT(*) FROM t',
+  // Without IGNORE_SPACE, which the login sets, it is wrong.
+  'SELECT COUNT (*) FROM t',
 ]
 const ERRORS = [
   'SELECT * FROM missing',
@@ -125,6 +128,8 @@ const FREE: readonly Make[] = [
       'SET NAMES utf8mb4 COLLATE utf8mb4_bin',
       'SET CHARACTER SET latin1',
       'SET NAMES DEFAULT',
+      'SET NAMES utf8mb4, character_set_results = NULL',
+      'SET NAMES latin1, collation_connection = utf8mb4_bin',
     ]),
   ],
   (random) => [`SET SESSION TRANSACTION ISOLATION LEVEL ${random.pick(ISOLATION)}`],
@@ -164,6 +169,8 @@ const FREE: readonly Make[] = [
   (random) => [{ kind: 'execute', sql: 'SELECT id, note, CAST(@a AS CHAR) FROM t WHERE id = ?', values: [id(random)] }],
   (random) => [{ kind: 'execute', sql: 'UPDATE t SET note = ? WHERE id = ?', values: [`p${id(random)}`, id(random)] }],
   (random) => [{ kind: 'execute', sql: 'SELECT ? + 1, @@sql_mode, @@time_zone', values: [id(random)] }],
+  // It means what it meant when it was prepared, whatever has been set since.
+  () => [{ kind: 'execute', sql: 'SELECT COUNT (*), COLLATION(\'x\'), "t" FROM DUAL WHERE ? = 1', values: [1] }],
   () => [{ kind: 'close statement', sql: 'SELECT id, note, CAST(@a AS CHAR) FROM t WHERE id = ?' }],
 ]
 

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { Command } from '../../../protocol/index.js'
+import { Command, type SessionStateChange } from '../../../protocol/index.js'
 import { Effect, StatementKind } from '../../../src/sql/index.js'
 import type { Backend } from '../../../src/worker/backend.js'
 import type { CausalKeys } from '../../../src/worker/causal-keys.js'
 import { COMMAND_RULES, CommandInHand } from '../../../src/worker/command.js'
 import { learnConsistency } from '../../../src/worker/consistency-learn.js'
 import { Pin, SessionFacts } from '../../../src/worker/session-facts.js'
-import { AnswerNotes, learnFromAnswer } from '../../../src/worker/session-learn.js'
+import { AnswerNotes, learnAssignments, learnFromAnswer, learnFromOk } from '../../../src/worker/session-learn.js'
+import { CHARSET_VARIABLES, SessionState } from '../../../src/worker/session-state.js'
 import type { TopologyView } from '../../../src/worker/topology-view.js'
+import { fakeBackend, USER } from './fixture.js'
 
 const AUTOCOMMIT = 0x0002
 const NO_KEYS = {} as CausalKeys
@@ -69,5 +71,73 @@ describe('what a session learns from an answer', () => {
 
   it('a temporary table pins the session', () => {
     expect(learn(Command.QUERY, StatementKind.ddl, Effect.temporaryTable).pins).toBe(Pin.temporaryTable)
+  })
+})
+
+/** A session and its connection after a SET that the server has accepted, and told `reported` of. */
+function afterSet(sql: string, flavor: 'mysql' | 'mariadb', reported: Readonly<Record<string, string>> = {}) {
+  const { backend } = fakeBackend('primary')
+  backend.target = { ...backend.target, flavor }
+  const state = new SessionState('')
+  const notes = new AnswerNotes()
+  const facts = new SessionFacts(USER)
+  const sessionState = Object.entries(reported).map(
+    ([name, value]): SessionStateChange => ({ type: 'system_variable', name, value }),
+  )
+  const ok = {
+    affectedRows: 0,
+    lastInsertId: 0,
+    statusFlags: AUTOCOMMIT,
+    warnings: 0,
+    info: Buffer.alloc(0),
+    sessionState,
+  }
+  learnFromOk(ok, backend, state, notes, false)
+  const buffer = Buffer.from(sql)
+  learnAssignments(
+    { buffer, start: 0, end: buffer.length },
+    { flavor, ansiQuotes: false, noBackslashEscapes: false },
+    backend,
+    state,
+    facts,
+    notes,
+  )
+  expect(backend.applied.isCurrent(state)).toBe(true)
+  expect(Object.fromEntries(backend.applied.variables)).toEqual(Object.fromEntries(state.variables ?? []))
+  return { variables: Object.fromEntries(state.variables ?? []), untold: notes.untold, pins: facts.pins }
+}
+
+describe('what a session learns from a SET', () => {
+  it('of which MariaDB tells nothing: names without a scope, DEFAULT as well', () => {
+    const { variables } = afterSet("SET @@sql_mode := default, @@time_zone = '+01:00'", 'mariadb')
+    expect(variables).toEqual({ sql_mode: 'DEFAULT', time_zone: "'+01:00'" })
+    expect(afterSet('SET @@sort_buffer_size = 2 * 65536', 'mariadb').pins).toBe(Pin.sessionState)
+  })
+
+  it('is what the server has told, where it tells something', () => {
+    const { variables } = afterSet('SET @@sql_mode = DEFAULT', 'mariadb', { sql_mode: 'ANSI' })
+    expect(variables).toEqual({ sql_mode: "'ANSI'" })
+    expect(afterSet('SET @@sql_mode = DEFAULT', 'mysql').variables).toEqual({})
+  })
+
+  it('is to be asked for: the collation that comes with a character set', () => {
+    const told = {
+      character_set_client: 'latin1',
+      character_set_connection: 'utf8mb4',
+      character_set_results: 'latin1',
+    }
+    expect(afterSet('SET CHARACTER SET latin1', 'mysql', told).untold).toEqual(['collation_connection'])
+    const both = { character_set_connection: 'latin1', collation_connection: 'latin1_bin' }
+    const sql = 'SET character_set_connection = latin1, collation_connection = latin1_bin'
+    expect(afterSet(sql, 'mysql', both)).toMatchObject({
+      variables: { collation_connection: "'latin1_bin'" },
+      untold: null,
+    })
+  })
+
+  it('is to be asked for: character sets that are set beside SET NAMES', () => {
+    const told = { character_set_client: 'utf8mb4', character_set_connection: 'utf8mb4', character_set_results: '' }
+    expect(afterSet('SET NAMES utf8mb4', 'mysql', { ...told, character_set_results: 'utf8mb4' }).untold).toBeNull()
+    expect(afterSet('SET NAMES utf8mb4, character_set_results = NULL', 'mysql', told).untold).toBe(CHARSET_VARIABLES)
   })
 })

@@ -76,6 +76,23 @@ describe('the difference between a session and a connection', () => {
     expect(variableDifference(state, new AppliedState())).toBe('SET NAMES utf8mb4')
   })
 
+  it('of character set and collation of the connection, which set each other, the last one counts', () => {
+    const state = wanted((s) => {
+      s.setVariable('character_set_connection', 'latin1')
+      s.setVariable('collation_connection', 'utf8mb4_bin')
+    })
+    const applied = new AppliedState()
+    applied.setVariableSql('collation_connection', "'utf8mb4_bin'")
+    applied.setVariableSql('character_set_connection', "'latin1'")
+    expect(fitOf(state, applied)).toBe(Fit.differs)
+    expect(variableDifference(state, applied)).toBe("SET SESSION collation_connection = 'utf8mb4_bin'")
+    applied.take(state)
+    state.setVariable('character_set_connection', 'latin1')
+    expect(variableDifference(state, applied)).toBe("SET SESSION character_set_connection = 'latin1'")
+    applied.take(state)
+    expect(fitOf(state, applied)).toBe(Fit.same)
+  })
+
   it('what belongs to one connection or statement is never carried over', () => {
     const state = new SessionState('')
     const names = [
