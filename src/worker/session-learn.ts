@@ -139,6 +139,8 @@ export function learnFromAnswer(
   const { follower } = backend
   const failed = follower.errno !== 0
   if (follower.hasStatus) learnFlags(follower.statusFlags, command, backend, facts)
+  // An ERR has no flags: what failed may have begun a transaction all the same, which has its locks and its view of the data.
+  if (failed && command.executes && !facts.autocommit) facts.addPin(Pin.transaction, backend)
   const isWriter = view.isWriter(backend.target.hostgroup)
   if (!failed && command.executes) learnEffects(command, backend, isWriter, notes, facts)
   facts.last = backend

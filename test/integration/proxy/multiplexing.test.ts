@@ -127,6 +127,19 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that share few connections
     await other.end()
   })
 
+  it('a transaction that a failed statement has begun, without autocommit, stays with its session', async () => {
+    const client = await connect()
+    await client.query("REPLACE INTO t VALUES (77, 'there')")
+    await client.query('SET autocommit = 0')
+    expect(await rejection(client.query("INSERT INTO t VALUES (77, 'twice')"))).toMatchObject({ errno: 1062 })
+    expect(await isShared()).toBe(false)
+    expect(await kept(single)).toMatchObject({ [PINS]: ['transaction'] })
+    expect(await rejection(client.query('SET TRANSACTION READ ONLY'))).toMatchObject({ errno: 1568 })
+    await client.query('ROLLBACK')
+    expect(await isShared()).toBe(true)
+    await client.end()
+  })
+
   it('what the last statement left is right after others have used the connection', async () => {
     const [a, b] = [await connect(), await connect()]
     const insert = (client: Connection, note: string) => client.query('INSERT INTO t (note) VALUES (?)', [note])

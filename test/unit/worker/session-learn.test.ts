@@ -22,26 +22,15 @@ function answeredBy(errno = 0): Backend {
   } as unknown as Backend
 }
 
-function learn(code: number, kind: number, effects = 0, gtids = ''): SessionFacts {
-  const facts = new SessionFacts({
-    name: 'app',
-    password: '',
-    passwordHash: null,
-    backendUser: null,
-    backendPassword: null,
-    defaultHostgroup: 0,
-    defaultSchema: null,
-    maxConnections: 0,
-    useSsl: false,
-    multiplex: true,
-  })
+function learn(code: number, kind: number, effects = 0, gtids = '', errno = 0, status = AUTOCOMMIT): SessionFacts {
+  const facts = new SessionFacts(USER, status)
   const command = new CommandInHand()
   command.take(Buffer.from([1, 0, 0, 0, code]), 4, 5, COMMAND_RULES.get(code)!, 0)
   command.kind = kind
   command.effects = effects
   const notes = new AnswerNotes()
   notes.gtids = gtids
-  const backend = answeredBy()
+  const backend = answeredBy(errno)
   learnFromAnswer(command, backend, notes, facts, view)
   learnConsistency(command, backend, notes.gtids, facts, { view, causal: NO_KEYS }, 5)
   return facts
@@ -67,6 +56,12 @@ describe('what a session learns from an answer', () => {
   it('a GTID counts as a write whatever the statement was', () => {
     const { consistency } = learn(Command.QUERY, StatementKind.read, 0, '3e11fa47-71ca-11e1-9e33-c80aa9429562:23')
     expect(consistency.writtenGtids).not.toBeNull()
+  })
+
+  it('a statement that fails without autocommit may have begun a transaction', () => {
+    expect(learn(Command.QUERY, StatementKind.write, 0, '', 1062, 0).pins).toBe(Pin.transaction)
+    expect(learn(Command.STMT_PREPARE, StatementKind.write, 0, '', 1146, 0).pins).toBe(0)
+    expect(learn(Command.QUERY, StatementKind.write, 0, '', 1062).pins).toBe(0)
   })
 
   it('a temporary table pins the session', () => {
