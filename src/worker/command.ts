@@ -122,6 +122,8 @@ export class CommandInHand {
   argumentEnd = -1
   /** The server that the command has to go to; empty: where routing says. */
   onServer: ServerId = ''
+  /** Its packet is another one than the client has sent. */
+  redirected = false
   /** A KILL QUERY has come before the command went to a server. */
   killed = false
   /** It took longer than its limit: what the client is told, wherever the statement is then. */
@@ -182,6 +184,7 @@ export class CommandInHand {
     this.argumentStart = -1
     this.argumentEnd = -1
     this.onServer = ''
+    this.redirected = false
     this.killed = false
     this.timedOut = null
     this.perStatement = false
@@ -222,6 +225,7 @@ export class CommandInHand {
     this.start = 0
     this.end = packet.length
     this.onServer = server
+    this.redirected = true
   }
 
   exclude(server: string): void {

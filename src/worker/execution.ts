@@ -36,7 +36,7 @@ import type { SessionText } from './session-text.js'
 import { addressedTo } from './statement-packets.js'
 import { type PreparedStatement, Statements } from './statements.js'
 import type { Candidate } from './topology-view.js'
-import { bringVariables, type VariablesElsewhere } from './variables-elsewhere.js'
+import { bringVariables, readAgain, type VariablesElsewhere } from './variables-elsewhere.js'
 
 /** A read that lost its connection, or a server that could not be reached, is tried on another one so many times. */
 const ATTEMPTS_MAX = 4
@@ -284,7 +284,9 @@ export class Execution implements RelayListener, BackendHolder {
       if (this.#awaitsVariables) {
         const { elsewhere } = this
         this.elsewhere = null
-        await bringVariables(elsewhere!, this.state, this.#context.log)
+        const mayReadDifferently = await bringVariables(elsewhere!, this.state, this.#context.log)
+        if (turn !== this.#turn) return
+        if (mayReadDifferently) readAgain(this)
       }
       if (leavesReplica(this.command, this.facts, this.#context.view)) await endOnReplica(this.facts)
       if (this.#announcesKey || this.#showsUnderKey)

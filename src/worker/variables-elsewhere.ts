@@ -1,8 +1,11 @@
-import { ColumnFlag, FieldType } from '../../protocol/index.js'
+import { ColumnFlag, Command, FieldType } from '../../protocol/index.js'
 import type { Logger } from '../shared/log.js'
 import { askServer } from './ask-server.js'
 import type { Backend } from './backend.js'
+import type { CommandInHand } from './command.js'
 import { type SessionState, variableLiteral } from './session-state.js'
+import type { SessionText } from './session-text.js'
+import type { PreparedStatement, Statements } from './statements.js'
 
 /**
  * Variables of which one connection alone knows the values: user variables that a GET DIAGNOSTICS has set on a replica,
@@ -18,14 +21,47 @@ export interface VariablesElsewhere {
   readonly systemNames: ReadonlySet<string>
 }
 
-/** Takes the variables' values into the session's state. Nothing is left of them when the connection is gone. */
-export async function bringVariables(elsewhere: VariablesElsewhere, state: SessionState, log: Logger): Promise<void> {
+/**
+ * Takes the variables' values into the session's state. Nothing is left of them when the connection is gone.
+ * @returns whether system variables have come, by which texts may read differently
+ */
+export async function bringVariables(
+  elsewhere: VariablesElsewhere,
+  state: SessionState,
+  log: Logger,
+): Promise<boolean> {
   try {
     await bring(elsewhere, state)
+    return elsewhere.systemNames.size > 0
   } catch (error) {
     const server = elsewhere.backend.target.id
     log.warn({ server, err: error }, 'what a statement has set could not be brought over')
+    return false
   }
+}
+
+/** Whose command has been read before it was known with which variables it has to be read. */
+export interface Reader {
+  readonly command: CommandInHand
+  statement: PreparedStatement | null
+  readonly statements: Statements
+  readonly state: SessionState
+  readonly text: SessionText
+}
+
+/** Reads the command in hand again, with the variables that have come meanwhile. */
+export function readAgain(reader: Reader): void {
+  const { command, statement, statements, state, text } = reader
+  const prepares = command.code === Command.STMT_PREPARE && statement !== null
+  if (!prepares && command.code !== Command.QUERY) return
+  if (!command.redirected) {
+    text.understand(command)
+    if (prepares) command.repeatable = !command.streamed
+  }
+  if (!prepares) return
+  // Its client has not been told its id yet.
+  statements.remove(statement)
+  reader.statement = statements.add(command, state)
 }
 
 async function bring(elsewhere: VariablesElsewhere, state: SessionState): Promise<void> {

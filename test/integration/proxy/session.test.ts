@@ -344,6 +344,19 @@ describe.each<Engine>(['mysql', 'mariadb'])('a session on %s', (engine) => {
       await prepared.close()
     })
 
+    it('that are read with the collation that was set right before, which the server has not told', async () => {
+      const client = await connect()
+      await client.query('/* sluice: primary */ SET NAMES latin1, collation_connection = utf8mb4_bin')
+      const prepared = await client.prepare("SELECT COLLATION('x') FROM t WHERE ? = 1")
+      for (const sql of ['DO 0', 'BEGIN']) {
+        await client.query(sql)
+        const [[row]] = (await prepared.execute([1])) as RowDataPacket[][]
+        expect(Object.values(row)).toEqual(['utf8mb4_bin'])
+      }
+      await client.query('COMMIT')
+      await prepared.close()
+    })
+
     it('whose parameters come ahead in pieces', async () => {
       const client = await RawClient.connect({ port: proxy.port, database })
       await client.command(Command.STMT_PREPARE, Buffer.from('SELECT LENGTH(?), @@port'), 1)
