@@ -59,13 +59,13 @@ export function encodePrepareResponse(
   parameters: readonly ColumnInput[],
   columns: readonly ColumnInput[],
   capabilities: number,
-  { statusFlags = 2, warnings = 0, startSequence = 1 }: ResultSetOptions = {},
+  { statusFlags = 2, warnings = 0, startSequence = 1, mariadbCapabilities = 0 }: ResultSetOptions = {},
 ): Buffer {
   const writer = new PacketWriter(startSequence, 1024)
   const counts = { columnCount: columns.length, parameterCount: parameters.length }
   writer.packet(encodePrepareOk({ statementId, warnings, metadataFollows: true, ...counts }, capabilities))
   for (const group of [parameters, columns]) {
-    for (const column of group) writer.packet(encodeColumnDefinition(column))
+    for (const column of group) writer.packet(encodeColumnDefinition(column, mariadbCapabilities))
     const withEof = group.length > 0 && (capabilities & Capability.DEPRECATE_EOF) === 0
     if (withEof) writer.packet(encodeEof({ warnings: 0, statusFlags }))
   }

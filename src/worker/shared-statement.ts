@@ -4,6 +4,7 @@ import type { GlobalCounters } from '../shared/counters.js'
 import type { OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { StatementDigest } from './digests.js'
+import type { OwnStatement } from './own-statement.js'
 import type { ParseState } from './parse-state.js'
 import { isRepeatable } from './router.js'
 import type { Wishes } from './wishes.js'
@@ -37,6 +38,8 @@ export class SharedStatement {
   readonly openOn = new Set<OpenStatement>()
   /** null: nobody has asked for it. */
   digest: StatementDigest | null
+  /** It is about Sluice's own variable, and no server is asked; null: it is not. */
+  own: OwnStatement | null = null
   /** Parameter types that were bound last, by whichever session: sessions that bind the same ones share the bytes. */
   #types: Buffer | null = null
 

@@ -1,8 +1,8 @@
-import { encodeTextResultSet } from '../../protocol/index.js'
 import { ProxyError } from '../shared/errors.js'
-import { CONSISTENCY_LEVELS, type Flavor } from '../shared/snapshot.js'
+import { CONSISTENCY_LEVELS, type ConsistencyLevel, type Flavor } from '../shared/snapshot.js'
 import { Effect, parseSet, StatementKind } from '../sql/index.js'
 import type { CommandInHand } from './command.js'
+import type { OwnStatement } from './own-statement.js'
 import type { SessionFacts } from './session-facts.js'
 import type { SessionText } from './session-text.js'
 import type { TopologyView } from './topology-view.js'
@@ -16,22 +16,17 @@ const TEXT_LENGTH_MAX = 300
 /** Begins all names of Sluice's own. */
 const PREFIX = 'sluice_'
 
-/** Answered here: OK, an error, or a result set; null: it is for the servers. */
-export type LocalAnswer = 'ok' | ProxyError | Buffer | null
-
-/** Answers the command in hand where it is about Sluice's own variable. Costs a look at the effects for any other. */
-export function answerVariable(
-  command: CommandInHand,
-  facts: SessionFacts,
-  text: SessionText,
-  view: TopologyView,
-): LocalAnswer {
+/**
+ * The statement in hand where it is about Sluice's own variable; null: it is for the servers. Costs a look at the effects for
+ * any other.
+ */
+export function ownStatement(command: CommandInHand, text: SessionText): OwnStatement | ProxyError | null {
   const { kind, effects } = command
   const reads = kind === StatementKind.read && (effects & Effect.readsSystemVariable) !== 0
   if (kind !== StatementKind.set && !reads) return null
   const sql = shortText(command, text)
   if (sql === null || !sql.toLowerCase().includes(PREFIX)) return null
-  return reads ? selectVariable(sql, facts, view, text) : setVariable(command, facts, text)
+  return reads ? readOf(sql) : assignmentOf(command, text)
 }
 
 function shortText(command: CommandInHand, text: SessionText): string | null {
@@ -40,27 +35,39 @@ function shortText(command: CommandInHand, text: SessionText): string | null {
   return command.buffer.toString('utf8', start, command.end)
 }
 
-function setVariable(command: CommandInHand, facts: SessionFacts, text: SessionText): LocalAnswer {
+function assignmentOf(command: CommandInHand, text: SessionText): OwnStatement | ProxyError | null {
   const assignments = parseSet(command.buffer, text.textStart(command), command.end, text.options)
   const own = assignments?.filter(({ scope, name }) => name === VARIABLE && scope !== 'user_variable') ?? []
   const [assignment] = own
   if (assignments === null || assignment === undefined) return null
   if (assignments.length > 1) return new ProxyError('variable-alone', 1231, '42000', `sluice: ${ALONE}`)
-  if (assignment.scope !== 'session') return new ProxyError('variable-scope', 1228, 'HY000', SESSION_ONLY)
-  if (assignment.special === 'default') {
-    facts.consistency.level = null
-    return 'ok'
-  }
-  const value = assignment.valueText.replace(/^(['"`])(.*)\1$/, '$2')
-  const level = parseLevel(value)
-  if (level === null) return wrongValue(value)
-  facts.consistency.level = level
-  return 'ok'
+  const { scope, special, valueText, literal } = assignment
+  if (scope !== 'session') return new ProxyError('variable-scope', 1228, 'HY000', SESSION_ONLY)
+  if (special === 'default') return { reads: false, value: null, isParameter: false }
+  const value = valueText.replace(/^(['"`])(.*)\1$/, '$2')
+  return { reads: false, value, isParameter: !literal && valueText === '?' }
 }
 
 const ALONE = `SET ${VARIABLE} has to be the only assignment of its statement`
 /** ER_LOCAL_VARIABLE of MySQL (errmsg), which both flavours know. */
 const SESSION_ONLY = `Variable '${VARIABLE}' is a SESSION variable and can't be used with SET GLOBAL`
+
+/**
+ * Sets the session's level.
+ * @param value null: the level of its user, or of the configuration
+ * @returns an error when there is no such level
+ */
+export function setLevel(facts: SessionFacts, value: string | null): ProxyError | null {
+  const level = value === null ? null : parseLevel(value)
+  if (level === null && value !== null) return wrongValue(value)
+  facts.consistency.level = level
+  return null
+}
+
+/** The level that holds for the session's statements. */
+export function levelOf({ consistency, user }: SessionFacts, view: TopologyView): ConsistencyLevel {
+  return consistency.levelFor(null, user, view.snapshot.consistency)
+}
 
 /** ER_WRONG_VALUE_FOR_VAR, with what would be right. */
 function wrongValue(value: string): ProxyError {
@@ -72,18 +79,11 @@ function wrongValue(value: string): ProxyError {
 const SELECT_VARIABLE =
   /^\s*select\s+(@@(?:(?:session|local)\s*\.\s*)?`?sluice_consistency`?)(?:\s+(?:as\s+)?(`[^`]+`|'[^']+'|"[^"]+"|\w+))?\s*(?:limit\s+\d+\s*)?;?\s*$/i
 
-function selectVariable(
-  sql: string,
-  { consistency, user, statusFlags }: SessionFacts,
-  view: TopologyView,
-  { capabilities, mariadbCapabilities }: SessionText,
-): Buffer | null {
+function readOf(sql: string): OwnStatement | null {
   const found = SELECT_VARIABLE.exec(withoutComments(sql))
   if (found === null) return null
   const [, written, alias] = found
-  const name = alias === undefined ? (written as string) : alias.replace(/^([`'"])(.*)\1$/, '$2')
-  const level = consistency.levelFor(null, user, view.snapshot.consistency)
-  return encodeTextResultSet([{ name }], [[level]], capabilities, { statusFlags, mariadbCapabilities })
+  return { reads: true, name: alias === undefined ? (written as string) : alias.replace(/^([`'"])(.*)\1$/, '$2') }
 }
 
 const CALL_POSITION =

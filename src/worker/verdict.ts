@@ -1,12 +1,12 @@
-import { Answer, Command } from '../../protocol/index.js'
+import { Answer, Command, encodeCommand } from '../../protocol/index.js'
 import { ProxyError } from '../shared/errors.js'
 import type { Flavor } from '../shared/snapshot.js'
 import { StatementKind } from '../sql/index.js'
 import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isExecute } from './command.js'
 import type { WorkerContext } from './context.js'
 import type { Execution } from './execution.js'
-import type { SessionText } from './session-text.js'
-import { answerVariable, positionStatement } from './sluice-variables.js'
+import { answerOwn, executeOwn, isAnsweredAsOwn, prepareOwn } from './own-answers.js'
+import { ownStatement, positionStatement } from './sluice-variables.js'
 import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from './statements.js'
 import type { Wishes } from './wishes.js'
 
@@ -48,20 +48,20 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
 }
 
 function judgeText(execution: Execution, context: WorkerContext): Verdict {
-  const { command, facts, text } = execution
+  const { command, text } = execution
   const { view } = context
   if (command.wishes !== null && command.wishes.unknown !== '') noteUnknown(command.wishes.unknown, context)
   if (isKill(command) && !command.streamed) return 'kill'
-  const answer = answerVariable(command, facts, text, view)
-  if (answer !== null) return answer
+  const own = ownStatement(command, text)
+  if (own !== null) return own instanceof ProxyError ? own : answerOwn(own, execution, view)
   const position = positionStatement(command, text, view.flavor)
-  if (position !== null) askPosition(command, position, text)
+  if (position !== null) askPosition(command, text.encode(position))
   return 'execute'
 }
 
 /** SLUICE_POSITION() is asked of the primary in its own words. */
-function askPosition(command: CommandInHand, sql: string, text: SessionText): void {
-  command.redirect(text.encode(sql), '')
+function askPosition(command: CommandInHand, packet: Buffer): void {
+  command.redirect(packet, '')
   command.kind = StatementKind.primaryRead
   command.effects = 0
   command.repeatable = false
@@ -93,10 +93,20 @@ export function ruleOf(code: number, flavor: Flavor): CommandRule {
 }
 
 /** The statement is remembered before a server is asked for it. */
-function judgePrepare(execution: Execution, { counters }: WorkerContext): Verdict {
+function judgePrepare(execution: Execution, { counters, view }: WorkerContext): Verdict {
   counters.comFrontendStmtPrepare++
+  const { command, text } = execution
+  const own = ownStatement(command, text)
+  if (own instanceof ProxyError) return own
+  const position = positionStatement(command, text, view.flavor)
+  if (position !== null) askPosition(command, encodeCommand(Command.STMT_PREPARE, Buffer.from(position)))
   try {
-    execution.statement = execution.statements.add(execution.command, execution.state)
+    const statement = execution.statements.add(command, execution.state)
+    if (own !== null) {
+      statement.shared.own = own
+      return prepareOwn(own, statement, execution)
+    }
+    execution.statement = statement
   } catch (error) {
     if (error instanceof ProxyError) return error
     throw error
@@ -130,6 +140,7 @@ function judgeStatementCommand(execution: Execution, { counters, view }: WorkerC
     statements.close(statement)
     return 'silence'
   }
+  if (shared.own !== null && isAnsweredAsOwn(code)) return executeOwn(shared.own, statement, execution, view)
   return judgeByData(code, statement, buffer.readUInt32LE(payload + 1), view.flavor)
 }
 

@@ -1,4 +1,4 @@
-import type { Connection } from 'mysql2/promise'
+import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster, Engine, SandboxServer } from '../../../src/sandbox/index.js'
 import { createDatabase, ownCluster } from '../../helpers/cluster.js'
@@ -84,6 +84,36 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
       })
       expect(await rejection(client.query("SET GLOBAL sluice_consistency = 'strong'"))).toMatchObject({ errno: 1228 })
       expect(await value(client, 'SELECT @@sluice_consistency')).toBe('session')
+    })
+
+    it('is read and set by prepared statements as well, with a parameter or without', async () => {
+      const client = await connect()
+      const level = async () => {
+        const [rows, fields] = await client.execute('SELECT @@sluice_consistency AS level')
+        expect(fields.map(({ name }) => name)).toEqual(['level'])
+        return (rows as RowDataPacket[])[0]['level']
+      }
+      expect(await level()).toBe('session')
+      await client.execute("SET @@sluice_consistency = 'eventual'")
+      expect(await level()).toBe('eventual')
+      // Each prepared once, executed again and again.
+      for (const value of ['strong', 'token', 'strong']) {
+        await client.execute('SET SESSION sluice_consistency = ?', [value])
+        expect(await level()).toBe(value)
+      }
+      expect(await port(client)).toBe(cluster.primary.port)
+      for (const value of ['sometimes', null, 7]) {
+        const refusal = await rejection(client.execute('SET SESSION sluice_consistency = ?', [value]))
+        expect(refusal).toMatchObject({ errno: 1231, sqlState: '42000' })
+      }
+      expect(await level()).toBe('strong')
+      await client.execute('SET sluice_consistency = DEFAULT')
+      expect(await level()).toBe('session')
+      expect(await rejection(client.execute("SET GLOBAL sluice_consistency = 'strong'"))).toMatchObject({ errno: 1228 })
+      client.unprepare('SELECT @@sluice_consistency AS level')
+      expect(await level()).toBe('session')
+      // The connection goes on as any other.
+      expect(await value(client, 'SELECT 7')).toBe(7)
     })
 
     it('strong reads from the primary, by session, hint and user', async () => {
@@ -244,12 +274,28 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
         ['SELECT SLUICE_POSITION() AS p', 'p'],
         ['SELECT SLUICE_POSITION() `my position`;', 'my position'],
       ]) {
-        const [, fields] = await client.query(sql)
-        expect(
-          fields.map((field) => field.name),
-          sql,
-        ).toEqual([name])
+        for (const [, fields] of [await client.query(sql), await client.execute(sql)]) {
+          expect(
+            fields.map((field) => field.name),
+            sql,
+          ).toEqual([name])
+        }
       }
+    })
+
+    it('of a prepared SELECT SLUICE_POSITION() is that of the moment when it is executed, also between reads', async () => {
+      const client = await connect()
+      await onReplica(client)
+      const position = async () => {
+        const [[row]] = (await client.execute('SELECT SLUICE_POSITION() AS p')) as RowDataPacket[][]
+        return String(row['p'])
+      }
+      const before = await position()
+      expect(await position()).toBe(before)
+      await client.query('UPDATE t SET v = v + 1 WHERE id = 1')
+      const after = await position()
+      expect(after).not.toBe(before)
+      expect(after).toBe(await value(client, 'SELECT SLUICE_POSITION()'))
     })
   })
 
