@@ -17,6 +17,7 @@ export function buildSnapshot(
   learned: Learned,
   tls: TlsMaterial | null,
   version: number,
+  rulesVersion: number,
 ): Snapshot {
   return {
     version,
@@ -34,6 +35,7 @@ export function buildSnapshot(
     exclusiveHostgroups: config.exclusiveHostgroups,
     consistency: config.consistency,
     digests: config.digests,
+    rulesVersion,
     tls,
     proxyProtocolNetworks: config.proxyProtocolNetworks,
     localInfile: config.localInfile,

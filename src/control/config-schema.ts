@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { parseNativeHash, parseSha2Hash } from '../../protocol/index.js'
 import { parseLagMs } from '../shared/durations.js'
 import { networkProblem } from '../shared/networks.js'
+import type { QueryRules } from '../shared/query-rules.js'
 import {
   CLIENT_COMPRESSIONS,
   CLIENT_TLS_MODES,
@@ -28,6 +29,7 @@ import {
 } from '../shared/snapshot.js'
 import { parseListenAddress, unixPath } from './addresses.js'
 import { nearest } from './nearest.js'
+import { parseReModifiers } from './rule-columns.js'
 
 /**
  * The keys of sluice.yaml. Every scalar arrives here as text (the file is read without YAML's guesses, so a password
@@ -191,6 +193,61 @@ const user = map({
   max_replication_lag: orElse(replicationLag, null),
 })
 
+const delay = whole(0, DAY_MS)
+const flagNumber = whole(0, HOSTGROUP_MAX)
+const digest = leaf('0x and up to 16 hexadecimal digits', (value) =>
+  /^0x[0-9a-f]{1,16}$/i.test(value) ? value : undefined,
+)
+const reModifiers = leaf('CASELESS, GLOBAL, both with a comma between, or nothing', (value) =>
+  parseReModifiers(value) === null ? undefined : value,
+)
+
+/** A row of mysql_query_rules by the names of its columns; what it means is read in config-rules.ts. */
+const queryRule = map({
+  rule_id: whole(1, Number.MAX_SAFE_INTEGER),
+  active: orElse(flag, true),
+  username: orElse(text, null),
+  schemaname: orElse(text, null),
+  flagIN: orElse(flagNumber, 0),
+  client_addr: orElse(nonEmptyText, null),
+  proxy_addr: orElse(nonEmptyText, null),
+  proxy_port: orElse(whole(0, 65_535), null),
+  digest: orElse(digest, null),
+  match_digest: orElse(text, null),
+  match_pattern: orElse(text, null),
+  negate_match_pattern: orElse(flag, false),
+  re_modifiers: orElse(reModifiers, 'CASELESS'),
+  flagOUT: orElse(flagNumber, null),
+  replace_pattern: orElse(text, null),
+  destination_hostgroup: orElse(hostgroup, null),
+  cache_ttl: orElse(whole(1, 20 * DAY_MS), null),
+  cache_empty_result: orElse(flag, null),
+  cache_timeout: orElse(whole(0, 20 * DAY_MS), null),
+  reconnect: orElse(flag, null),
+  timeout: orElse(whole(0, 20 * DAY_MS), null),
+  retries: orElse(whole(0, 1000), null),
+  delay: orElse(delay, null),
+  next_query_flagIN: orElse(flagNumber, null),
+  mirror_flagOUT: orElse(flagNumber, null),
+  mirror_hostgroup: orElse(hostgroup, null),
+  error_msg: orElse(text, null),
+  OK_msg: orElse(text, null),
+  sticky_conn: orElse(flag, null),
+  multiplex: orElse(whole(0, 2), null),
+  gtid_from_hostgroup: orElse(hostgroup, null),
+  log: orElse(flag, null),
+  apply: orElse(flag, false),
+  attributes: orElse(text, ''),
+  comment: orElse(text, null),
+})
+const fastRoute = map({
+  username: text,
+  schemaname: text,
+  flagIN: orElse(flagNumber, 0),
+  destination_hostgroup: hostgroup,
+  comment: orElse(text, ''),
+})
+
 /**
  * Intervals and timeouts in milliseconds, named as ProxySQL's mysql-monitor_* variables. The defaults find a dead server
  * within 3 s (three failures of 700 ms) and a change of role within one second; ProxySQL's take 25 s and more.
@@ -276,6 +333,8 @@ export const CONFIG_SCHEMA = map({
   servers: listOf(server, 1),
   replication_hostgroups: orElse(listOf(map({ writer: hostgroup, reader: hostgroup })), []),
   users: orElse(listOf(user), []),
+  query_rules: orElse(listOf(queryRule), []),
+  query_rules_fast_routing: orElse(listOf(fastRoute), []),
   pass_through: orElse(
     map({
       enabled: orElse(flag, true),
@@ -388,6 +447,7 @@ export interface Config {
   readonly servers: readonly ServerConfig[]
   readonly replicationHostgroups: readonly ReplicationHostgroup[]
   readonly users: readonly UserEntry[]
+  readonly queryRules: Omit<QueryRules, 'version'>
   /** null: only configured users may log in. */
   readonly passThrough: PassThrough | null
   /** Holds the generated certificate and the run file. */

@@ -5,6 +5,7 @@ import { UsageError } from '../shared/errors.js'
 import type { ConsistencySettings, DigestSettings, Limits, ListenAddress, PassThrough } from '../shared/snapshot.js'
 import { formatListenAddress, serverId, unixPath } from './addresses.js'
 import { type ConfigDocument, type ConfigPath, readConfigDocument } from './config-file.js'
+import { readRules } from './config-rules.js'
 import {
   CONFIG_SCHEMA,
   type Config,
@@ -61,6 +62,7 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
       queryTimeoutMs: user.query_timeout,
       maxTransactionTimeMs: user.max_transaction_time,
     })),
+    queryRules: readRules(file, document),
     datadir: file.datadir === null ? defaultDatadir(env) : resolve(directory, file.datadir),
     tls: readClientTls(file, document, directory),
     proxyProtocolNetworks: file.proxy_protocol_networks,

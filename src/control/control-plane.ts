@@ -7,6 +7,7 @@ import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import { buildSnapshot } from './build-snapshot.js'
 import type { Config } from './config-schema.js'
 import { Monitor } from './monitor.js'
+import { PublishedRules } from './published-rules.js'
 import { identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
 import { Supervisor } from './supervisor.js'
 import { ClientTls } from './ticket-keys.js'
@@ -35,6 +36,7 @@ export class ControlPlane implements ControlView {
   private readonly ticketTimer: NodeJS.Timeout
   private readonly log: Logger
   private readonly supervisor: Supervisor
+  private readonly rules = new PublishedRules()
   private readonly monitor: Monitor
   private topology: TopologyState
   private published: Snapshot
@@ -57,10 +59,11 @@ export class ControlPlane implements ControlView {
       entry: entry.file,
       args: entry.args,
       log,
+      rules: this.rules,
       onSuspicion: (server) => this.monitor.suspect(server),
       onWorkersChanged: (pids) => this.noteProcesses(pids),
     })
-    this.published = buildSnapshot(config, this.topology.entries, this.monitor.learned(), this.tls.material, 1)
+    this.published = this.build(1)
     this.ticketTimer = setInterval(() => this.rotateTicketKeys(), TICKET_KEYS_MS)
     this.ticketTimer.unref()
   }
@@ -143,6 +146,10 @@ export class ControlPlane implements ControlView {
     return this.supervisor.explainRoute(question)
   }
 
+  ruleHits(): ReadonlyMap<number, number> {
+    return this.rules.hits
+  }
+
   events(): readonly TopologyEvent[] {
     return this.topology.events
   }
@@ -190,11 +197,22 @@ export class ControlPlane implements ControlView {
   }
 
   private publish(): void {
-    const version = this.published.version + 1
-    const learned = this.monitor.learned()
-    this.published = buildSnapshot(this.current, this.topology.entries, learned, this.tls.material, version)
+    this.published = this.build(this.published.version + 1)
     if (this.phase === 'starting') return
     this.supervisor.publish(this.published).catch((error: Error) => this.log.error(error.message))
+  }
+
+  private build(version: number): Snapshot {
+    this.rules.take(this.current.queryRules)
+    const { rules, topology, tls } = this
+    return buildSnapshot(
+      this.current,
+      topology.entries,
+      this.monitor.learned(),
+      tls.material,
+      version,
+      rules.current.version,
+    )
   }
 
   private noteProcesses(pids: readonly number[]): void {

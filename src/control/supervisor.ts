@@ -9,6 +9,7 @@ import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import { AddressBook } from './address-counts.js'
 import { CausalExchange } from './causal-exchange.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
+import type { PublishedRules } from './published-rules.js'
 import { SessionFinder } from './session-finder.js'
 import type { WorkerView } from './view.js'
 import { WorkerHandle } from './worker-handle.js'
@@ -20,6 +21,8 @@ export interface SupervisorOptions {
   readonly entry: string
   readonly args: readonly string[]
   readonly log: Logger
+  /** What workers ask for, and count hits of. */
+  readonly rules: PublishedRules
   /** A worker saw a server refuse it or go away. */
   readonly onSuspicion: (server: ServerId, reason: string) => void
   /** Called after each start and exit of a worker, with the process ids of all. */
@@ -240,6 +243,10 @@ export class Supervisor {
       case 'listen-failed':
         handle.listenFailure = message
         return
+      case 'get-rules':
+        return handle.sendRules(this.options.rules.current)
+      case 'rule-hits':
+        return this.options.rules.count(message.rulesVersion, message.hits)
       case 'ack':
         handle.acknowledge(message.version)
         this.settlePublishes()

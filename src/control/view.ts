@@ -31,6 +31,8 @@ export interface ControlView {
   processlist(): Promise<readonly ProcessRow[]>
   /** Where a worker would send a statement; null: there is no session of that id, or its worker does not answer. */
   explainRoute(question: RouteQuestion): Promise<RouteAnswer | null>
+  /** Statements that each active query rule has matched since the rules were loaded, by rule_id. */
+  ruleHits(): ReadonlyMap<number, number>
   /** When the control plane started: milliseconds since 1970. */
   readonly startedAt: number
   /** Whether clients can be served; `reason` says why not. */

@@ -11,6 +11,7 @@ import type {
   SessionWanted,
   ToWorker,
 } from '../shared/ipc.js'
+import type { QueryRules } from '../shared/query-rules.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
 import type { WorkerState, WorkerView } from './view.js'
 
@@ -73,6 +74,10 @@ export class WorkerHandle {
 
   sendSnapshot(snapshot: Snapshot): void {
     this.send({ type: 'snapshot', snapshot })
+  }
+
+  sendRules(rules: QueryRules): void {
+    this.send({ type: 'rules', rules })
   }
 
   /** One report at a time: to a worker that is busy only the newest goes, whenever it takes the one before. */

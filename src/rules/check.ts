@@ -15,18 +15,20 @@ export interface RuleProblem {
 
 /** Checks what no column can be checked for by itself, patterns included, also of rules that are not active. */
 export function checkRules({ rules, fastRouting }: Omit<QueryRules, 'version'>): RuleProblem | null {
-  const seen = new Map<number, number>()
+  const seen = new Set<number>()
   for (const [index, rule] of rules.entries()) {
-    const problem = collision(rule, seen, index) ?? checkRule(rule)
+    const problem = seen.has(rule.ruleId) ? TAKEN : checkRule(rule)
+    seen.add(rule.ruleId)
     if (problem !== null) return { table: 'query_rules', index, ...problem }
   }
-  const routes = new Map<string, number>()
+  const routes = new Set<string>()
   for (const [index, { username, schemaname, flagIN }] of fastRouting.entries()) {
     const key = JSON.stringify([username, schemaname, flagIN])
-    const twin = routes.get(key)
-    routes.set(key, index)
-    if (twin === undefined) continue
-    const message = `username, schemaname and flagIN are those of query_rules_fast_routing[${twin}]`
+    if (!routes.has(key)) {
+      routes.add(key)
+      continue
+    }
+    const message = 'another row has this username, schemaname and flagIN'
     return { table: 'query_rules_fast_routing', index, column: 'username', message }
   }
   return null
@@ -34,11 +36,7 @@ export function checkRules({ rules, fastRouting }: Omit<QueryRules, 'version'>):
 
 type Problem = Pick<RuleProblem, 'column' | 'message'>
 
-function collision({ ruleId }: QueryRule, seen: Map<number, number>, index: number): Problem | null {
-  const twin = seen.get(ruleId)
-  seen.set(ruleId, index)
-  return twin === undefined ? null : { column: 'rule_id', message: `rule ${ruleId} is already in query_rules[${twin}]` }
-}
+const TAKEN: Problem = { column: 'rule_id', message: 'another row has this rule_id' }
 
 function checkRule(rule: QueryRule): Problem | null {
   const { matchDigest, matchPattern, replacePattern, caseless } = rule

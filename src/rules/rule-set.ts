@@ -82,6 +82,18 @@ export class RuleSet {
     return own ?? this.#routes.get(routeKey({ username: '', schemaname, flagIN })) ?? -1
   }
 
+  /** Statements that each rule has matched since this was asked last; null: none. */
+  takeHits(): Record<number, number> | null {
+    let taken: Record<number, number> | null = null
+    for (const compiled of this.rules) {
+      if (compiled.hits === 0) continue
+      taken ??= {}
+      taken[compiled.rule.ruleId] = compiled.hits
+      compiled.hits = 0
+    }
+    return taken
+  }
+
   /** Counts one more plan. @returns a number that changes whenever all plans are to be forgotten */
   planned(): number {
     if (++this.#plans > PLANS_MAX) {

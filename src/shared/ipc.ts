@@ -1,5 +1,6 @@
 import type { WorkerCounters } from './counters.js'
 import type { RouteAnswer, RouteQuestion } from './explanation.js'
+import type { QueryRules } from './query-rules.js'
 import type { HealthReport, ServerId, Snapshot } from './snapshot.js'
 
 /** Messages over the cluster's IPC channel. They are sent as JSON: numbers, strings, arrays and plain objects only. */
@@ -8,6 +9,8 @@ import type { HealthReport, ServerId, Snapshot } from './snapshot.js'
 export type ToWorker =
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly type: 'health'; readonly health: HealthReport }
+  /** Answers `get-rules`: those that the last snapshot sent names. */
+  | { readonly type: 'rules'; readonly rules: QueryRules }
   /** Answered by `processlist` with the same request number. */
   | { readonly type: 'get-processlist'; readonly request: number }
   /** Answered by `route-explained` with the same request number. */
@@ -34,6 +37,10 @@ export type FromWorker =
   /** A listener could not be bound; the worker exits after this. */
   | { readonly type: 'listen-failed'; readonly address: string; readonly message: string }
   | { readonly type: 'ack'; readonly version: number }
+  /** A snapshot names query rules that this worker does not have; it is acknowledged when they have come. */
+  | { readonly type: 'get-rules' }
+  /** Statements that each rule has matched since the last such message, by rule_id. */
+  | { readonly type: 'rule-hits'; readonly rulesVersion: number; readonly hits: Readonly<Record<number, number>> }
   /** Once a second, and a last time before a planned exit. Totals since the worker's start, not differences. */
   | { readonly type: 'counters'; readonly counters: WorkerCounters }
   /** A backend refused or lost connections: the monitor looks at once. */

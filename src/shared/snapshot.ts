@@ -282,6 +282,8 @@ export interface Snapshot {
   readonly exclusiveHostgroups: readonly number[]
   readonly consistency: ConsistencySettings
   readonly digests: DigestSettings
+  /** Of the query rules, which travel by themselves (query-rules.ts); absent: there are none. */
+  readonly rulesVersion?: number
   /** null: clients are not offered TLS. */
   /** Whether clients may be asked for local files (LOAD DATA LOCAL), where the servers allow it. */
   readonly localInfile: boolean

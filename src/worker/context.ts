@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { LRUCache } from 'lru-cache'
 import type { RsaKeyPair } from '../../protocol/index.js'
+import type { RuleSet } from '../rules/index.js'
 import type { GlobalCounters } from '../shared/counters.js'
 import type { ProxyError } from '../shared/errors.js'
 import type { SessionKill, SessionPlace, SessionWanted } from '../shared/ipc.js'
@@ -32,6 +33,8 @@ export interface WorkerContext {
   readonly counters: GlobalCounters
   readonly causal: CausalKeys
   readonly learned: LearnedWrites
+  /** Those in force. */
+  readonly rules: RuleSet
   readonly sharedStatements: SharedStatements
   /** Counts an error of Sluice's own by its code. */
   countError(code: string): void

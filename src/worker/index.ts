@@ -2,6 +2,8 @@ import cluster from 'node:cluster'
 import { monotonicMs } from '../shared/clock.js'
 import type { FromWorker, ToWorker } from '../shared/ipc.js'
 import { createLogger } from '../shared/log.js'
+import { NO_QUERY_RULES } from '../shared/query-rules.js'
+import type { Snapshot } from '../shared/snapshot.js'
 import { addressText, Worker } from './worker.js'
 
 const COUNTERS_MS = 1_000
@@ -21,22 +23,40 @@ export function runWorker(): void {
     if (process.connected) process.send!(message, undefined, undefined, () => {})
   }
   const report = (): void => {
-    if (worker !== null) send({ type: 'counters', counters: worker.report() })
+    if (worker === null) return
+    send({ type: 'counters', counters: worker.report() })
+    worker.reportRuleHits()
   }
 
-  const start = async (message: Extract<ToWorker, { type: 'snapshot' }>): Promise<void> => {
-    worker = new Worker(number, message.snapshot, log, send)
+  /** Waits for the query rules that it names. */
+  let waiting: Snapshot | null = null
+  let rules = NO_QUERY_RULES
+  const take = (snapshot: Snapshot): void => {
+    if ((snapshot.rulesVersion ?? 0) !== rules.version) {
+      waiting = snapshot
+      return send({ type: 'get-rules' })
+    }
+    waiting = null
+    if (worker === null) return void start(snapshot)
+    worker.applyRules(rules)
+    worker.applySnapshot(snapshot)
+    send({ type: 'ack', version: snapshot.version })
+  }
+
+  const start = async (snapshot: Snapshot): Promise<void> => {
+    worker = new Worker(number, snapshot, log, send)
+    worker.applyRules(rules)
     try {
       await worker.listen()
     } catch (error) {
-      const address = message.snapshot.listen.map(addressText).join(', ')
+      const address = snapshot.listen.map(addressText).join(', ')
       send({ type: 'listen-failed', address, message: (error as Error).message })
       process.exitCode = 1
       process.disconnect()
       return
     }
     send({ type: 'listening', pid: process.pid })
-    send({ type: 'ack', version: message.snapshot.version })
+    send({ type: 'ack', version: snapshot.version })
     reporter = setInterval(report, COUNTERS_MS)
   }
 
@@ -54,9 +74,11 @@ export function runWorker(): void {
   process.on('message', (message: ToWorker) => {
     switch (message.type) {
       case 'snapshot':
-        if (worker === null) return void start(message)
-        worker.applySnapshot(message.snapshot)
-        return send({ type: 'ack', version: message.snapshot.version })
+        return take(message.snapshot)
+      case 'rules':
+        rules = message.rules
+        if (waiting !== null) take(waiting)
+        return
       case 'health':
         return worker?.applyHealth(message.health)
       case 'get-processlist':

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
+import { RuleSet } from '../rules/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
@@ -9,6 +10,7 @@ import { type FromWorker, SESSION_IDS, type SessionKill, type SessionPlace, type
 import type { Logger } from '../shared/log.js'
 import { LoginThrottle } from '../shared/login-throttle.js'
 import { NetworkList } from '../shared/networks.js'
+import { NO_QUERY_RULES, type QueryRules } from '../shared/query-rules.js'
 import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from '../shared/snapshot.js'
 import { Classifier, type ClassifyOptions } from '../sql/index.js'
 import { AddressLimit } from './address-limit.js'
@@ -60,6 +62,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly causalChannel: CausalChannel
   readonly causal: CausalKeys
   readonly learned = new LearnedWrites()
+  rules = new RuleSet(NO_QUERY_RULES)
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
   readonly verifiers = new Verifiers()
   readonly throttle = new LoginThrottle({ firstMs: 1_000, maxMs: 60_000 })
@@ -147,6 +150,18 @@ export class Worker implements WorkerContext, SessionOwner {
         this.pool.closeServer(id, 'the server was taken offline')
     }
     this.#leaveSilentServers()
+  }
+
+  applyRules(rules: QueryRules): void {
+    if (rules.version === this.rules.version) return
+    this.reportRuleHits()
+    this.rules = new RuleSet(rules)
+  }
+
+  /** Tells which rules have matched since this was asked last. */
+  reportRuleHits(): void {
+    const hits = this.rules.takeHits()
+    if (hits !== null) this.#send({ type: 'rule-hits', rulesVersion: this.rules.version, hits })
   }
 
   applyHealth(health: HealthReport): void {

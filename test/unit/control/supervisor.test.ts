@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { noCounters } from '../../../src/control/counters-merge.js'
 import { DEFAULT_GREETING } from '../../../src/control/greeting.js'
+import { PublishedRules } from '../../../src/control/published-rules.js'
 import { Supervisor } from '../../../src/control/supervisor.js'
 import {
   DEFAULT_CONSISTENCY,
@@ -44,6 +45,7 @@ async function supervise(workers: number, behaviour: Behaviour = {}) {
     entry: FIXTURE,
     args: [JSON.stringify(behaviour)],
     log,
+    rules: new PublishedRules(),
     onSuspicion: (server) => suspicions.push(server),
     onWorkersChanged: () => {},
   })

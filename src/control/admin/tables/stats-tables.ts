@@ -112,6 +112,12 @@ export const STATS_SOURCES: readonly TableSource[] = [
   },
   {
     databases: ['stats'],
+    table: 'stats_mysql_query_rules',
+    columns: ['rule_id', 'hits'],
+    rows: (view) => [...view.ruleHits()].sort(([a], [b]) => a - b),
+  },
+  {
+    databases: ['stats'],
     table: 'stats_mysql_global',
     columns: ['Variable_Name', 'Variable_Value'],
     rows: globalStatus,

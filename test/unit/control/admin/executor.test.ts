@@ -142,6 +142,10 @@ describe('tables', () => {
     expect(await objects('SELECT * FROM stats_mysql_gtid_executed')).toEqual([
       { hostname: '127.0.0.1', port: '3307', gtid_executed: GTID, events: '6' },
     ])
+    expect(await objects('SELECT * FROM stats_mysql_query_rules')).toEqual([
+      { rule_id: '2', hits: '41' },
+      { rule_id: '7', hits: '0' },
+    ])
     const status = Object.fromEntries((await all('SELECT * FROM stats_mysql_global')).rows as [string, string][])
     expect(status).toMatchObject({
       Questions: '14',

@@ -3,6 +3,7 @@ import type { ControlView, WorkerView } from '../../../../src/control/view.js'
 import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
 import { UsageError } from '../../../../src/shared/errors.js'
 import type { ProcessRow } from '../../../../src/shared/ipc.js'
+import { NO_QUERY_RULES } from '../../../../src/shared/query-rules.js'
 import {
   DEFAULT_CONSISTENCY,
   DEFAULT_DIGESTS,
@@ -191,6 +192,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
   const replicationHostgroups = [{ writer: 0, reader: 1 }]
   const config: Config = {
     path: '/etc/sluice/sluice.yaml',
+    queryRules: NO_QUERY_RULES,
     listen,
     workers: 2,
     admin: {
@@ -270,6 +272,11 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
       options.processlist ??
       (async () => [processRow(1, 'app', 'SELECT 1'), processRow(2, 'app'), processRow(3, 'open')]),
     explainRoute: async () => null,
+    ruleHits: () =>
+      new Map([
+        [7, 0],
+        [2, 41],
+      ]),
     startedAt: Date.now() - 90_000,
     ready: () => options.ready ?? { ready: true, reason: '' },
     events: () => [
