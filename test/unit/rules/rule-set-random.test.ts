@@ -137,4 +137,4 @@ it('the indexed rules decide as rules looked at one by one', () => {
       ).toEqual(expected)
     }
   }
-})
+}, 60_000)
