@@ -6,6 +6,7 @@ import { UsageError } from './shared/errors.js'
 import { createLogger } from './shared/log.js'
 import { SLUICE_VERSION } from './shared/version.js'
 import { adminCommand } from './tools/admin/command.js'
+import { topCommand } from './tools/top/command.js'
 
 const EXIT_FAILURE = 1
 /** Bad input: configuration, flags, an address in use. */
@@ -39,10 +40,11 @@ export async function runCli(args: readonly string[]): Promise<void> {
       ({ config, json }) => exitWith(check(config, json)),
     )
     .command(adminCommand)
+    .command(topCommand)
     .command(explainCommand)
     .command(sandboxCommand)
     .command(demoCommand)
-    .demandCommand(1, 'sluice needs a command: start, check, admin, explain, sandbox or demo')
+    .demandCommand(1, 'sluice needs a command: start, check, admin, top, explain, sandbox or demo')
     .strict()
     .version(SLUICE_VERSION)
     .alias({ h: 'help', V: 'version' })
