@@ -14,6 +14,7 @@ export {
 } from './kinds.js'
 export { parseSet } from './set-statement.js'
 export { ONE_CONNECTION_VARIABLES } from './system-variables.js'
+export { tablesRead, tablesWritten } from './tables.js'
 export { type NamingOptions, type TemporaryTables, temporaryTables } from './temporary-tables.js'
 export type { Classified, ClassifyOptions, FunctionCatalogue, LexicalOptions, SetAssignment } from './types.js'
 export { EMPTY_CATALOGUE } from './types.js'
