@@ -4,6 +4,7 @@ import type { RouteExplanation } from './shared/explanation.js'
 import {
   DEFAULT_CONSISTENCY,
   DEFAULT_DIGESTS,
+  DEFAULT_QUERY_CACHE,
   type Flavor,
   NO_SERVER_TLS,
   type ServerEntry,
@@ -137,6 +138,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
     readOnlyFunctions: [],
     consistency: DEFAULT_CONSISTENCY,
     digests: DEFAULT_DIGESTS,
+    queryCache: DEFAULT_QUERY_CACHE,
     limits: {
       maxConnections: 1,
       maxConnectionsPerAddress: 0,

@@ -36,6 +36,7 @@ export function buildSnapshot(
     consistency: config.consistency,
     digests: config.digests,
     rulesVersion,
+    queryCache: config.queryCache,
     tls,
     proxyProtocolNetworks: config.proxyProtocolNetworks,
     localInfile: config.localInfile,

@@ -13,12 +13,15 @@ import {
   type ConsistencySettings,
   DEFAULT_CONSISTENCY,
   DEFAULT_DIGESTS,
+  DEFAULT_QUERY_CACHE,
   type DigestSettings,
+  INVALIDATIONS,
   type Limits,
   type ListenAddress,
   type PassThrough,
   PROXY_PROTOCOLS,
   type ProxyProtocol,
+  type QueryCacheSettings,
   type ReplicationHostgroup,
   SERVER_COMPRESSIONS,
   type ServerCompression,
@@ -38,6 +41,7 @@ import { parseReModifiers } from './rule-columns.js'
  */
 
 const WORKERS_MAX = 64
+export const MIB = 1 << 20
 const HOSTGROUP_MAX = 2_147_483_647
 const CONNECTIONS_MAX = 1_000_000
 const MINUTE_MS = 60_000
@@ -305,6 +309,13 @@ const consistency = map({
   max_primary_spill: orElse(whole(0, CONNECTIONS_MAX), DEFAULT_CONSISTENCY.maxPrimarySpill),
 })
 
+/** The result cache; size in MiB over all workers, an answer's in bytes. */
+const queryCache = map({
+  size_mb: orElse(whole(0, 1 << 20), DEFAULT_QUERY_CACHE.bytesMax / MIB),
+  max_result: orElse(whole(0, 1 << 30), DEFAULT_QUERY_CACHE.answerBytesMax),
+  invalidation: orElse(oneOf(INVALIDATIONS), DEFAULT_QUERY_CACHE.invalidation),
+})
+
 /** ProxySQL's mysql-query_digests and mysql-query_digests_*. Lengths in bytes. */
 const digests = map({
   enabled: orElse(flag, DEFAULT_DIGESTS.enabled),
@@ -369,6 +380,7 @@ export const CONFIG_SCHEMA = map({
   limits: orElse(limits, null),
   consistency: orElse(consistency, null),
   query_digests: orElse(digests, null),
+  query_cache: orElse(queryCache, null),
 })
 
 export type ConfigFile = z.output<typeof CONFIG_SCHEMA>
@@ -378,6 +390,7 @@ export const DEFAULT_MONITOR = monitor.parse({})
 export const DEFAULT_LIMITS = limits.parse({})
 export const DEFAULT_CONSISTENCY_SECTION = consistency.parse({})
 export const DEFAULT_DIGESTS_SECTION = digests.parse({})
+export const DEFAULT_QUERY_CACHE_SECTION = queryCache.parse({})
 
 export interface ServerConfig {
   /** `host:port`, or the path of a unix socket. */
@@ -463,6 +476,7 @@ export interface Config {
   readonly exclusiveHostgroups: readonly number[]
   readonly consistency: ConsistencySettings
   readonly digests: DigestSettings
+  readonly queryCache: QueryCacheSettings
   /** What an operator should know though it is no error; one line each. */
   readonly warnings: readonly string[]
 }

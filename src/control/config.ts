@@ -2,7 +2,14 @@ import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { UsageError } from '../shared/errors.js'
-import type { ConsistencySettings, DigestSettings, Limits, ListenAddress, PassThrough } from '../shared/snapshot.js'
+import type {
+  ConsistencySettings,
+  DigestSettings,
+  Limits,
+  ListenAddress,
+  PassThrough,
+  QueryCacheSettings,
+} from '../shared/snapshot.js'
 import { formatListenAddress, serverId, unixPath } from './addresses.js'
 import { type ConfigDocument, type ConfigPath, readConfigDocument } from './config-file.js'
 import { readRules } from './config-rules.js'
@@ -14,6 +21,8 @@ import {
   DEFAULT_DIGESTS_SECTION,
   DEFAULT_LIMITS,
   DEFAULT_MONITOR,
+  DEFAULT_QUERY_CACHE_SECTION,
+  MIB,
   type MonitorConfig,
   type ServerConfig,
 } from './config-schema.js'
@@ -73,6 +82,7 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
     consistency: readConsistency(file.consistency ?? DEFAULT_CONSISTENCY_SECTION),
     digests: readDigests(file.query_digests ?? DEFAULT_DIGESTS_SECTION),
+    queryCache: readQueryCache(file.query_cache ?? DEFAULT_QUERY_CACHE_SECTION),
     warnings: warningsOf(path, file, document),
   }
 }
@@ -270,6 +280,14 @@ function readConsistency(section: NonNullable<ConfigFile['consistency']>): Consi
     tokensMax: section.tokens_max,
     replicasMin: section.replicas_min,
     maxPrimarySpill: section.max_primary_spill,
+  }
+}
+
+function readQueryCache(section: NonNullable<ConfigFile['query_cache']>): QueryCacheSettings {
+  return {
+    bytesMax: section.size_mb * MIB,
+    answerBytesMax: section.max_result,
+    invalidation: section.invalidation,
   }
 }
 

@@ -150,6 +150,10 @@ export class ControlPlane implements ControlView {
     return this.rules.hits
   }
 
+  flushQueryCache(): Promise<void> {
+    return this.supervisor.flushQueryCache()
+  }
+
   events(): readonly TopologyEvent[] {
     return this.topology.events
   }

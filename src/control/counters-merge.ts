@@ -19,6 +19,8 @@ const GLOBAL_GAUGES: readonly (keyof GlobalCounters)[] = [
   'stmtServerActiveUnique',
   'stmtCached',
   'stmtTextBytes',
+  'queryCacheEntries',
+  'queryCacheMemoryBytes',
 ]
 
 export function noCounters(): WorkerCounters {

@@ -288,6 +288,57 @@ export const METRICS: readonly MetricDefinition[] = [
     ({ counters }) => counters.global.causalAnnouncementsLost,
   ),
   single(
+    'sluice_query_cache_asked_total',
+    'counter',
+    'Reads that a rule allows to be answered from the result cache.',
+    ({ counters }) => counters.global.queryCacheGet,
+  ),
+  single(
+    'sluice_query_cache_hits_total',
+    'counter',
+    'Reads that were answered from the result cache.',
+    ({ counters }) => counters.global.queryCacheGetOk,
+  ),
+  single(
+    'sluice_query_cache_kept_total',
+    'counter',
+    'Answers that the result cache has taken.',
+    ({ counters }) => counters.global.queryCacheSet,
+  ),
+  single(
+    'sluice_query_cache_purged_total',
+    'counter',
+    'Answers that are gone from the result cache: too old, ended by a write, or for want of room.',
+    ({ counters }) => counters.global.queryCachePurged,
+  ),
+  labelled(
+    'sluice_query_cache_bytes_total',
+    'counter',
+    'Bytes of answers that the result cache has taken (in) and given (out).',
+    ({ counters: { global } }) => [
+      [{ direction: 'in' }, global.queryCacheBytesIn],
+      [{ direction: 'out' }, global.queryCacheBytesOut],
+    ],
+  ),
+  single(
+    'sluice_query_cache_answers',
+    'gauge',
+    'Answers in the result cache.',
+    ({ counters }) => counters.global.queryCacheEntries,
+  ),
+  single(
+    'sluice_query_cache_memory_bytes',
+    'gauge',
+    'Memory of the result cache, keys included.',
+    ({ counters }) => counters.global.queryCacheMemoryBytes,
+  ),
+  single(
+    'sluice_query_cache_announcements_lost_total',
+    'counter',
+    'Writes of which not all workers that keep answers knew in time.',
+    ({ counters }) => counters.global.queryCacheAnnouncementsLost,
+  ),
+  single(
     'sluice_consistency_hints_unknown_total',
     'counter',
     'Hints and query attributes of consistency that were not understood; their statements run on the primary.',

@@ -7,6 +7,7 @@ import { type FromWorker, type ProcessRow, SESSION_IDS, workerOfSession } from '
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import { AddressBook } from './address-counts.js'
+import { CacheExchange } from './cache-exchange.js'
 import { CausalExchange } from './causal-exchange.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import type { PublishedRules } from './published-rules.js'
@@ -71,6 +72,7 @@ export class Supervisor {
   private readonly sessions = new SessionFinder(() => this.live())
   private readonly causal = new CausalExchange(() => this.live())
   private readonly routes = new WorkerQuestions<RouteAnswer | null>()
+  private readonly cache = new CacheExchange(() => [...this.handles.values()].filter(({ state }) => state !== 'exited'))
   private readonly addresses = new AddressBook(() => this.live())
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
@@ -173,6 +175,11 @@ export class Supervisor {
     return handle === undefined ? null : this.routes.ask(handle, (request) => handle.askForRoute(request, question))
   }
 
+  /** Resolves when no worker answers from what it has kept until now. */
+  flushQueryCache(): Promise<void> {
+    return this.cache.flush()
+  }
+
   /** Workers stop accepting and end by themselves; those that have not by `limitMs` (and a second) are killed. */
   async drain(limitMs: number): Promise<void> {
     this.stop()
@@ -229,6 +236,7 @@ export class Supervisor {
     if (handle.hasSpoken || handle.state !== 'starting') return
     handle.sendSnapshot(this.snapshot!)
     handle.sendHealth(this.health!)
+    this.cache.greet(handle)
     setTimeout(() => this.greet(handle), GREET_AGAIN_MS).unref()
   }
 
@@ -281,6 +289,15 @@ export class Supervisor {
       case 'causal-publish':
         this.causal.publish(handle, message.key, message.position)
         return
+      case 'cache-announce':
+        this.cache.announce(handle, message.request, message.writes)
+        return
+      case 'cache-taken':
+        this.cache.taken(handle, message.request)
+        return
+      case 'cache-written':
+        this.cache.written(handle, message.writes)
+        return
       case 'address-counts':
         this.addresses.took(handle, message.counts)
     }
@@ -321,6 +338,7 @@ export class Supervisor {
     this.sessions.workerGone(handle)
     this.addresses.workerGone(handle)
     this.causal.workerGone(handle)
+    this.cache.workerGone(handle)
     this.options.onWorkersChanged(this.pids())
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
     if (this.started !== null) this.failStart(handle, how)

@@ -33,6 +33,8 @@ export interface ControlView {
   explainRoute(question: RouteQuestion): Promise<RouteAnswer | null>
   /** Statements that each active query rule has matched since the rules were loaded, by rule_id. */
   ruleHits(): ReadonlyMap<number, number>
+  /** Empties the result cache of all workers. */
+  flushQueryCache(): Promise<void>
   /** When the control plane started: milliseconds since 1970. */
   readonly startedAt: number
   /** Whether clients can be served; `reason` says why not. */

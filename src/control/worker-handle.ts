@@ -4,6 +4,8 @@ import { InvariantError } from '../shared/errors.js'
 import type { RouteQuestion } from '../shared/explanation.js'
 import type {
   AddressCounts,
+  CacheWrites,
+  CacheWritten,
   CausalPosition,
   FromWorker,
   SessionKill,
@@ -125,6 +127,26 @@ export class WorkerHandle {
 
   publishCausal(key: string, position: CausalPosition | null): void {
     this.send({ type: 'causal-publish', key, position })
+  }
+
+  tellCacheWrites(request: number, from: number, writes: CacheWrites): void {
+    this.send({ type: 'cache-writes', request, from, writes })
+  }
+
+  acknowledgeCache(request: number): void {
+    this.send({ type: 'cache-known', request })
+  }
+
+  tellCacheWritten(from: number, writes: readonly CacheWritten[]): void {
+    this.send({ type: 'cache-written', from, writes })
+  }
+
+  tellCacheGone(from: number): void {
+    this.send({ type: 'cache-gone', from })
+  }
+
+  flushCache(request: number): void {
+    this.send({ type: 'cache-flush', request })
   }
 
   killSession(kill: SessionKill): void {

@@ -101,6 +101,18 @@ export interface GlobalCounters {
   /** Gauges: texts kept for sessions to share, and the bytes of all texts, those that only open statements use included. */
   stmtCached: number
   stmtTextBytes: number
+  /** The result cache was asked, had the answer, took one; bytes of answers taken and given; answers that are gone. */
+  queryCacheGet: number
+  queryCacheGetOk: number
+  queryCacheSet: number
+  queryCacheBytesIn: number
+  queryCacheBytesOut: number
+  queryCachePurged: number
+  /** Writes of which not all workers that keep answers knew in time. */
+  queryCacheAnnouncementsLost: number
+  /** Gauges. */
+  queryCacheEntries: number
+  queryCacheMemoryBytes: number
 }
 
 /** A statement that replicas refuse as a write though it looks like a read. Times in milliseconds since 1970. */
@@ -194,6 +206,15 @@ export function newGlobalCounters(): GlobalCounters {
     stmtServerActiveUnique: 0,
     stmtCached: 0,
     stmtTextBytes: 0,
+    queryCacheGet: 0,
+    queryCacheGetOk: 0,
+    queryCacheSet: 0,
+    queryCacheBytesIn: 0,
+    queryCacheBytesOut: 0,
+    queryCachePurged: 0,
+    queryCacheAnnouncementsLost: 0,
+    queryCacheEntries: 0,
+    queryCacheMemoryBytes: 0,
   }
 }
 

@@ -27,6 +27,15 @@ export type ToWorker =
   /** All other workers know what this one has announced. */
   | { readonly type: 'causal-known'; readonly request: number }
   | { readonly type: 'causal-publish'; readonly key: string; readonly position: CausalPosition | null }
+  /** Another worker begins to write; with no writes in it: keeps answers itself. Answered by `cache-taken`. */
+  | { readonly type: 'cache-writes'; readonly request: number; readonly from: number; readonly writes: CacheWrites }
+  /** All other workers know what this one has announced. */
+  | { readonly type: 'cache-known'; readonly request: number }
+  | { readonly type: 'cache-written'; readonly from: number; readonly writes: readonly CacheWritten[] }
+  /** Another worker is gone: how its writes ended nobody knows. */
+  | { readonly type: 'cache-gone'; readonly from: number }
+  /** Forget all answers. Answered by `cache-taken`. */
+  | { readonly type: 'cache-flush'; readonly request: number }
   /** Stop accepting; end each session at its next quiet moment; exit 0 when none is left or the limit is over. */
   | { readonly type: 'drain' }
 
@@ -58,6 +67,16 @@ export type FromWorker =
   | { readonly type: 'causal-announce'; readonly request: number; readonly key: string }
   | { readonly type: 'causal-taken'; readonly request: number }
   | { readonly type: 'causal-publish'; readonly key: string; readonly position: CausalPosition | null }
+  /** Begins to write, or (with no writes in it) to keep answers. Answered by `cache-known` with the same request number. */
+  | { readonly type: 'cache-announce'; readonly request: number; readonly writes: CacheWrites }
+  | { readonly type: 'cache-taken'; readonly request: number }
+  | { readonly type: 'cache-written'; readonly writes: readonly CacheWritten[] }
+
+/** Writes by their numbers in their worker, with what they may change (see `Invalidation`); null: it could be anything. */
+export type CacheWrites = readonly (readonly [write: number, keys: readonly string[] | null])[]
+
+/** The end of a write; `lost`: whether it comes about is not known yet. */
+export type CacheWritten = readonly [write: number, lost: boolean]
 
 /** What was written under a causal key; null in its place: the write that was announced has written nothing. */
 export interface CausalPosition {

@@ -159,6 +159,25 @@ export const DEFAULT_DIGESTS: DigestSettings = {
   trackHostname: false,
 }
 
+/** Which answers a write through Sluice ends: none; those that read a table that its text names, or its schema; or all. */
+export const INVALIDATIONS = ['off', 'table', 'schema', 'any'] as const
+export type Invalidation = (typeof INVALIDATIONS)[number]
+
+/** The result cache: answers that query rules (`cache_ttl`) allow to be given to others. */
+export interface QueryCacheSettings {
+  /** Memory for answers over all workers, in bytes; 0: nothing is kept. */
+  readonly bytesMax: number
+  /** Longer answers are not kept, in bytes. */
+  readonly answerBytesMax: number
+  readonly invalidation: Invalidation
+}
+
+export const DEFAULT_QUERY_CACHE: QueryCacheSettings = {
+  bytesMax: 256 << 20,
+  answerBytesMax: 1 << 20,
+  invalidation: 'any',
+}
+
 /** What Sluice says in its own greeting, learned from the backends so that drivers see the server they expect. */
 export interface GreetingFacts {
   readonly flavor: Flavor
@@ -284,6 +303,7 @@ export interface Snapshot {
   readonly digests: DigestSettings
   /** Of the query rules, which travel by themselves (query-rules.ts); absent: there are none. */
   readonly rulesVersion?: number
+  readonly queryCache: QueryCacheSettings
   /** null: clients are not offered TLS. */
   /** Whether clients may be asked for local files (LOAD DATA LOCAL), where the servers allow it. */
   readonly localInfile: boolean

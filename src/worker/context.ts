@@ -15,6 +15,7 @@ import type { Digests } from './digests.js'
 import type { Lanes } from './lanes.js'
 import type { LearnedWrites } from './learned-writes.js'
 import type { Pool } from './pool.js'
+import type { ResultCache } from './result-cache.js'
 import type { SharedStatements } from './shared-statement.js'
 import type { ServerTlsContext } from './tls-context.js'
 import type { TopologyView } from './topology-view.js'
@@ -32,6 +33,7 @@ export interface WorkerContext {
   readonly digests: Digests
   readonly counters: GlobalCounters
   readonly causal: CausalKeys
+  readonly cache: ResultCache
   readonly learned: LearnedWrites
   /** Those in force. */
   readonly rules: RuleSet

@@ -12,7 +12,7 @@ import { Hold, Pin, type SessionFacts } from './session-facts.js'
 import { type AnswerNotes, learnAssignments, learnFromAnswer } from './session-learn.js'
 import { CHARSET_VARIABLES, isCarried, type SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
-import { PREPARED_TEXT_AT } from './shared-statement.js'
+import { sqlInHand } from './sql-in-hand.js'
 import type { PreparedStatement, Statements } from './statements.js'
 import type { VariablesElsewhere } from './variables-elsewhere.js'
 
@@ -151,14 +151,6 @@ function askThere(session: Answered, backend: Backend, names: readonly string[],
     names: new Set([...(known?.names ?? []), ...names]),
     systemNames: new Set([...(known?.systemNames ?? []), ...systemNames]),
   }
-}
-
-function sqlInHand({ command, statement, text }: Answered): { buffer: Buffer; start: number; end: number } {
-  if (statement !== null) {
-    const { packet } = statement.shared
-    return { buffer: packet, start: PREPARED_TEXT_AT, end: packet.length }
-  }
-  return { buffer: command.buffer, start: text.textStart(command), end: command.end }
 }
 
 // What becomes of a prepared statement. ----------------------------------------------------------------------------------

@@ -27,12 +27,15 @@ import { askInsertId, asksOfLast } from './recall.js'
 import { Relay, type RelayListener } from './relay.js'
 import { endOnReplica, leavesReplica } from './replica-transaction.js'
 import { type LastInsertId, Residue } from './residue.js'
+import type { Capture } from './result-capture.js'
 import type { Decision } from './router.js'
+import { SessionAnswers } from './session-answers.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnFromOk } from './session-learn.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
+import { SessionWrites } from './session-writes.js'
 import { addressedTo } from './statement-packets.js'
 import { type PreparedStatement, Statements } from './statements.js'
 import type { Candidate } from './topology-view.js'
@@ -95,6 +98,10 @@ export class Execution implements RelayListener, BackendHolder {
   #widener: PacketWidener | null = null
   /** Most sessions prepare nothing. */
   #statements: Statements | null = null
+  /** What of its answers the result cache gives and keeps; null: nothing so far. */
+  #answers: SessionAnswers | null = null
+  /** What it writes, as told to the result cache; null: nothing so far. */
+  #writes: SessionWrites | null = null
   readonly #load = new LoadOfStatement()
   /** Goes up when the session ends or a command is given up, so that what was awaited for it is dropped. */
   #turn = 0
@@ -122,6 +129,12 @@ export class Execution implements RelayListener, BackendHolder {
   get statements(): Statements {
     this.#statements ??= new Statements(this.#context)
     return this.#statements
+  }
+
+  /** What others have been answered to the command in hand; null: a server has to be asked. */
+  answerFromCache(): Buffer | null {
+    this.#answers ??= new SessionAnswers(this.#context)
+    return this.#answers.find(this)
   }
 
   /** Executes the command in hand. */
@@ -169,6 +182,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#turn++
     this.leaveLane()
     this.#load.end(-1)
+    this.#writes?.end(this.running !== null)
     this.command.release()
     this.#statements?.clear()
     this.backends.releaseAll((backend) => this.facts.keeps(backend) || this.facts.isDirty(backend))
@@ -272,9 +286,21 @@ export class Execution implements RelayListener, BackendHolder {
     return showsUnderKey(this.command, this.facts.consistency, this.#context.causal)
   }
 
+  /** The result cache has to know of what the command in hand writes. */
+  get #notesWrite(): boolean {
+    const { cache } = this.#context
+    if (!cache.notesWrites) return false
+    this.#writes ??= new SessionWrites(cache)
+    return this.#writes.concerns(this)
+  }
+
+  async #noteWrite(): Promise<void> {
+    if ((await this.#writes!.begin(this)) === false) this.#context.counters.queryCacheAnnouncementsLost++
+  }
+
   /** Something has to be done before the command in hand can be routed. */
   get #goesFirst(): boolean {
-    return this.#announcesKey || leavesReplica(this.command, this.facts, this.#context.view)
+    return this.#announcesKey || this.#notesWrite || leavesReplica(this.command, this.facts, this.#context.view)
   }
 
   /** The slow way: connections have to be opened, state brought over, or a server waited for. */
@@ -291,6 +317,7 @@ export class Execution implements RelayListener, BackendHolder {
       if (leavesReplica(this.command, this.facts, this.#context.view)) await endOnReplica(this.facts)
       if (this.#announcesKey || this.#showsUnderKey)
         await announceKey(this.command, this.facts.consistency, this.#context)
+      if (this.#notesWrite) await this.#noteWrite()
       if (turn !== this.#turn) return
       const backend = await this.#acquire(turn)
       if (backend === null || turn !== this.#turn) return
@@ -299,6 +326,7 @@ export class Execution implements RelayListener, BackendHolder {
     } catch (error) {
       if (turn !== this.#turn) return
       this.#load.end(-1)
+      this.#writes?.end(false)
       this.#letAllRest()
       if (error instanceof ProxyError) this.#listener.failed(error, 1)
       else this.#listener.blame(error)
@@ -356,7 +384,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#load.begin(command, lane, this.#context.view)
     this.#context.lanes.enter(lane, command.startedAt)
     lane.move('busy')
-    this.#relay.begin(lane)
+    this.#relay.begin(lane, this.#captureOn(lane))
     lane.begin(this.#relay, command.answer)
     lane.writeInTurn(packet)
     this.#listener.commandSent()
@@ -416,11 +444,17 @@ export class Execution implements RelayListener, BackendHolder {
     command.attempts++
     this.#load.begin(command, backend, this.#context.view)
     backend.move('busy')
-    this.#relay.begin(backend)
+    this.#relay.begin(backend, this.#captureOn(backend))
     backend.begin(this.#relay, command.answer)
     backend.write(packet)
     if (command.code === Command.RESET_CONNECTION) afterReset(backend)
     this.#listener.commandSent()
+  }
+
+  /** What takes a copy of the answer to the command in hand; null: nobody. */
+  #captureOn(backend: Backend): Capture | null {
+    if (this.command.cacheTtlMs === 0 || this.#answers === null) return null
+    return this.#answers.captureOn(backend, this.command.sentAt)
   }
 
   #packetFor(backend: Backend): Buffer {
@@ -526,6 +560,8 @@ export class Execution implements RelayListener, BackendHolder {
     this.lastErrno = backend.follower.errno
     if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
+    if (this.#notesWrite || this.#writes?.hasBegun === true) this.#writes!.answered(this.facts)
+    this.#relay.capture?.finish(backend, this.#context.cache, now)
     this.running = null
     if (this.#inLane) return this.#answeredInLane(backend, now)
     // What was waited for is none of the statement's time.
@@ -590,6 +626,7 @@ export class Execution implements RelayListener, BackendHolder {
       void this.#findAndSend()
       return
     }
+    this.#writes?.end(true)
     const cut = this.#relay.started && !backend.follower.atBoundary
     if (cut) return this.#listener.broken(reason)
     if (isPlainRollback(command) && !this.#relay.started && this.facts.pins === Pin.transaction) {

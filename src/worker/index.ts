@@ -104,6 +104,18 @@ export function runWorker(): void {
         return worker?.causalChannel.acknowledged(message.request)
       case 'causal-publish':
         return worker?.causal.published(message.key, message.position, worker.view.flavor)
+      case 'cache-writes':
+        worker?.cache.othersBegan(message.from, message.writes)
+        return send({ type: 'cache-taken', request: message.request })
+      case 'cache-known':
+        return worker?.cacheChannel.acknowledged(message.request)
+      case 'cache-written':
+        return worker?.cache.othersEnded(message.from, message.writes)
+      case 'cache-gone':
+        return worker?.cache.otherGone(message.from)
+      case 'cache-flush':
+        worker?.cache.clear()
+        return send({ type: 'cache-taken', request: message.request })
       case 'drain':
         return void drain()
     }

@@ -10,6 +10,7 @@ import {
 } from '../../protocol/index.js'
 import type { Backend, Exchange } from './backend.js'
 import type { ClientSocket } from './client-socket.js'
+import type { Capture } from './result-capture.js'
 
 /** What a relay tells the session of an answer. */
 export interface RelayListener {
@@ -44,6 +45,8 @@ export class Relay implements Exchange {
   readonly #capabilities: number
   /** Bytes of the answer have gone to the client. */
   started = false
+  /** Takes a copy of the answer; null, as nearly always: nobody does. */
+  capture: Capture | null = null
   /** The connection that is paused until the client has taken what was written. */
   #paused: Backend | null = null
   /** The ERR of this answer was kept from the client. */
@@ -56,8 +59,9 @@ export class Relay implements Exchange {
   }
 
   /** To be called when a command is put in flight on a connection. */
-  begin(backend: Backend): void {
+  begin(backend: Backend, capture: Capture | null = null): void {
     this.started = false
+    this.capture = capture
     this.#swallowed = false
     // A client that sends on and on without reading is answered when it has read.
     if (this.#client.congested) this.#waitForClient(backend)
@@ -69,6 +73,7 @@ export class Relay implements Exchange {
     if (follower.plainEnd > from) {
       this.started = true
       this.#client.writeBorrowed(chunk, from, follower.plainEnd, backend)
+      if (this.capture !== null) this.capture.take(chunk, from, follower.plainEnd)
     }
     if (event !== ResponseEvent.more && event !== ResponseEvent.end) this.#edge(event, backend)
     if (this.#client.congested) this.#waitForClient(backend)
@@ -95,6 +100,8 @@ export class Relay implements Exchange {
 
   #edge(event: number, backend: Backend): void {
     const { edge, edgeStart, edgeEnd, edgeSequence } = backend.follower
+    // What says more than that the rows are over is no answer for others.
+    this.capture?.drop()
     switch (event) {
       case ResponseEvent.sessionState: {
         const ok = this.#listener.relayedOk(decodeOk(edge.subarray(edgeStart, edgeEnd), backend.capabilities), backend)
@@ -131,6 +138,7 @@ export class Relay implements Exchange {
   #write(bytes: Buffer): void {
     this.started = true
     this.#client.write(bytes)
+    if (this.capture !== null) this.capture.take(bytes, 0, bytes.length)
   }
 
   /** A chunk with many small results comes here more than once: one wait is enough. */

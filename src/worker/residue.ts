@@ -50,6 +50,13 @@ export class Residue {
       rows <= ROWS_MAX
   }
 
+  /** As after a read that a server has answered with so many rows. */
+  answeredFromCache(rows: number): void {
+    this.#rowCount = -1
+    this.#foundRows = rows <= ROWS_MAX ? rows : 0
+    this.#reproducible = rows <= ROWS_MAX
+  }
+
   /**
    * What would be lost if a connection became another session's: one of `Keep`.
    * @param isLast the last statement ran there

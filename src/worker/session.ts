@@ -117,7 +117,9 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     execution.command.take(buffer, start, end, rule, this.since)
     execution.command.streamed = streamed
     execution.statement = null
-    this.#follow(judge(execution, rule, this.#context))
+    const verdict = judge(execution, rule, this.#context)
+    const mayBeCached = verdict === 'execute' && execution.command.cacheTtlMs > 0
+    this.#follow((mayBeCached ? execution.answerFromCache() : null) ?? verdict)
     // Answered here without its rest, which is no command of its own. What was whole already has been taken by now.
     if (streamed && !execution.command.uploaded && this.#phase === 'ready') this.#move('discarding')
   }

@@ -55,9 +55,7 @@ export function addressedTo(
   if (layout === null) return { bytes: packet, widener: null }
   const { bound, start, end } = layout
   if (bound) {
-    // Most clients send the same types with every execution.
-    const same = statement.types !== null && isAt(packet, start, end, statement.types)
-    if (!same) statement.types = statement.shared.internTypes(packet.subarray(start, end))
+    noteTypes(packet, statement, start, end)
     there.types = statement.types
     return { bytes: packet, widener: null }
   }
@@ -69,6 +67,28 @@ export function addressedTo(
   if (command === Command.STMT_EXECUTE) bytes[start - 1] = 1
   else bytes.writeUInt16LE(bytes.readUInt16LE(BULK_FLAGS_AT) | BulkFlag.SEND_TYPES, BULK_FLAGS_AT)
   return { bytes, widener: streamed ? widener : null }
+}
+
+/**
+ * The parameters of an execution, types and values, as a text that is equal for equal ones; null: they are not all there.
+ * Types that the packet brings are noted, since the executions after it may do without.
+ * @param packet header included
+ */
+export function parametersOf(packet: Buffer, statement: PreparedStatement, capabilities: number): string | null {
+  const layout = executeLayout(packet, statement.parameterCount, capabilities)
+  if (layout === null) return statement.parameterCount === 0 ? packet.toString('latin1', FLAGS_AT) : null
+  const { bound, start, end } = layout
+  if (bound) noteTypes(packet, statement, start, end)
+  const { types } = statement
+  if (types === null) return null
+  // How long each part is, is told by those before it.
+  return packet.toString('latin1', FLAGS_AT, start - 1) + types.toString('latin1') + packet.toString('latin1', end)
+}
+
+/** Most clients send the same types with every execution. */
+function noteTypes(packet: Buffer, statement: PreparedStatement, start: number, end: number): void {
+  const same = statement.types !== null && isAt(packet, start, end, statement.types)
+  if (!same) statement.types = statement.shared.internTypes(packet.subarray(start, end))
 }
 
 function isAt(packet: Buffer, start: number, end: number, types: Buffer): boolean {

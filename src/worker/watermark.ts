@@ -35,6 +35,8 @@ export class Watermark {
   olderWritesAt = -1
   /** Monotonic ms of the end of the last read's answer; -1: none. */
   seenAt = -1
+  /** Monotonic ms: what was shown from the result cache was committed before; -1: nothing was. */
+  shownUntil = -1
   #seenOn: KnownServer | null = null
   #seenIncarnation = 0
   #gtidsKept = 0
@@ -45,7 +47,7 @@ export class Watermark {
 
   /** Whether nothing is asked of a replica. */
   get isEmpty(): boolean {
-    return this.lastWriteAt < 0 && this.seenAt < 0
+    return this.lastWriteAt < 0 && this.seenAt < 0 && this.shownUntil < 0
   }
 
   /**
@@ -57,6 +59,9 @@ export class Watermark {
   }
 
   hasSeen({ target: { known }, coversPrimaryAt }: Candidate, pinnedUntil = -1): boolean {
+    const { shownUntil } = this
+    const lacksShown = coversPrimaryAt < 0 ? pinnedUntil <= shownUntil : coversPrimaryAt <= shownUntil
+    if (shownUntil >= 0 && lacksShown) return false
     if (known === this.#seenOn && known.incarnation === this.#seenIncarnation) return true
     return this.seenAt < 0 || coversPrimaryAt > this.seenAt || (coversPrimaryAt < 0 && pinnedUntil > this.seenAt)
   }
@@ -94,6 +99,7 @@ export class Watermark {
   /** Notes the end of an answer that came from the primary. */
   sawOnPrimary(now: number): void {
     this.seenAt = now
+    this.shownUntil = -1
     this.#seenOn = null
     this.version++
   }
@@ -109,6 +115,13 @@ export class Watermark {
     this.version++
     this.#seenOn = had ? known : null
     this.#seenIncarnation = incarnation
+  }
+
+  /** Notes that an answer from the result cache was shown, with nothing in it that was committed later. */
+  sawCached(shownUntil: number): void {
+    if (shownUntil <= this.shownUntil) return
+    this.shownUntil = shownUntil
+    this.version++
   }
 
   /** The replica that has all that was seen, as far as that is one; null: none is known. */
@@ -142,6 +155,7 @@ export class Watermark {
     this.olderWritesAt = from.olderWritesAt
     this.#gtidsKept = from.#gtidsKept
     this.seenAt = from.seenAt
+    this.shownUntil = from.shownUntil
     this.#seenOn = from.#seenOn
     this.#seenIncarnation = from.#seenIncarnation
   }

@@ -16,6 +16,7 @@ import { Classifier, type ClassifyOptions } from '../sql/index.js'
 import { AddressLimit } from './address-limit.js'
 import { errPacket } from './answers.js'
 import { connectBackend } from './backend-connect.js'
+import { CacheChannel } from './cache-peers.js'
 import { CausalKeys } from './causal-keys.js'
 import { CausalChannel } from './causal-peers.js'
 import type { ClientAddress } from './client-address.js'
@@ -30,6 +31,7 @@ import { Pool } from './pool.js'
 import { keepUp } from './pool-upkeep.js'
 import { warmUp } from './pool-warming.js'
 import { processRow } from './process-row.js'
+import { ResultCache } from './result-cache.js'
 import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
 import { logIn } from './session-login.js'
@@ -61,6 +63,8 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly sharedStatements: SharedStatements
   readonly causalChannel: CausalChannel
   readonly causal: CausalKeys
+  readonly cacheChannel: CacheChannel
+  readonly cache: ResultCache
   readonly learned = new LearnedWrites()
   rules = new RuleSet(NO_QUERY_RULES)
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
@@ -101,6 +105,8 @@ export class Worker implements WorkerContext, SessionOwner {
     this.causalChannel = new CausalChannel(send, () => this.view.snapshot.workers)
     const { tokensMax, tokenTtlMs } = snapshot.consistency
     this.causal = new CausalKeys(this.causalChannel, monotonicMs(), tokensMax, tokenTtlMs)
+    this.cacheChannel = new CacheChannel(send, () => this.view.snapshot.workers)
+    this.cache = new ResultCache(this.cacheChannel, this.counters, snapshot.queryCache, snapshot.workers, monotonicMs)
     this.sharedStatements = new SharedStatements(this.counters, snapshot.limits.maxStmtsCache)
     this.pool = new Pool({
       now: monotonicMs,
@@ -143,6 +149,8 @@ export class Worker implements WorkerContext, SessionOwner {
     const before = this.view.snapshot
     this.view.applySnapshot(snapshot)
     if (onlineServers(before) !== onlineServers(snapshot)) this.causal.replicasChanged(monotonicMs())
+    // Another primary may lack what was read from the last one.
+    if (writersOf(before, this.view) !== writersOf(snapshot, this.view)) this.cache.clear()
     this.#take(snapshot)
     for (const { id } of before.servers) {
       const entries = snapshot.servers.filter((entry) => entry.id === id)
@@ -199,7 +207,12 @@ export class Worker implements WorkerContext, SessionOwner {
   report(): WorkerCounters {
     const cpu = process.cpuUsage()
     return {
-      global: { ...this.counters, clientConnectionsConnected: this.#connections },
+      global: {
+        ...this.counters,
+        clientConnectionsConnected: this.#connections,
+        queryCacheEntries: this.cache.size,
+        queryCacheMemoryBytes: this.cache.memoryBytes,
+      },
       servers: this.pool.report(),
       proxyErrors: { ...this.#proxyErrors },
       learnedDigests: this.learned.report(),
@@ -366,6 +379,7 @@ export class Worker implements WorkerContext, SessionOwner {
     this.sharedStatements.max = snapshot.limits.maxStmtsCache
     this.digests.configure(snapshot.digests)
     this.causal.configure(snapshot.consistency.tokensMax, snapshot.consistency.tokenTtlMs)
+    this.cache.configure(snapshot.queryCache, snapshot.workers)
     this.#shortestLimit = shortestLimit(snapshot.limits, snapshot.users)
     this.#users = new Map(snapshot.users.map((user) => [user.name, user]))
     this.#readOnlyFunctions = new Set(snapshot.readOnlyFunctions)
@@ -406,6 +420,14 @@ export class Worker implements WorkerContext, SessionOwner {
 function onlineServers({ servers }: Snapshot): string {
   const online = servers.filter(({ status }) => status === 'ONLINE')
   return online.map(({ id, hostgroup }) => `${hostgroup} ${id}`).join('\n')
+}
+
+/** The primaries, to be compared; empty while there is none. */
+function writersOf({ servers }: Snapshot, view: TopologyView): string {
+  return servers
+    .filter(({ hostgroup }) => view.isWriter(hostgroup))
+    .map(({ id, hostgroup }) => `${hostgroup} ${id}`)
+    .join('\n')
 }
 
 /** A server may be in several hostgroups, each with a limit of its own. */

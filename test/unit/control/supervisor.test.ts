@@ -9,6 +9,7 @@ import { Supervisor } from '../../../src/control/supervisor.js'
 import {
   DEFAULT_CONSISTENCY,
   DEFAULT_DIGESTS,
+  DEFAULT_QUERY_CACHE,
   type HealthReport,
   type Limits,
   type Snapshot,
@@ -70,6 +71,7 @@ function snapshot(version: number, port: number): Snapshot {
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     digests: DEFAULT_DIGESTS,
+    queryCache: DEFAULT_QUERY_CACHE,
     tls: null,
     proxyProtocolNetworks: [],
     localInfile: true,

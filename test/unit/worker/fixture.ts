@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import {
   DEFAULT_CONSISTENCY,
   DEFAULT_DIGESTS,
+  DEFAULT_QUERY_CACHE,
   NO_SERVER_TLS,
   type ServerEntry,
   type Snapshot,
@@ -61,6 +62,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
     readOnlyFunctions: [],
     consistency: DEFAULT_CONSISTENCY,
     digests: DEFAULT_DIGESTS,
+    queryCache: DEFAULT_QUERY_CACHE,
     limits: {
       maxConnections: 10,
       maxConnectionsPerAddress: 0,

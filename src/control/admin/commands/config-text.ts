@@ -1,12 +1,12 @@
 import { stringify } from 'yaml'
 import { formatListenAddress } from '../../addresses.js'
-import type { Config } from '../../config-schema.js'
+import { type Config, MIB } from '../../config-schema.js'
 
 const HIDDEN = '********'
 
 /** The configuration in force, as a configuration file would have it; passwords are hidden. */
 export function configText(config: Config): string {
-  const { consistency, digests, limits, monitor } = config
+  const { consistency, digests, limits, monitor, queryCache } = config
   return stringify({
     listen: config.listen.map(formatListenAddress),
     workers: config.workers,
@@ -110,6 +110,11 @@ export function configText(config: Config): string {
       tokens_max: consistency.tokensMax,
       replicas_min: consistency.replicasMin,
       max_primary_spill: consistency.maxPrimarySpill,
+    },
+    query_cache: {
+      size_mb: queryCache.bytesMax / MIB,
+      max_result: queryCache.answerBytesMax,
+      invalidation: queryCache.invalidation,
     },
     query_digests: {
       enabled: digests.enabled,

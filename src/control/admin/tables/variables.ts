@@ -1,6 +1,6 @@
 import { SLUICE_VERSION } from '../../../shared/version.js'
 import { formatListenAddress } from '../../addresses.js'
-import type { Config } from '../../config-schema.js'
+import { type Config, MIB } from '../../config-schema.js'
 import type { ControlView } from '../../view.js'
 
 type Variables = readonly (readonly [name: string, value: string | number | boolean])[]
@@ -15,7 +15,7 @@ export function variables(view: ControlView): [name: string, value: string][] {
 }
 
 function proxyVariables(view: ControlView): Variables {
-  const { digests, limits, greeting, listen, tls, workers } = view.snapshot()
+  const { digests, limits, greeting, listen, queryCache, tls, workers } = view.snapshot()
   return [
     ['mysql-connect_timeout_client', limits.handshakeTimeoutMs],
     ['mysql-connect_timeout_server', limits.connectTimeoutServerMs],
@@ -29,6 +29,9 @@ function proxyVariables(view: ControlView): Variables {
     ['mysql-max_stmts_per_connection', limits.maxStmtsPerConnection],
     ['mysql-max_transaction_idle_time', limits.maxTransactionIdleTimeMs],
     ['mysql-max_transaction_time', limits.maxTransactionTimeMs],
+    ['mysql-query_cache_invalidation', queryCache.invalidation],
+    ['mysql-query_cache_max_result', queryCache.answerBytesMax],
+    ['mysql-query_cache_size_MB', queryCache.bytesMax / MIB],
     ['mysql-query_digests', digests.enabled],
     ['mysql-query_digests_max_digest_length', digests.maxDigestLength],
     ['mysql-query_digests_max_query_length', digests.maxQueryLength],

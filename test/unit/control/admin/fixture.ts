@@ -7,6 +7,7 @@ import { NO_QUERY_RULES } from '../../../../src/shared/query-rules.js'
 import {
   DEFAULT_CONSISTENCY,
   DEFAULT_DIGESTS,
+  DEFAULT_QUERY_CACHE,
   type HealthReport,
   NO_SERVER_TLS,
   type ServerEntry,
@@ -234,6 +235,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     digests: DEFAULT_DIGESTS,
+    queryCache: DEFAULT_QUERY_CACHE,
     warnings: [],
   }
   const snapshot: Snapshot = {
@@ -252,6 +254,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     digests: DEFAULT_DIGESTS,
+    queryCache: DEFAULT_QUERY_CACHE,
     tls: options.tls ?? null,
     proxyProtocolNetworks: [],
     localInfile: true,
@@ -277,6 +280,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
         [7, 0],
         [2, 41],
       ]),
+    flushQueryCache: async () => {},
     startedAt: Date.now() - 90_000,
     ready: () => options.ready ?? { ready: true, reason: '' },
     events: () => [
