@@ -1,7 +1,7 @@
 import { Command, type ErrPacket, type OkPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
-import { Effect, StatementKind } from '../sql/index.js'
+import { Effect } from '../sql/index.js'
 import { acquire, isReady } from './acquire.js'
 import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
@@ -273,7 +273,8 @@ export class Execution implements RelayListener, BackendHolder {
 
   /** Variables that another connection has have to be brought before the command in hand. */
   get #awaitsVariables(): boolean {
-    return this.elsewhere !== null && this.command.kind !== StatementKind.diagnostics
+    // Asking for them would be a last statement of its own.
+    return this.elsewhere !== null && !asksOfLast(this.command)
   }
 
   /** The other workers have to know of a write under a causal key before it is executed. */

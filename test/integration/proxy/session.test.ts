@@ -126,6 +126,8 @@ describe.each<Engine>(['mysql', 'mariadb'])('a session on %s', (engine) => {
       await cluster.waitForReplicas()
       const client = await connect({ database: schema })
       await client.query('/* sluice: primary */ SET CHARACTER SET latin1')
+      // What Sluice asks for itself comes later.
+      expect(await value(client, 'SELECT ROW_COUNT()')).toBe(0)
       const charsets = 'CONCAT(@@character_set_client, @@collation_connection)'
       for (const hint of ['/* hostgroup=1 */', '/* sluice: primary */']) {
         expect(await value(client, `${hint} SELECT ${charsets}`), hint).toBe('latin1utf8mb4_bin')
