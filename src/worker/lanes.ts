@@ -47,6 +47,8 @@ export class Lanes implements BackendHolder {
   ): Backend | null {
     let best: Backend | null = null
     for (const lane of this.#byServer.get(candidate.entry.id) ?? NONE) {
+      // What is in flight there was sent to a server in another role, and is noted so.
+      if (lane.target.hostgroup !== candidate.entry.hostgroup) continue
       if (lane.profile !== profile || lane.depth >= depthMax || now - lane.headSince > STUCK_MS) continue
       if (best !== null && lane.depth >= best.depth) continue
       if (fitOf(state, lane.applied) === Fit.same) best = lane
