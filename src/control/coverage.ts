@@ -1,4 +1,4 @@
-import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, newGtidSet, parseGtidSet } from '../shared/gtid.js'
+import { addGtids, formatGtidSet, type GtidSet, gtidSetFollows, newGtidSet, parseGtidSet } from '../shared/gtid.js'
 import type { Logger } from '../shared/log.js'
 import type { ServerId } from '../shared/snapshot.js'
 import { mariadbExecuted, mariadbWritten, PrimaryHistory } from './primary-history.js'
@@ -96,7 +96,7 @@ export class CoverageTracker {
       if (text === known.gtidExecuted && known.executed.flavor === flavor) return
       const executed = parseGtidSet(text, flavor)
       // RESET, or data that were put in its place.
-      if (!gtidSetContains(executed, known.executed)) this.doubt(id)
+      if (!gtidSetFollows(executed, known.executed)) this.doubt(id)
       known.executed = executed
       known.gtidExecuted = text
     } catch (error) {

@@ -1,4 +1,4 @@
-import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, parseGtidSet } from '../shared/gtid.js'
+import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, gtidSetFollows, parseGtidSet } from '../shared/gtid.js'
 import type { Flavor } from '../shared/snapshot.js'
 
 /** A set that the primary was seen with, one poll after another. Times are monotonic milliseconds. */
@@ -45,7 +45,7 @@ export class PrimaryHistory {
     }
     const set = parseGtidSet(text, flavor)
     // GTIDs that are gone are given a second time: what was seen before is another history (RESET, or a restored backup).
-    if (newest !== undefined && !gtidSetContains(set, newest.set)) this.clear()
+    if (newest !== undefined && !gtidSetFollows(set, newest.set)) this.clear()
     this.polls.push({ text, set, answeredMs, askedMs })
     if (this.polls.length > POLLS_MAX) this.polls.shift()
   }

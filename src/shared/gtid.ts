@@ -6,7 +6,9 @@ import type { Flavor } from './snapshot.js'
  * MySQL: `UUID:1-5:7:tag:1-3, UUID:...` (manual, "GTID Format and Storage"; tags since 8.3). UUIDs and tags are not
  * case-sensitive; a tag holds for the intervals after it, up to the next tag or UUID.
  * MariaDB: `domain-server-sequence, ...`, the last transaction of each domain (knowledge base, "Global Transaction ID").
- * Within a domain order is fixed, so a position contains every transaction with a sequence number up to its own.
+ * Within a domain order is fixed, so a position contains every transaction of the same server with a sequence number up to its
+ * own. Of another server's it may contain those with lower numbers, or not: a failover that loses transactions leaves servers
+ * behind that count on from the lost ones, while the new primary gives the same numbers to others.
  *
  * Numbers above 2^53 - 1 (a server allows up to 2^63 - 2) are refused with a RangeError: no server reaches them by
  * committing, and doubles are several times faster than big integers.
@@ -41,7 +43,29 @@ export function addGtids(set: GtidSet, text: string): void {
   else addMariadb(set.domains, text)
 }
 
-/** Whether every transaction of `inner` is in `outer`. Sets of different flavors contain each other only when `inner` is empty. */
+/**
+ * Adds as `addGtids` does, unless it is not known which of two transactions comes after the other (MariaDB: they are of
+ * different servers in one domain).
+ * @returns false: nothing was added
+ */
+export function addGtidsInOrder(set: GtidSet, text: string): boolean {
+  if (set.flavor === 'mysql') {
+    addMysql(set.intervals, text)
+    return true
+  }
+  const added = new Map<number, { server: number; sequence: number }>()
+  addMariadb(added, text)
+  for (const [domain, { server }] of added) if ((set.domains.get(domain)?.server ?? server) !== server) return false
+  for (const [domain, at] of added) {
+    if ((set.domains.get(domain)?.sequence ?? -1) < at.sequence) set.domains.set(domain, at)
+  }
+  return true
+}
+
+/**
+ * Whether every transaction of `inner` is sure to be in `outer`. Sets of different flavors contain each other only when `inner`
+ * is empty.
+ */
 export function gtidSetContains(outer: GtidSet, inner: GtidSet): boolean {
   if (outer.flavor === 'mysql' && inner.flavor === 'mysql') {
     for (const [source, needed] of inner.intervals) {
@@ -51,13 +75,24 @@ export function gtidSetContains(outer: GtidSet, inner: GtidSet): boolean {
     return true
   }
   if (outer.flavor === 'mariadb' && inner.flavor === 'mariadb') {
-    for (const [domain, { sequence }] of inner.domains) {
+    for (const [domain, { server, sequence }] of inner.domains) {
       const held = outer.domains.get(domain)
-      if (held === undefined || held.sequence < sequence) return false
+      if (held === undefined || held.server !== server || held.sequence < sequence) return false
     }
     return true
   }
   return gtidSetIsEmpty(inner)
+}
+
+/** Whether a server that had `earlier` can have come to `later` by executing transactions, without having lost any. */
+export function gtidSetFollows(later: GtidSet, earlier: GtidSet): boolean {
+  if (later.flavor !== 'mariadb' || earlier.flavor !== 'mariadb') return gtidSetContains(later, earlier)
+  for (const [domain, { server, sequence }] of earlier.domains) {
+    const held = later.domains.get(domain)
+    if (held === undefined || held.sequence < sequence) return false
+    if (held.sequence === sequence && held.server !== server) return false
+  }
+  return true
 }
 
 export function gtidSetIsEmpty(set: GtidSet): boolean {

@@ -1,12 +1,19 @@
 import { monotonicMs } from '../shared/clock.js'
-import { formatGtidSet } from '../shared/gtid.js'
+import {
+  addGtids,
+  addGtidsInOrder,
+  formatGtidSet,
+  gtidSetContains,
+  gtidSetIsEmpty,
+  newGtidSet,
+  parseGtidSet,
+} from '../shared/gtid.js'
 import type { Flavor } from '../shared/snapshot.js'
 import { askServer, type ServerAnswer } from './ask-server.js'
 import type { Backend } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
 import { currentNeed } from './execution-route.js'
-import { joinGtids } from './read-need.js'
 import type { SessionBackends } from './session-backends.js'
 import type { SessionFacts } from './session-facts.js'
 import type { Candidate } from './topology-view.js'
@@ -105,10 +112,13 @@ function giveUp(
   return false
 }
 
+/**
+ * What is being committed may be visible already (see `ServerState.gtidOwned`), and what a MariaDB server has applied as a
+ * replica need not be in its binary log.
+ */
 const POSITION_SQL: Readonly<Record<Flavor, string>> = {
-  // What is being committed may be visible already; see ServerState.gtidOwned.
   mysql: 'SELECT @@GLOBAL.gtid_owned, @@GLOBAL.gtid_executed',
-  mariadb: 'SELECT @@gtid_binlog_pos',
+  mariadb: 'SELECT @@GLOBAL.gtid_slave_pos, @@GLOBAL.gtid_binlog_pos',
 }
 
 /** What the primary has committed by now, which is later than what was seen. null: it cannot be asked. */
@@ -126,11 +136,12 @@ async function askPrimary(
   const askedAt = monotonicMs()
   const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor])
   letRest(backend)
-  const told = (rows[0] ?? []).map((cell) => (cell?.toString('latin1') ?? '').replaceAll(/#\d+|\s/g, ''))
-  if (told.at(-1) === undefined || told.at(-1) === '') return null
+  const told = (rows[0] ?? []).map((cell) => cell?.toString('latin1') ?? '')
   const position = command.wishes?.position ?? null
-  const parts = position === null ? told : [...told, formatGtidSet(position)]
-  return { gtids: joinGtids(parts, backend.target.flavor), primary: primary!, askedAt }
+  const all = newGtidSet(backend.target.flavor)
+  for (const text of told) addGtids(all, text.replaceAll(/#\d+|\s/g, ''))
+  if (gtidSetIsEmpty(all) || (position !== null && !addGtidsInOrder(all, formatGtidSet(position)))) return null
+  return { gtids: formatGtidSet(all), primary: primary!, askedAt }
 }
 
 function primaryCandidate(id: string, reader: number, view: WorkerContext['view']): Candidate | undefined {
@@ -138,14 +149,23 @@ function primaryCandidate(id: string, reader: number, view: WorkerContext['view'
   return view.online(writer).find(({ entry }) => entry.id === id)
 }
 
-/** WAIT_FOR_EXECUTED_GTID_SET (MySQL) answers 0, or 1 after the time; MASTER_GTID_WAIT (MariaDB) 0, or -1. */
+/**
+ * WAIT_FOR_EXECUTED_GTID_SET (MySQL) answers 0, or 1 after the time. MASTER_GTID_WAIT (MariaDB) answers 0, or -1, and looks at
+ * sequence numbers alone: only the position that was reached says whose transactions those are.
+ */
 async function reaches(backend: Backend, gtids: string, ms: number): Promise<boolean> {
   if (gtids === '') return true
   if (ms <= 0 || backend.state !== 'idle') return false
   const seconds = (ms / 1000).toFixed(3)
-  const call = backend.target.flavor === 'mysql' ? 'WAIT_FOR_EXECUTED_GTID_SET' : 'MASTER_GTID_WAIT'
-  const { rows } = await ask(backend, `SELECT ${call}('${gtids}', ${seconds})`)
-  return textOf(rows) === '0'
+  if (backend.target.flavor === 'mysql') {
+    const { rows } = await ask(backend, `SELECT WAIT_FOR_EXECUTED_GTID_SET('${gtids}', ${seconds})`)
+    return textOf(rows) === '0'
+  }
+  const { rows } = await ask(
+    backend,
+    `SELECT IF(MASTER_GTID_WAIT('${gtids}', ${seconds}) = 0, @@GLOBAL.gtid_slave_pos, '')`,
+  )
+  return gtidSetContains(parseGtidSet(textOf(rows), 'mariadb'), parseGtidSet(gtids, 'mariadb'))
 }
 
 async function ask(backend: Backend, sql: string): Promise<ServerAnswer> {

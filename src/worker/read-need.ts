@@ -1,4 +1,4 @@
-import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, newGtidSet } from '../shared/gtid.js'
+import { addGtidsInOrder, formatGtidSet, type GtidSet, gtidSetContains, newGtidSet } from '../shared/gtid.js'
 import type { ConsistencyLevel, Flavor, ServerId } from '../shared/snapshot.js'
 import type { SessionConsistency } from './session-consistency.js'
 import type { Candidate } from './topology-view.js'
@@ -84,10 +84,10 @@ export class ReadNeed {
   }
 }
 
-/** Several sets as one: MariaDB takes no list that names a domain twice. */
-export function joinGtids(parts: readonly string[], flavor: Flavor): string {
+/** Several sets as one: MariaDB takes no list that names a domain twice. null: one does not tell both (`addGtidsInOrder`). */
+export function joinGtids(parts: readonly string[], flavor: Flavor): string | null {
   const all = newGtidSet(flavor)
-  for (const part of parts) addGtids(all, part)
+  for (const part of parts) if (!addGtidsInOrder(all, part)) return null
   return formatGtidSet(all)
 }
 

@@ -92,7 +92,8 @@ const CALL_POSITION =
 /** What all committed writes amount to, in one line. */
 const POSITION: Readonly<Record<Flavor, string>> = {
   mysql: "REPLACE(@@GLOBAL.gtid_executed, '\n', '')",
-  mariadb: '@@GLOBAL.gtid_binlog_pos',
+  // With what it has applied as a replica, which need not be in its binary log.
+  mariadb: '@@GLOBAL.gtid_current_pos',
 }
 
 /**

@@ -1,4 +1,4 @@
-import { addGtids, formatGtidSet, type GtidSet, gtidSetContains, parseGtidSet } from '../shared/gtid.js'
+import { addGtidsInOrder, formatGtidSet, type GtidSet, gtidSetContains, parseGtidSet } from '../shared/gtid.js'
 import type { Flavor } from '../shared/snapshot.js'
 import type { KnownServer } from './known-server.js'
 import type { Candidate } from './topology-view.js'
@@ -137,15 +137,20 @@ export class Watermark {
     this.#caughtUp = null
     this.version++
     if (gtids === '') this.writtenGtids = null
-    else if (this.writtenGtids !== null && this.#gtidsKept < GTIDS_MAX && this.writtenGtids.flavor === flavor) {
-      addGtids(this.writtenGtids, gtids)
-      this.#gtidsKept++
-    } else {
+    else if (this.#addGtids(gtids, flavor)) this.#gtidsKept++
+    else {
       this.olderWritesAt = this.lastWriteAt
       this.writtenGtids = parseGtidSet(gtids, flavor)
       this.#gtidsKept = 1
     }
     this.lastWriteAt = Math.max(now, this.lastWriteAt)
+  }
+
+  /** @returns false: they are to begin a new set */
+  #addGtids(gtids: string, flavor: Flavor): boolean {
+    const { writtenGtids } = this
+    if (writtenGtids === null || writtenGtids.flavor !== flavor || this.#gtidsKept >= GTIDS_MAX) return false
+    return addGtidsInOrder(writtenGtids, gtids)
   }
 
   /** Takes over all that another one asks for, which is not changed any more. */

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import {
   addGtids,
+  addGtidsInOrder,
   containsGtid,
   formatGtidSet,
   gtidSetContains,
+  gtidSetFollows,
   gtidSetIsEmpty,
   type MysqlGtidSet,
   parseGtidSet,
@@ -123,7 +125,8 @@ describe('MariaDB positions', () => {
 
   it.each([
     ['0-1-100', '0-1-100', true],
-    ['0-2-100', '0-1-99', true],
+    ['0-2-100', '0-1-99', false],
+    ['0-2-100', '0-1-100', false],
     ['0-1-99', '0-1-100', false],
     ['0-1-100', '1-1-1', false],
     ['0-1-100,1-1-5', '1-1-5', true],
@@ -131,6 +134,25 @@ describe('MariaDB positions', () => {
     ['', '0-1-1', false],
   ])('%j contains %j: %s', (outer, inner, expected) => {
     expect(gtidSetContains(parseGtidSet(outer, 'mariadb'), parseGtidSet(inner, 'mariadb'))).toBe(expected)
+  })
+
+  it.each([
+    ['0-1-100', '0-1-99', true],
+    ['0-2-100', '0-1-99', true],
+    ['0-2-100', '0-1-100', false],
+    ['0-1-99', '0-2-100', false],
+    ['0-1-100', '0-1-100,1-1-1', false],
+    ['0-1-100,1-1-1', '', true],
+  ])('%j follows %j: %s', (later, earlier, expected) => {
+    expect(gtidSetFollows(parseGtidSet(later, 'mariadb'), parseGtidSet(earlier, 'mariadb'))).toBe(expected)
+  })
+
+  it('take no transaction of which it is not known whether it comes before or after another one', () => {
+    const set = parseGtidSet('0-1-5,1-1-1', 'mariadb')
+    expect(addGtidsInOrder(set, '0-1-7,2-2-2')).toBe(true)
+    expect(addGtidsInOrder(set, '0-1-6')).toBe(true)
+    expect(addGtidsInOrder(set, '2-2-3,0-2-9')).toBe(false)
+    expect(formatGtidSet(set)).toBe('0-1-7,1-1-1,2-2-2')
   })
 
   it('keep the furthest transaction of each domain', () => {
