@@ -15,6 +15,8 @@ const APPLIER: Record<Engine, { stop: string; start: string }> = {
   mariadb: { stop: 'STOP SLAVE SQL_THREAD', start: 'START SLAVE SQL_THREAD' },
 }
 
+const LOCK_WAIT_SECONDS = 3
+
 export interface DisturberOptions {
   readonly cluster: Cluster
   readonly random: Random
@@ -69,6 +71,15 @@ const HOW: Record<Disturbance, (replica: SandboxServer, options: DisturberOption
     await pauseWithin(until, 500 + random.below(4_000))
     replica.resume()
   },
+}
+
+/**
+ * What becomes the primary's last write waits for all statements that run (SET GLOBAL read_only), and those may wait for a lock
+ * of a transaction that waits for it in turn: until their time is over, which for connections made from now on is short.
+ */
+export async function boundLockWaits(cluster: Cluster): Promise<void> {
+  const set = `SET GLOBAL innodb_lock_wait_timeout = ${LOCK_WAIT_SECONDS}`
+  await Promise.all(cluster.servers.map((server) => cluster.execute(server, set)))
 }
 
 async function pauseWithin(until: number, milliseconds: number): Promise<void> {
