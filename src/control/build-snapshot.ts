@@ -28,7 +28,7 @@ export function buildSnapshot(
     users: config.users,
     passThrough: config.passThrough,
     nativeHashes: learned.nativeHashes,
-    greeting: learned.greeting,
+    greeting: { ...learned.greeting, serverVersion: config.serverVersion ?? learned.greeting.serverVersion },
     readOnlyFunctions: learned.readOnlyFunctions,
     limits: config.limits,
     multiplexing: config.multiplexing,

@@ -6,10 +6,14 @@ export type ConfigPath = readonly (string | number)[]
 /** A YAML file as maps, lists and text, with the line of every key. Values are texts: nothing is guessed from their look. */
 export interface ConfigDocument {
   readonly value: unknown
+  /** Whether it is one file: what its parts say of one another must fit. What comes from several places may come one by one. */
+  readonly isComplete: boolean
   /** Whether a password stands in the file itself. */
   readonly holdsSecrets: boolean
   /** Throws the UsageError `file:LINE: path: message`; the line is that of the nearest thing that exists. */
   fail(path: ConfigPath, message: string): never
+  /** What stands at `path`, as messages call it. */
+  nameOf(path: ConfigPath): string
   /** 1-based line, for sorting. */
   lineOf(path: ConfigPath): number
   /** What stands at `path`, as for people: `"heavy"`, `a list`, `nothing`; never a secret, never an environment value. */
@@ -44,6 +48,7 @@ export function readConfigDocument(text: string, file: string, env: NodeJS.Proce
 
 class Reader implements ConfigDocument {
   readonly value: unknown
+  readonly isComplete = true
   holdsSecrets = false
   private readonly places = new Map<string, Place>()
   private readonly document: Document
@@ -63,6 +68,10 @@ class Reader implements ConfigDocument {
     throw lineError(this.file, this.lineOf(path), formatPath(path), message)
   }
 
+  nameOf(path: ConfigPath): string {
+    return formatPath(path)
+  }
+
   lineOf(path: ConfigPath): number {
     for (let length = path.length; length >= 0; length--) {
       const place = this.places.get(placeKey(path.slice(0, length)))
@@ -72,16 +81,9 @@ class Reader implements ConfigDocument {
   }
 
   describe(path: ConfigPath): string {
-    let value = this.value
-    for (const step of path) value = (value as Record<string | number, unknown> | undefined)?.[step]
-    if (value === undefined || value === null) return 'nothing'
-    if (Array.isArray(value)) return 'a list'
-    if (typeof value === 'object') return 'a map'
-    if (isSecret(path)) return 'another text'
     const written = this.places.get(placeKey(path))?.written
-    if (written !== undefined && written !== null) return `the value of ${JSON.stringify(written)}`
-    const shown = String(value)
-    return JSON.stringify(shown.length > SHOWN_CHARACTERS_MAX ? `${shown.slice(0, SHOWN_CHARACTERS_MAX)}...` : shown)
+    const fromOutside = written !== undefined && written !== null && !isSecret(path)
+    return fromOutside ? `the value of ${JSON.stringify(written)}` : describeValue(this.value, path)
   }
 
   private read(node: unknown, path: ConfigPath, parentLine: number): unknown {
@@ -171,8 +173,21 @@ export function formatPath(path: ConfigPath): string {
   return path.map((step, index) => (typeof step === 'number' ? `[${step}]` : index > 0 ? `.${step}` : step)).join('')
 }
 
+/** What stands at `path` of a document, for people; never a secret. */
+export function describeValue(document: unknown, path: ConfigPath): string {
+  let value = document
+  for (const step of path) value = (value as Record<string | number, unknown> | undefined)?.[step]
+  if (value === undefined || value === null) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a map'
+  if (isSecret(path)) return 'another text'
+  const shown = String(value)
+  return JSON.stringify(shown.length > SHOWN_CHARACTERS_MAX ? `${shown.slice(0, SHOWN_CHARACTERS_MAX)}...` : shown)
+}
+
 function isSecret(path: ConfigPath): boolean {
-  return path.at(-1) === 'password' || (path[0] === 'admin' && path[1] === 'users')
+  if (path[0] === 'admin' && (path[1] === 'users' || path[1] === 'stats_users')) return true
+  return path.at(-1) === 'password' || path.at(-1) === 'backend_password' || path.at(-1) === 'password_hash'
 }
 
 function placeKey(path: ConfigPath): string {

@@ -122,9 +122,8 @@ function unknownKey(key: string, known: readonly string[]): string {
   return `unknown key; ${near === null ? `known here: ${known.join(', ')}` : `did you mean "${near}"?`}`
 }
 
-function listOf<S extends z.ZodType>(schema: S, atLeast = 0) {
-  const expected = `expected a list${atLeast > 0 ? ` of at least ${atLeast}` : ''}`
-  return z.array(schema, { error: expected }).min(atLeast, { error: expected })
+function listOf<S extends z.ZodType>(schema: S) {
+  return z.array(schema, { error: 'expected a list' })
 }
 
 /** One value, or a list of at least one. */
@@ -145,7 +144,9 @@ function oneOrMany<S extends z.ZodType>(schema: S) {
 
 const DEFAULT_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6033 }]
 const DEFAULT_ADMIN_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6032 }]
-const DEFAULT_ADMIN_USERS: Readonly<Record<string, string>> = { admin: 'admin', stats: 'stats' }
+/** An account of this name reads statistics, wherever it is listed. */
+export const STATS_ACCOUNT = 'stats'
+const DEFAULT_ADMIN_USERS: Readonly<Record<string, string>> = { admin: 'admin', [STATS_ACCOUNT]: 'stats' }
 
 const passwordHash = leaf(
   'a hash as mysql.user has it: *... of mysql_native_password or $A$... of caching_sha2_password',
@@ -157,6 +158,19 @@ const replicationLag = leaf('a time such as 500ms or 5s, or whole seconds, up to
   const ms = parseLagMs(value)
   return ms < 0 ? undefined : ms / 1000
 })
+const jsonText = leaf('JSON, or nothing', (value) => {
+  if (value === '') return value
+  try {
+    JSON.parse(value)
+    return value
+  } catch {
+    return undefined
+  }
+})
+/** The greeting holds it as a text that a NUL ends. */
+const serverVersion = leaf('a version of 1 to 60 printable characters, such as 8.0.36', (value) =>
+  /^[\x20-\x7e]{1,60}$/.test(value) ? value : undefined,
+)
 const pin = leaf('session or a whole number of milliseconds', (value) => {
   if (value.toLowerCase() === 'session') return null
   return /^\d{1,9}$/.test(value) ? Number(value) : undefined
@@ -167,7 +181,7 @@ const server = map({
   port: orElse(whole(1, 65_535), 3306),
   hostgroup: orElse(hostgroup, 0),
   weight: orElse(whole(0, 10_000_000), 1),
-  max_connections: orElse(whole(1, CONNECTIONS_MAX), 1000),
+  max_connections: orElse(whole(0, CONNECTIONS_MAX), 1000),
   max_replication_lag: orElse(replicationLag, 0),
   status: orElse(status, 'ONLINE' as const),
   use_ssl: orElse(flag, false),
@@ -195,6 +209,45 @@ const user = map({
   max_transaction_time: orElse(whole(0, 20 * DAY_MS), null),
   consistency: orElse(oneOf(CONSISTENCY_LEVELS), null),
   max_replication_lag: orElse(replicationLag, null),
+  active: orElse(flag, true),
+  attributes: orElse(jsonText, ''),
+  comment: orElse(text, ''),
+})
+
+const CHECK_TYPES = ['read_only', 'innodb_read_only', 'super_read_only', 'read_only|innodb_read_only'] as const
+const replicationHostgroup = map({
+  writer: hostgroup,
+  reader: hostgroup,
+  check_type: orElse(oneOf(CHECK_TYPES), 'read_only' as const),
+  comment: orElse(text, ''),
+})
+const hostgroupAttributes = map({ hostgroup, multiplex: orElse(flag, true), comment: orElse(text, '') })
+
+const adminUsers = z.record(z.string(), text, { error: 'expected a map of names and passwords' })
+const admin = map({
+  listen: orElse(oneOrMany(address), DEFAULT_ADMIN_LISTEN),
+  users: orElse(adminUsers, DEFAULT_ADMIN_USERS),
+  stats_users: orElse(adminUsers, {}),
+})
+
+/** Columns as ProxySQL's. */
+const schedule = map({
+  id: whole(1, Number.MAX_SAFE_INTEGER),
+  active: orElse(flag, true),
+  interval_ms: whole(100, 100_000_000),
+  filename: nonEmptyText,
+  arg1: orElse(text, null),
+  arg2: orElse(text, null),
+  arg3: orElse(text, null),
+  arg4: orElse(text, null),
+  arg5: orElse(text, null),
+  comment: orElse(text, ''),
+})
+const proxysqlServer = map({
+  hostname: nonEmptyText,
+  port: orElse(whole(0, 65_535), 6032),
+  weight: orElse(whole(0, HOSTGROUP_MAX), 0),
+  comment: orElse(text, ''),
 })
 
 const delay = whole(0, DAY_MS)
@@ -329,20 +382,11 @@ const digests = map({
 export const CONFIG_SCHEMA = map({
   listen: orElse(oneOrMany(address), DEFAULT_LISTEN),
   workers: orElse(workers, Math.min(availableParallelism(), WORKERS_MAX)),
-  admin: orElse(
-    map({
-      listen: orElse(oneOrMany(address), DEFAULT_ADMIN_LISTEN),
-      users: orElse(
-        z.record(z.string(), text, { error: 'expected a map of names and passwords' }),
-        DEFAULT_ADMIN_USERS,
-      ),
-    }),
-    null,
-  ),
+  admin: orElse(admin, null),
   metrics: orElse(map({ listen: orElse(tcpAddress, { host: '127.0.0.1', port: 6070 }) }), null),
   monitor: orElse(monitor, null),
-  servers: listOf(server, 1),
-  replication_hostgroups: orElse(listOf(map({ writer: hostgroup, reader: hostgroup })), []),
+  servers: listOf(server),
+  replication_hostgroups: orElse(listOf(replicationHostgroup), []),
   users: orElse(listOf(user), []),
   query_rules: orElse(listOf(queryRule), []),
   query_rules_fast_routing: orElse(listOf(fastRoute), []),
@@ -376,16 +420,20 @@ export const CONFIG_SCHEMA = map({
   local_infile: orElse(flag, true),
   protocol_compression_algorithms: orElse(oneOrMany(oneOf(CLIENT_COMPRESSIONS)), [...CLIENT_COMPRESSIONS]),
   multiplexing: orElse(flag, true),
-  hostgroup_attributes: orElse(listOf(map({ hostgroup, multiplex: orElse(flag, true) })), []),
+  hostgroup_attributes: orElse(listOf(hostgroupAttributes), []),
+  server_version: orElse(serverVersion, null),
   limits: orElse(limits, null),
   consistency: orElse(consistency, null),
   query_digests: orElse(digests, null),
   query_cache: orElse(queryCache, null),
+  scheduler: orElse(listOf(schedule), []),
+  proxysql_servers: orElse(listOf(proxysqlServer), []),
 })
 
 export type ConfigFile = z.output<typeof CONFIG_SCHEMA>
 
 /** The sections' own defaults, for files that leave the section out. */
+export const DEFAULT_ADMIN = admin.parse({})
 export const DEFAULT_MONITOR = monitor.parse({})
 export const DEFAULT_LIMITS = limits.parse({})
 export const DEFAULT_CONSISTENCY_SECTION = consistency.parse({})
@@ -442,8 +490,10 @@ export interface MonitorConfig {
 
 export interface AdminConfig {
   readonly listen: readonly ListenAddress[]
-  /** Password by name, in clear; never logged. */
+  /** Password by name, in clear or as `*` and 40 digits; never logged. */
   readonly users: Readonly<Record<string, string>>
+  /** Those of them that only read statistics. */
+  readonly statsUsers: readonly string[]
 }
 
 /** The configuration file after checking: every default filled in, every other path absolute. */
@@ -472,6 +522,8 @@ export interface Config {
   readonly compressionAlgorithms: readonly ClientCompressionAlgorithm[]
   readonly limits: Limits
   readonly multiplexing: boolean
+  /** What clients are told instead of the servers' own version; null: the latter. */
+  readonly serverVersion: string | null
   /** Hostgroups whose connections are not shared. */
   readonly exclusiveHostgroups: readonly number[]
   readonly consistency: ConsistencySettings

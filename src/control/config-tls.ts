@@ -36,7 +36,7 @@ export function serverTlsReader(file: ConfigFile, document: ConfigDocument, dire
     const text = JSON.stringify([tls, file.servers[index].proxy_protocol])
     const twin = known.get(id)
     if (twin !== undefined && twin.tls !== text) {
-      const message = `its TLS settings and proxy_protocol differ from those of servers[${twin.index}], the same server`
+      const message = `its TLS settings and proxy_protocol differ from those of ${document.nameOf(['servers', twin.index])}, the same server`
       document.fail(['servers', index], message)
     }
     known.set(id, { index, tls: text })

@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import type { ZodType } from 'zod'
+import { nativeHash } from '../../protocol/index.js'
 import { UsageError } from '../shared/errors.js'
 import type {
   ConsistencySettings,
@@ -9,11 +11,13 @@ import type {
   ListenAddress,
   PassThrough,
   QueryCacheSettings,
+  UserEntry,
 } from '../shared/snapshot.js'
 import { formatListenAddress, serverId, unixPath } from './addresses.js'
 import { type ConfigDocument, type ConfigPath, readConfigDocument } from './config-file.js'
 import { readRules } from './config-rules.js'
 import {
+  type AdminConfig,
   CONFIG_SCHEMA,
   type Config,
   type ConfigFile,
@@ -25,52 +29,57 @@ import {
   MIB,
   type MonitorConfig,
   type ServerConfig,
+  STATS_ACCOUNT,
 } from './config-schema.js'
 import { readClientTls, serverTlsReader } from './config-tls.js'
 
 const FILE_BYTES_MAX = 16 << 20
 const READABLE_BY_OTHERS = 0o004
 
+/** A configuration file that has been read, and not checked. */
+export interface ConfigSource {
+  /** As it was named. */
+  readonly path: string
+  readonly document: ConfigDocument
+}
+
+/** A configuration, and what it was made of. */
+export interface BuiltConfig {
+  readonly config: Config
+  readonly file: ConfigFile
+}
+
 /**
  * Reads and checks a configuration file. Everything wrong with it is a UsageError of one line, `file:LINE: key: what was
  * expected`, the topmost one first. `env` gives the values of `${NAME}`. Nothing is started, written or resolved here.
  */
 export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
-  const document = readConfigDocument(readText(path), path, env)
-  const parsed = CONFIG_SCHEMA.safeParse(document.value ?? {})
-  if (!parsed.success) failWithFirst(document, parsed.error.issues)
-  const file = parsed.data
+  return buildConfig(readConfigSource(path, env), env).config
+}
+
+export function readConfigSource(path: string, env: NodeJS.ProcessEnv): ConfigSource {
+  return { path, document: readConfigDocument(readText(path), path, env) }
+}
+
+/** Checks a document, wherever its values come from: all that is wrong is a UsageError, by the document's own `fail`. */
+export function buildConfig({ path, document }: ConfigSource, env: NodeJS.ProcessEnv): BuiltConfig {
+  const file = parseDocument(document)
   const directory = dirname(resolve(path))
   const servers = readServers(file, document, directory)
-  checkHostgroups(file, document)
+  const gaps = checkHostgroups(file, document)
   checkUsers(file, document)
   checkAddresses(file, document)
-  return {
+  const config: Config = {
     path,
     listen: file.listen,
     workers: file.workers,
-    admin: file.admin,
+    admin: readAdmin(file, document),
     metrics: file.metrics,
     monitor: readMonitor(file.monitor ?? DEFAULT_MONITOR),
     servers,
-    replicationHostgroups: file.replication_hostgroups,
+    replicationHostgroups: file.replication_hostgroups.map(({ writer, reader }) => ({ writer, reader })),
     passThrough: readPassThrough(file),
-    users: file.users.map((user) => ({
-      name: user.name,
-      password: user.password ?? '',
-      passwordHash: user.password_hash,
-      backendUser: user.backend_user,
-      backendPassword: user.backend_password,
-      defaultHostgroup: user.default_hostgroup,
-      defaultSchema: user.default_schema,
-      maxConnections: user.max_connections,
-      useSsl: user.use_ssl,
-      multiplex: user.multiplex,
-      consistency: user.consistency,
-      maxReplicationLagMs: user.max_replication_lag === null ? null : user.max_replication_lag * 1000,
-      queryTimeoutMs: user.query_timeout,
-      maxTransactionTimeMs: user.max_transaction_time,
-    })),
+    users: file.users.map(readUser),
     queryRules: readRules(file, document),
     datadir: file.datadir === null ? defaultDatadir(env) : resolve(directory, file.datadir),
     tls: readClientTls(file, document, directory),
@@ -78,12 +87,76 @@ export function loadConfig(path: string, env: NodeJS.ProcessEnv): Config {
     localInfile: file.local_infile,
     compressionAlgorithms: file.protocol_compression_algorithms,
     multiplexing: file.multiplexing,
+    serverVersion: file.server_version,
     exclusiveHostgroups: file.hostgroup_attributes.flatMap((row) => (row.multiplex ? [] : [row.hostgroup])),
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
     consistency: readConsistency(file.consistency ?? DEFAULT_CONSISTENCY_SECTION),
     digests: readDigests(file.query_digests ?? DEFAULT_DIGESTS_SECTION),
     queryCache: readQueryCache(file.query_cache ?? DEFAULT_QUERY_CACHE_SECTION),
-    warnings: warningsOf(path, file, document),
+    warnings: [...warningsOf(path, file, document), ...gaps],
+  }
+  return { config, file }
+}
+
+/** What was parsed of a value of the document; the same value again is not parsed again. */
+const parsedValues = new WeakMap<object, unknown>()
+
+function parseDocument(document: ConfigDocument): ConfigFile {
+  if (document.isComplete) return parsed(document, CONFIG_SCHEMA, document.value ?? {}, []) as ConfigFile
+  const values = document.value as Readonly<Record<string, unknown>>
+  const entries = Object.entries(CONFIG_SCHEMA.shape).map(([key, schema]) => {
+    const value = values[key]
+    const isObject = typeof value === 'object' && value !== null
+    const known = isObject ? parsedValues.get(value) : undefined
+    const result = known ?? parsed(document, schema, value, [key])
+    if (isObject) parsedValues.set(value, result)
+    return [key, result]
+  })
+  return Object.fromEntries(entries) as ConfigFile
+}
+
+/** Checks each key that the document has by itself, not what keys say of one another. Throws a UsageError. */
+export function checkKeys(document: ConfigDocument): void {
+  for (const [key, value] of Object.entries(document.value as Readonly<Record<string, unknown>>)) {
+    if (value !== undefined) parsed(document, CONFIG_SCHEMA.shape[key as keyof ConfigFile], value, [key])
+  }
+}
+
+function parsed(document: ConfigDocument, schema: ZodType, value: unknown, at: ConfigPath): unknown {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const issues = result.error.issues.map((issue) => ({ ...issue, path: [...at, ...issue.path] }))
+  return failWithFirst(document, issues)
+}
+
+function readUser(user: ConfigFile['users'][number]): UserEntry {
+  return {
+    name: user.name,
+    password: user.password ?? '',
+    passwordHash: user.password_hash,
+    ...(user.active ? {} : { active: false }),
+    backendUser: user.backend_user,
+    backendPassword: user.backend_password,
+    defaultHostgroup: user.default_hostgroup,
+    defaultSchema: user.default_schema,
+    maxConnections: user.max_connections,
+    useSsl: user.use_ssl,
+    multiplex: user.multiplex,
+    consistency: user.consistency,
+    maxReplicationLagMs: user.max_replication_lag === null ? null : user.max_replication_lag * 1000,
+    queryTimeoutMs: user.query_timeout,
+    maxTransactionTimeMs: user.max_transaction_time,
+  }
+}
+
+function readAdmin({ admin }: ConfigFile, document: ConfigDocument): AdminConfig | null {
+  if (admin === null) return null
+  const twin = Object.keys(admin.stats_users).find((name) => name !== STATS_ACCOUNT && Object.hasOwn(admin.users, name))
+  if (twin !== undefined) document.fail(['admin', 'stats_users'], `${JSON.stringify(twin)} is in users, too`)
+  return {
+    listen: admin.listen,
+    users: { ...admin.users, ...admin.stats_users },
+    statsUsers: [...new Set([STATS_ACCOUNT, ...Object.keys(admin.stats_users)])],
   }
 }
 
@@ -140,7 +213,8 @@ function readServers(file: ConfigFile, document: ConfigDocument, directory: stri
     const key = `${row.hostgroup} ${id.toLowerCase()}`
     const twin = seen.get(key)
     if (twin !== undefined) {
-      document.fail(['servers', index], `${id} is already in hostgroup ${row.hostgroup} (servers[${twin}])`)
+      const where = document.nameOf(['servers', twin])
+      document.fail(['servers', index], `${id} is already in hostgroup ${row.hostgroup} (${where})`)
     }
     seen.set(key, index)
     return {
@@ -160,7 +234,13 @@ function readServers(file: ConfigFile, document: ConfigDocument, directory: stri
   })
 }
 
-function checkHostgroups(file: ConfigFile, document: ConfigDocument): void {
+/** @returns what may still come, as sentences: in one file it is a mistake */
+function checkHostgroups(file: ConfigFile, document: ConfigDocument): string[] {
+  const gaps: string[] = []
+  const lack = (path: ConfigPath, message: string): void => {
+    if (document.isComplete && file.servers.length > 0) document.fail(path, message)
+    if (file.servers.length > 0) gaps.push(`${document.nameOf(path)}: ${message}`)
+  }
   const withServers = new Set(file.servers.map((server) => server.hostgroup))
   const taken = new Map<number, string>()
   file.replication_hostgroups.forEach(({ writer, reader }, index) => {
@@ -170,16 +250,17 @@ function checkHostgroups(file: ConfigFile, document: ConfigDocument): void {
     for (const [key, hostgroup] of [['writer', writer] as const, ['reader', reader] as const]) {
       const holder = taken.get(hostgroup)
       if (holder !== undefined) document.fail([...path, key], `hostgroup ${hostgroup} is already used by ${holder}`)
-      taken.set(hostgroup, `replication_hostgroups[${index}].${key}`)
+      taken.set(hostgroup, document.nameOf([...path, key]))
     }
     if (!withServers.has(writer) && !withServers.has(reader)) {
-      document.fail(path, `no server is in hostgroup ${writer} or ${reader}`)
+      lack(path, `no server is in hostgroup ${writer} or ${reader}`)
     }
   })
   file.users.forEach((user, index) => {
     if (withServers.has(user.default_hostgroup) || taken.has(user.default_hostgroup)) return
-    document.fail(['users', index, 'default_hostgroup'], `no server is in hostgroup ${user.default_hostgroup}`)
+    lack(['users', index, 'default_hostgroup'], `no server is in hostgroup ${user.default_hostgroup}`)
   })
+  return gaps
 }
 
 function checkUsers(file: ConfigFile, document: ConfigDocument): void {
@@ -187,7 +268,10 @@ function checkUsers(file: ConfigFile, document: ConfigDocument): void {
   file.users.forEach(({ name }, index) => {
     const twin = seen.get(name)
     if (twin !== undefined)
-      document.fail(['users', index, 'name'], `user ${JSON.stringify(name)} is already in users[${twin}]`)
+      document.fail(
+        ['users', index, 'name'],
+        `user ${JSON.stringify(name)} is already in ${document.nameOf(['users', twin])}`,
+      )
     seen.set(name, index)
   })
   for (const [index, user] of file.users.entries()) checkPasswords(user, ['users', index], document)
@@ -206,7 +290,7 @@ function checkPasswords(user: UserSection, path: ConfigPath, document: ConfigDoc
 function readPassThrough(file: ConfigFile): PassThrough | null {
   const section = file.pass_through ?? { enabled: true, default_hostgroup: null, recheck_interval: 10_000 }
   if (!section.enabled) return null
-  const first = file.replication_hostgroups[0]?.writer ?? file.servers[0].hostgroup
+  const first = file.replication_hostgroups[0]?.writer ?? file.servers[0]?.hostgroup ?? 0
   return { defaultHostgroup: section.default_hostgroup ?? first, recheckMs: section.recheck_interval }
 }
 
@@ -304,13 +388,17 @@ function readDigests(section: NonNullable<ConfigFile['query_digests']>): DigestS
 
 function warningsOf(path: string, file: ConfigFile, document: ConfigDocument): string[] {
   const warnings: string[] = []
+  if (file.servers.length === 0) {
+    warnings.push('there are no servers: clients wait for one until it is loaded')
+  }
   if (document.holdsSecrets && (statSync(path).mode & READABLE_BY_OTHERS) !== 0) {
     warnings.push(`${path} holds passwords and every user of this machine may read it: chmod 640 ${path}`)
   }
   if (file.users.length === 0 && file.pass_through?.enabled === false) {
     warnings.push(`${path}: users is empty and pass_through is off, so nobody can log in`)
   }
-  const defaultAdmin = file.admin?.users['admin'] === 'admin'
+  const adminPassword = file.admin?.users['admin']
+  const defaultAdmin = adminPassword === 'admin' || adminPassword === nativeHash('admin')
   if (defaultAdmin && file.admin?.listen.some((address) => !isLocal(address))) {
     warnings.push(`${path}: the admin port is reachable from other machines with the default password`)
   }

@@ -3,9 +3,10 @@ import type { WorkerCounters } from '../shared/counters.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
-import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
+import type { HealthReport, ServerEntry, ServerId, Snapshot } from '../shared/snapshot.js'
 import { buildSnapshot } from './build-snapshot.js'
 import type { Config } from './config-schema.js'
+import type { Applied, ConfigStore, RuntimeTarget } from './config-store/store.js'
 import { Monitor } from './monitor.js'
 import { PublishedRules } from './published-rules.js'
 import { identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
@@ -29,8 +30,9 @@ export interface WorkerEntry {
 }
 
 /** Monitor, topology and supervisor joined: what is seen becomes what is so becomes what workers are told. */
-export class ControlPlane implements ControlView {
+export class ControlPlane implements ControlView, RuntimeTarget {
   readonly startedAt = Date.now()
+  readonly store: ConfigStore
   private current: Config
   private readonly tls: ClientTls
   private readonly ticketTimer: NodeJS.Timeout
@@ -43,7 +45,9 @@ export class ControlPlane implements ControlView {
   private publishScheduled = false
   private phase: 'starting' | 'serving' | 'draining' = 'starting'
 
-  constructor(config: Config, tls: LoadedTls, entry: WorkerEntry, log: Logger) {
+  constructor(store: ConfigStore, tls: LoadedTls, entry: WorkerEntry, log: Logger) {
+    const { config } = store
+    this.store = store
     this.current = config
     this.tls = new ClientTls(tls)
     this.log = log
@@ -66,6 +70,7 @@ export class ControlPlane implements ControlView {
     this.published = this.build(1)
     this.ticketTimer = setInterval(() => this.rotateTicketKeys(), TICKET_KEYS_MS)
     this.ticketTimer.unref()
+    store.attach(this)
   }
 
   /** Looks at the servers, then starts the workers; resolves when all of them listen. */
@@ -75,7 +80,7 @@ export class ControlPlane implements ControlView {
     if (this.monitor.learned().facts.length === 0) {
       this.log.warn('no server has answered yet: clients are greeted as by MySQL 8.0 and wait for one')
     }
-    this.publish()
+    await this.publish()
     await this.supervisor.start(this.published, this.monitor.health())
     if (this.phase !== 'starting') return
     this.phase = 'serving'
@@ -83,19 +88,21 @@ export class ControlPlane implements ControlView {
     this.schedulePublish()
   }
 
-  /** Takes what can change while it runs; the rest is named in the log and waits for the next start. */
-  reload(config: Config, tls: LoadedTls): void {
-    const fixed = { listen: 0, workers: 0, admin: 0, metrics: 0, datadir: 0 } as const
-    const changed = (key: keyof Config): boolean => JSON.stringify(config[key]) !== JSON.stringify(this.current[key])
-    const waiting = (Object.keys(fixed) as (keyof typeof fixed)[]).filter(changed)
-    if (waiting.length > 0) this.log.warn(`${waiting.join(', ')} changed in ${config.path}: this needs a restart`)
-    const kept = Object.fromEntries(Object.keys(fixed).map((key) => [key, this.current[key as keyof typeof fixed]]))
-    this.current = { ...config, ...kept }
+  /** Takes what can change while it runs; the rest waits for the next start, and a warning says so. */
+  async apply(config: Config): Promise<Applied> {
+    // The datadir of the running proxy, whatever is configured by now.
+    const tls = await loadTls({ ...config, datadir: this.current.datadir }, this.log)
+    const { effective, waiting } = keepFixed(config, this.current)
+    this.current = effective
     this.takeTls(tls)
-    this.monitor.reconfigure(config.servers, config.monitor)
-    this.step(reconfigure(this.topology, rulesOf(config), now()))
-    this.schedulePublish()
-    this.log.info(`configuration read again from ${config.path}`)
+    this.monitor.reconfigure(effective.servers, effective.monitor)
+    this.step(reconfigure(this.topology, rulesOf(effective), now()))
+    const warnings = waiting.length === 0 ? [] : [`${waiting.join(', ')} changed: this needs a restart`]
+    return { warnings, late: this.publish() }
+  }
+
+  servers(): readonly ServerEntry[] {
+    return this.topology.entries
   }
 
   async reloadTls(): Promise<void> {
@@ -196,14 +203,14 @@ export class ControlPlane implements ControlView {
     this.publishScheduled = true
     setImmediate(() => {
       this.publishScheduled = false
-      this.publish()
+      void this.publish()
     })
   }
 
-  private publish(): void {
+  /** @returns the numbers of workers that did not take it in time */
+  private async publish(): Promise<readonly number[]> {
     this.published = this.build(this.published.version + 1)
-    if (this.phase === 'starting') return
-    this.supervisor.publish(this.published).catch((error: Error) => this.log.error(error.message))
+    return this.phase === 'starting' ? [] : this.supervisor.publish(this.published)
   }
 
   private build(version: number): Snapshot {
@@ -229,6 +236,26 @@ export class ControlPlane implements ControlView {
   private runFile(): string {
     return runFilePath(this.current.datadir, this.current.listen)
   }
+}
+
+/** What only a start can change stays as it is. `waiting`: the keys of the file that have changed all the same. */
+function keepFixed(
+  config: Config,
+  current: Config,
+): { readonly effective: Config; readonly waiting: readonly string[] } {
+  const fixed = (one: Config): Readonly<Record<string, unknown>> => ({
+    listen: one.listen,
+    workers: one.workers,
+    admin: one.admin?.listen ?? null,
+    metrics: one.metrics,
+    datadir: one.datadir,
+  })
+  const [now, next] = [fixed(current), fixed(config)]
+  const waiting = Object.keys(now).filter((key) => JSON.stringify(now[key]) !== JSON.stringify(next[key]))
+  const { listen, workers, metrics, datadir } = current
+  const admin =
+    current.admin === null || config.admin === null ? current.admin : { ...config.admin, listen: current.admin.listen }
+  return { effective: { ...config, listen, workers, metrics, datadir, admin }, waiting }
 }
 
 function rulesOf(config: Config): TopologyRules {

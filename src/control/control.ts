@@ -2,8 +2,8 @@ import type { Logger } from '../shared/log.js'
 import { formatListenAddress } from './addresses.js'
 import { startAdmin } from './admin/server.js'
 import { claimAddresses } from './claim-addresses.js'
-import { loadConfig } from './config.js'
 import type { Config } from './config-schema.js'
+import { ConfigStore } from './config-store/store.js'
 import { ControlPlane, type WorkerEntry } from './control-plane.js'
 import { startMetrics } from './metrics.js'
 import { loadTls } from './tls.js'
@@ -22,12 +22,14 @@ export interface ControlOptions {
  * configuration again.
  */
 export async function runControlPlane({ configPath, log, entry }: ControlOptions): Promise<number> {
-  const config = loadConfig(configPath, process.env)
+  const store = new ConfigStore(configPath, process.env)
+  const { config } = store
+  for (const line of store.startReport) log.info(line)
   for (const warning of config.warnings) log.warn(warning)
   await claimAddresses(config, log)
   const tls = await loadTls(config, log)
   const ownEntry: WorkerEntry = { file: process.argv[1], args: process.argv.slice(2) }
-  const plane = new ControlPlane(config, tls, entry ?? ownEntry, log)
+  const plane = new ControlPlane(store, tls, entry ?? ownEntry, log)
   const services: RunningService[] = []
   // Before anything runs: a signal during the start must not leave workers behind.
   const stop = watchSignals(configPath, plane, log)
@@ -67,11 +69,10 @@ function watchSignals(configPath: string, plane: ControlPlane, log: Logger) {
   }
   const reload = async (): Promise<void> => {
     try {
-      const config = loadConfig(configPath, process.env)
-      // The datadir of the running proxy, whatever the file says by now: it needs a restart.
-      const tls = await loadTls({ ...config, datadir: plane.config.datadir }, log)
-      for (const warning of config.warnings) log.warn(warning)
-      plane.reload(config, tls)
+      const { warnings, changed } = await plane.store.reload()
+      for (const warning of warnings) log.warn(warning)
+      const what = changed.length === 0 ? 'no section was edited' : changed.join(', ')
+      log.info(`configuration read again from ${configPath}: ${what}`)
     } catch (error) {
       log.error(`configuration not changed: ${(error as Error).message}`)
     }

@@ -52,7 +52,7 @@ const DRAIN_MARGIN_MS = 1000
 interface PendingPublish {
   readonly version: number
   readonly waitsFor: Set<WorkerHandle>
-  readonly settle: (error?: Error) => void
+  readonly settle: () => void
 }
 
 interface PendingProcesslist {
@@ -110,24 +110,29 @@ export class Supervisor {
     }
   }
 
-  /** Resolves when every worker that serves now has acknowledged; rejects when one has not within 10 s. */
-  publish(snapshot: Snapshot): Promise<void> {
+  /**
+   * Resolves when every worker that serves now has acknowledged, or after 10 s.
+   * @returns the numbers of those that have not, which is logged; they take it whenever they can
+   */
+  publish(snapshot: Snapshot): Promise<readonly number[]> {
     this.snapshot = snapshot
     const live = this.live()
     for (const handle of live) handle.sendSnapshot(snapshot)
     const waitsFor = new Set(live.filter((handle) => handle.ackedVersion < snapshot.version))
-    if (waitsFor.size === 0) return Promise.resolve()
-    return new Promise((resolve, reject) => {
-      const settle = (error?: Error): void => {
+    if (waitsFor.size === 0) return Promise.resolve([])
+    return new Promise((resolve) => {
+      const settle = (): void => {
         clearTimeout(timer)
         this.publishes.delete(pending)
-        if (error === undefined) resolve()
-        else reject(error)
+        resolve([...waitsFor].map((handle) => handle.number))
       }
       const pending: PendingPublish = { version: snapshot.version, waitsFor, settle }
       const timer = setTimeout(() => {
         const numbers = [...waitsFor].map((handle) => handle.number).join(', ')
-        settle(new Error(`worker ${numbers} did not take snapshot ${snapshot.version} within ${ACK_TIMEOUT_MS} ms`))
+        this.options.log.error(
+          `worker ${numbers} did not take snapshot ${snapshot.version} within ${ACK_TIMEOUT_MS} ms`,
+        )
+        settle()
       }, ACK_TIMEOUT_MS)
       this.publishes.add(pending)
     })

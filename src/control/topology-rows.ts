@@ -109,6 +109,7 @@ const IN_USE: Judged = { status: 'ONLINE', reason: '', lagging: false }
 function judge(state: TopologyState, { row, hostgroup, role }: PlacedRow): Judged {
   const node = state.nodes.get(row.id)!
   if (row.status !== 'ONLINE') return { status: row.status, reason: 'configured', lagging: false }
+  if (row.maxConnections === 0) return { status: 'OFFLINE_SOFT', reason: 'max_connections is 0', lagging: false }
   if (isDown(node, state.rules)) return shunned(`does not answer: ${node.failureReason}`)
   if (role === 'writer') return IN_USE
   const refusal = role === 'reader' ? state.refused.get(row.id) : undefined

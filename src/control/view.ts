@@ -3,6 +3,7 @@ import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
 import type { Config } from './config-schema.js'
+import type { ConfigStore } from './config-store/store.js'
 import type { TopologyEvent } from './topology-types.js'
 
 /**
@@ -41,7 +42,10 @@ export interface ControlView {
   ready(): { readonly ready: boolean; readonly reason: string }
   /** What changed in the topology, oldest first; bounded. */
   events(): readonly TopologyEvent[]
+  /** In force; what needs a restart is as it was at the start. */
   readonly config: Config
+  /** The configuration in its layers. */
+  readonly store: ConfigStore
   /** Reads the files of TLS towards clients again; rejects with a UsageError, nothing changed, when they cannot be used. */
   reloadTls(): Promise<void>
 }

@@ -84,6 +84,8 @@ export interface UserEntry {
   readonly password: string
   /** `*...` of mysql_native_password or `$A$005$...` of caching_sha2_password; null: `password` counts. */
   readonly passwordHash: string | null
+  /** `false`: nobody may log in by this name. Absent: the account is in use. */
+  readonly active?: boolean
   /** As whom the servers are logged in to; null: with the client's own name and password. */
   readonly backendUser: string | null
   readonly backendPassword: string | null

@@ -35,6 +35,7 @@ export function planLogin(question: AccountQuestion): AccountPlan | null {
 }
 
 function planConfigured(user: UserEntry, { verifier, tls }: AccountQuestion): AccountPlan | null {
+  if (user.active === false) return null
   // As with REQUIRE SSL, a unix socket does not do.
   if (user.useSsl && !tls) return null
   const known = verifier !== null && verifier.hash === user.passwordHash ? verifier : null

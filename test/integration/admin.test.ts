@@ -88,10 +88,36 @@ describe('mysql2', () => {
     await using({}, async (connection) => {
       await expect(connection.query('SELECT * FROM nowhere')).rejects.toMatchObject({ errno: 1146, sqlState: '42S02' })
       await expect(connection.execute('SELECT nope FROM mysql_servers')).rejects.toMatchObject({ errno: 1054 })
-      await expect(connection.query("UPDATE mysql_servers SET status='ONLINE'")).rejects.toMatchObject({ errno: 1290 })
-      await expect(connection.execute('LOAD MYSQL SERVERS TO RUNTIME')).rejects.toMatchObject({ errno: 1290 })
+      await expect(connection.query("UPDATE runtime_mysql_servers SET status='ONLINE'")).rejects.toMatchObject({
+        errno: 1290,
+      })
+      await expect(connection.execute('LOAD MYSQL SERVERS TO NOWHERE')).rejects.toMatchObject({ errno: 1064 })
       const [rows] = await connection.query('SELECT 1 AS one')
       expect(rows).toEqual([{ one: '1' }])
+    })
+  })
+
+  it('changes tables, in text and prepared, and says how many rows', async () => {
+    const own = await start(fixtureView())
+    await using({ port: own }, async (connection) => {
+      const insert = 'INSERT INTO mysql_servers (hostgroup_id, hostname, port, comment) VALUES (?, ?, ?, ?)'
+      for (const port of [3306, 3307]) {
+        expect((await connection.execute(insert, [5, 'db5', port, "it's"]))[0]).toMatchObject({ affectedRows: 1 })
+      }
+      expect((await connection.query(insert, [5, 'db5', 3308, 'Grüße']))[0]).toMatchObject({ affectedRows: 1 })
+      const [updated] = await connection.execute('UPDATE mysql_servers SET weight = ? WHERE hostgroup_id = ?', [3, 5])
+      expect(updated).toMatchObject({ affectedRows: 3 })
+      const [schedule] = await connection.query("INSERT INTO scheduler (interval_ms, filename) VALUES (500, '/x')")
+      expect(schedule).toMatchObject({ affectedRows: 1, insertId: 1 })
+      expect((await connection.query('LOAD MYSQL SERVERS TO RUNTIME'))[0]).toMatchObject({ warningStatus: 0 })
+      const [rows] = await connection.execute(
+        'SELECT comment, weight FROM mysql_servers WHERE port > 3306 AND hostname = ?',
+        ['db5'],
+      )
+      expect(rows).toEqual([
+        { comment: "it's", weight: '3' },
+        { comment: 'Grüße', weight: '3' },
+      ])
     })
   })
 

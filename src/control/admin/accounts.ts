@@ -1,11 +1,9 @@
-import type { Account } from '../../../protocol/index.js'
+import { type Account, nativeHash, parseNativeHash, type Secret } from '../../../protocol/index.js'
+import type { AdminConfig } from '../config-schema.js'
 import type { Role } from './session.js'
 
 /** ProxySQL's own default accounts: everybody knows their passwords. */
 const DEFAULT_PASSWORDS: Readonly<Record<string, string>> = { admin: 'admin', stats: 'stats' }
-
-/** The account of this name reads statistics; every other one administers. */
-const STATS_ACCOUNT = 'stats'
 
 /** Failed logins in a row from which on a client of the login throttle has to wait. */
 export const FAILED_LOGINS_MAX = 10
@@ -18,8 +16,8 @@ export function throttleKey(address: string, name: string): string {
   return `${address} ${name}`
 }
 
-export function roleOf(user: string): Role {
-  return user === STATS_ACCOUNT ? 'stats' : 'admin'
+export function roleOf(user: string, { statsUsers }: Pick<AdminConfig, 'statsUsers'>): Role {
+  return statsUsers.includes(user) ? 'stats' : 'admin'
 }
 
 /**
@@ -33,6 +31,18 @@ export function findAccount(
 ): Account | null {
   if (!Object.hasOwn(users, name)) return null
   const password = users[name]
-  if (!clientIsLocal && DEFAULT_PASSWORDS[name] === password) return null
-  return { name, secret: password === '' ? { kind: 'none' } : { kind: 'clear', password } }
+  if (!clientIsLocal && isDefault(name, password)) return null
+  return { name, secret: secretOf(password) }
+}
+
+function isDefault(name: string, password: string): boolean {
+  const known = DEFAULT_PASSWORDS[name]
+  return known !== undefined && (password === known || password.toUpperCase() === nativeHash(known))
+}
+
+/** A password that has been saved to disk is a hash from then on. */
+function secretOf(password: string): Secret {
+  if (password === '') return { kind: 'none' }
+  if (parseNativeHash(password) !== undefined) return { kind: 'native_hash', hash: password }
+  return { kind: 'clear', password }
 }

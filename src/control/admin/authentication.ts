@@ -73,7 +73,7 @@ export class AdminAuthentication {
   private accountOf(username: string) {
     this.username = username
     this.waitMs = this.context.throttle.waitOf(throttleKey(this.address, username), performance.now())
-    return this.waitMs > 0 ? null : findAccount(this.context.users, username, isLocal(this.address))
+    return this.waitMs > 0 ? null : findAccount(this.context.accounts().users, username, isLocal(this.address))
   }
 
   private perform(actions: readonly ServerLoginAction[]): void {

@@ -2,12 +2,13 @@ import type { SecureContext } from 'node:tls'
 import type { RsaKeyPair } from '../../../protocol/index.js'
 import type { Logger } from '../../shared/log.js'
 import type { LoginThrottle } from '../../shared/login-throttle.js'
+import type { AdminConfig } from '../config-schema.js'
 import type { AdminExecutor } from './executor.js'
 
 /** What all connections of the port share. */
 export interface ConnectionContext {
-  /** Password by account name, in clear. */
-  readonly users: Readonly<Record<string, string>>
+  /** Accounts as they are configured now. */
+  readonly accounts: () => AdminConfig
   readonly throttle: LoginThrottle
   readonly executor: AdminExecutor
   /** null: there is no certificate, TLS is not offered. */

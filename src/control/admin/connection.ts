@@ -81,7 +81,12 @@ export class AdminConnection implements AuthenticationOwner {
     const { capabilities, mariadbCapabilities, tls, scramble } = login
     this.terms = { capabilities, mariadbCapabilities, tls, scramble }
     this.command = {
-      session: newSession(login.username, roleOf(login.username), this.id, login.response.database),
+      session: newSession(
+        login.username,
+        roleOf(login.username, this.context.accounts()),
+        this.id,
+        login.response.database,
+      ),
       capabilities,
       statements: new StatementStore(),
       executor: this.context.executor,
@@ -172,7 +177,7 @@ export class AdminConnection implements AuthenticationOwner {
   authenticated({ username, response, capabilities }: ServerLoginResult, sequence: number): void {
     const state = this.command as CommandState
     this.change = undefined
-    state.session = newSession(username, roleOf(username), this.id, response.database)
+    state.session = newSession(username, roleOf(username, this.context.accounts()), this.id, response.database)
     state.statements.clear()
     this.socket.write(okPacket(sequence, capabilities))
     this.move('ready')

@@ -63,13 +63,18 @@ export function unknownTable(name: string): ProxyError {
   )
 }
 
+/** ER_UNKNOWN_ERROR: what was to be loaded, saved or set is wrong; nothing has changed. */
+export function configRefused(why: string): ProxyError {
+  return new ProxyError('admin-config-refused', 1105, 'HY000', `sluice: ${why}`)
+}
+
 /** ER_TABLEACCESS_DENIED_ERROR. */
-export function tableDenied(user: string, table: string): ProxyError {
+export function tableDenied(user: string, table: string, verb = 'SELECT'): ProxyError {
   return new ProxyError(
     'admin-table-denied',
     1142,
     '42000',
-    `sluice: SELECT command denied to user '${user}' for table '${table}'; this account reads statistics only`,
+    `sluice: ${verb} command denied to user '${user}' for table '${table}'; this account reads statistics only`,
   )
 }
 
@@ -88,13 +93,16 @@ const ENGINE_ERRORS: readonly (readonly [prefix: string, errno: number, sqlState
   ['no such column', 1054, '42S22', '; SHOW CREATE TABLE shows the columns of a table'],
   ['no such function', 1305, '42000', '; expected a function of SQLite'],
   ['ambiguous column name', 1052, '23000', '; expected table.column'],
-  ['unrecognized token', 1064, '42000', '; expected a SELECT as SQLite writes it'],
+  ['UNIQUE constraint failed', 1062, '23000', '; a row with this key is there already: UPDATE it, or use REPLACE'],
+  ['CHECK constraint failed', 3819, 'HY000', '; SHOW CREATE TABLE shows what each column takes'],
+  ['NOT NULL constraint failed', 1048, '23000', '; expected a value'],
+  ['unrecognized token', 1064, '42000', '; expected a statement as SQLite writes it'],
 ]
 
 /** The engine's text with the number and state that clients know for the case. */
 export function engineError(message: string): ProxyError {
   const known = ENGINE_ERRORS.find(([prefix]) => message.startsWith(prefix))
   if (known !== undefined) return new ProxyError('admin-sql', known[1], known[2], `sluice: ${message}${known[3]}`)
-  if (message.includes('syntax error')) return syntaxError(`${message}; expected a SELECT as SQLite writes it`)
+  if (message.includes('syntax error')) return syntaxError(`${message}; expected a statement as SQLite writes it`)
   return new ProxyError('admin-sql', 1105, 'HY000', `sluice: ${message}`)
 }

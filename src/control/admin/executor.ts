@@ -1,16 +1,21 @@
 import { SLUICE_VERSION } from '../../shared/version.js'
+import type { RowChange } from '../config-store/rows.js'
+import { ROWID_COLUMNS } from '../config-store/sections.js'
 import type { ControlView } from '../view.js'
 import { COMMANDS, EXPECTED_STATEMENT, findCommand } from './commands/index.js'
-import type { EngineRequest, RowSet, SqlValue, WireFormat, WireResult } from './engine/messages.js'
+import { refused } from './commands/transfer.js'
+import type { KeptTable } from './engine/host.js'
+import type { EngineRequest, RowSet, SqlValue, WireFormat, WireResult, WriteResult } from './engine/messages.js'
 import { MONITOR_TABLES, STATS_TABLES } from './engine/schema.js'
-import { emptyStatement, notSupported, syntaxError, tableDenied } from './errors.js'
+import { configRefused, emptyStatement, notSupported, syntaxError, tableDenied } from './errors.js'
 import type { AdminResult, AdminServices, AdminSession, CommandContext, ExtraCommand } from './session.js'
 import { sqlText, tablesNamed } from './sql-text.js'
-import { CONFIG_SOURCES } from './tables/config-tables.js'
+import { CONFIG_SOURCES, keptTables } from './tables/config-tables.js'
 import { readTables } from './tables/source.js'
 import { STATS_SOURCES } from './tables/stats-tables.js'
-import { variables } from './tables/variables.js'
+import { runtimeVariables } from './tables/variables.js'
 import { isPunctuation, isWord, scan, type Token } from './tokens.js'
+import { parseWrite, type WriteStatement } from './write-statement.js'
 
 const SOURCES = [...CONFIG_SOURCES, ...STATS_SOURCES]
 const QUERY_WORDS = ['SELECT', 'WITH', 'VALUES'] as const
@@ -37,10 +42,12 @@ export interface StatementShape {
 export class AdminExecutor {
   private readonly services: AdminServices
   private readonly extraCommands: readonly ExtraCommand[]
+  private readonly kept: readonly KeptTable[]
 
   constructor(services: AdminServices, extraCommands: readonly ExtraCommand[]) {
     this.services = services
     this.extraCommands = extraCommands
+    this.kept = keptTables(services.view.store)
   }
 
   get view(): ControlView {
@@ -61,8 +68,12 @@ export class AdminExecutor {
     if (extra !== undefined) return extra.run(sql, this.contextOf(session, format))
     const tokens = scan(sql)
     if (tokens.length === 0) throw emptyStatement()
+    if (!isWord(tokens[0], 'SHOW')) session.warnings = []
     const found = findCommand(COMMANDS, tokens)
-    if (found === null) return this.query(tokens, params, session, format)
+    if (found === null) {
+      const write = parseWrite(tokens)
+      return write === null ? this.query(tokens, params, session, format) : this.write(write, params, session)
+    }
     if (found.command.role === 'admin' && session.role !== 'admin') {
       throw notSupported(`this account reads statistics only; expected ${EXPECTED_STATEMENT.slice('expected '.length)}`)
     }
@@ -81,7 +92,7 @@ export class AdminExecutor {
       const result = await this.execute(sql, [], session)
       return { parameters, columns: result.kind === 'rows' ? result.columns : [] }
     }
-    if (found !== null) return { parameters, columns: [] }
+    if (found !== null || parseWrite(tokens) !== null) return { parameters, columns: [] }
     this.check(tokens, session)
     const result = await this.runInEngine(tokens, [], session, 'describe')
     return { parameters, columns: 'columns' in result ? result.columns : [] }
@@ -94,9 +105,7 @@ export class AdminExecutor {
     format: 'rows' | WireFormat,
   ): Promise<AdminResult> {
     this.check(tokens, session)
-    const wanted = tokens.filter((token) => token.kind === 'parameter').length
-    if (wanted !== params.length)
-      throw syntaxError(`expected ${wanted} values for the ? of the statement, got ${params.length}`)
+    checkParameters(tokens, params)
     const result = await this.runInEngine(tokens, params, session, format)
     return 'packets' in result ? { kind: 'packets', ...result } : { kind: 'rows', ...result }
   }
@@ -108,9 +117,42 @@ export class AdminExecutor {
     answer: EngineRequest['answer'],
   ): Promise<RowSet | WireResult> {
     const { view, engine, log } = this.services
-    const sql = sqlText(tokens, () => new Map(variables(view)))
+    const sql = sqlText(tokens, () => new Map(runtimeVariables(view)))
     const fill = answer === 'describe' ? [] : await readTables(SOURCES, tablesNamed(tokens), view, log)
-    return engine.run({ fill, sql, params, answer, session: factsOf(session) })
+    const kept = answer === 'describe' ? [] : this.keptAmong(tablesNamed(tokens))
+    return engine.run({ fill, sql, params, answer, session: factsOf(session) }, kept)
+  }
+
+  private keptAmong(names: ReadonlySet<string>): KeptTable[] {
+    return this.kept.filter(({ table }) => names.has(table))
+  }
+
+  /** Nothing else changes the configuration between the statement and what it leaves in the store. */
+  private async write(
+    { verb, database, table, tokens }: WriteStatement,
+    params: readonly SqlValue[],
+    session: AdminSession,
+  ): Promise<AdminResult> {
+    if (session.role !== 'admin') throw tableDenied(session.user, table, verb)
+    checkParameters(tokens, params)
+    const { view, engine, log } = this.services
+    const { store } = view
+    const names = tablesNamed(tokens)
+    const target = this.kept.find((one) => one.database === database && one.table === table) as KeptTable
+    const sql = sqlText(tokens, () => new Map(runtimeVariables(view)))
+    const done = await store.exclusively(async () => {
+      const request = { fill: await readTables(SOURCES, names, view, log), sql, params, session: factsOf(session) }
+      const result = await refused(() =>
+        engine.write(request, target, this.keptAmong(names), (written) =>
+          patchOf(target, written.columns, store.applyChanges(database, table, rowChanges(written))),
+        ),
+      )
+      if (database === 'disk') await refused(() => store.persistTable(table))
+      return result
+    })
+    const inserts = verb === 'INSERT' || verb === 'REPLACE'
+    const lastInsertId = inserts && ROWID_COLUMNS.has(table) ? done.lastInsertId : 0
+    return { kind: 'ok', info: '', affectedRows: done.affectedRows, lastInsertId }
   }
 
   private check(tokens: readonly Token[], session: AdminSession): void {
@@ -128,6 +170,32 @@ export class AdminExecutor {
     const query = (sql: string, params: readonly SqlValue[] = []) => this.query(scan(sql), params, session, format)
     return { ...this.services, session, query }
   }
+}
+
+function checkParameters(tokens: readonly Token[], params: readonly SqlValue[]): void {
+  const wanted = tokens.filter((token) => token.kind === 'parameter').length
+  if (wanted !== params.length)
+    throw syntaxError(`expected ${wanted} values for the ? of the statement, got ${params.length}`)
+}
+
+function rowChanges({ columns, changes }: WriteResult): RowChange[] {
+  return changes.map(([rowid, cells]) => ({
+    rowid,
+    row:
+      cells === null ? null : Object.fromEntries(columns.map((column, at) => [column, plainValue(column, cells[at])])),
+  }))
+}
+
+function patchOf({ database, table }: KeptTable, columns: readonly string[], changes: readonly RowChange[]) {
+  if (changes.length === 0) return null
+  const rows = changes.map(({ rowid, row }) => [rowid, ...columns.map((column) => row?.[column] ?? null)])
+  return { database, table, columns: ['rowid', ...columns], rows, isPatch: true }
+}
+
+/** Rows hold texts and numbers, as a file does. */
+function plainValue(column: string, value: SqlValue): SqlValue {
+  if (value instanceof Uint8Array) throw configRefused(`column ${column}: expected a text or a number, got bytes`)
+  return typeof value === 'bigint' ? String(value) : value
 }
 
 function factsOf(session: AdminSession) {

@@ -2,14 +2,15 @@ import { encodeErr, encodeOk, frame, ProtocolError, ServerErrors } from '../../.
 import { ProxyError } from '../../shared/errors.js'
 import type { Logger } from '../../shared/log.js'
 import { STATUS_FLAGS } from './result-packets.js'
+import type { OkFacts } from './session.js'
 
 /** An OK packet, framed. */
-export function okPacket(sequence: number, capabilities: number, info = ''): Buffer {
+export function okPacket(sequence: number, capabilities: number, info = '', facts: Partial<OkFacts> = {}): Buffer {
   const ok = {
-    affectedRows: 0,
-    lastInsertId: 0,
+    affectedRows: facts.affectedRows ?? 0,
+    lastInsertId: facts.lastInsertId ?? 0,
     statusFlags: STATUS_FLAGS,
-    warnings: 0,
+    warnings: facts.warnings ?? 0,
     info: Buffer.from(info),
     sessionState: [],
   }

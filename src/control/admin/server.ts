@@ -39,7 +39,8 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
   const engine = new EngineHost(log, { threadUrl: options.engineThread, deadlineMs: options.statementDeadlineMs })
   const connections = new Set<{ close(): void }>()
   const context: ConnectionContext = {
-    users: admin.users,
+    // While the port is open there are accounts.
+    accounts: () => view.config.admin ?? admin,
     throttle: new LoginThrottle({ firstMs: FAILED_WAIT_MS, maxMs: FAILED_WAIT_MS }),
     executor: new AdminExecutor({ view, engine, log }, [EXPLAIN_ROUTE_COMMAND, ...(options.extraCommands ?? [])]),
     tls: secureContextOf(view),

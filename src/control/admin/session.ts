@@ -14,6 +14,8 @@ export interface AdminSession {
   readonly connectionId: number
   /** What DATABASE() answers and SHOW TABLES lists. Names in statements are looked up in all schemas whatever it is. */
   database: DatabaseName
+  /** What SHOW WARNINGS tells: said of the last statement that was another one. */
+  warnings: readonly string[]
 }
 
 /** The schema that an account begins in: the one whose tables it came for. */
@@ -24,13 +26,20 @@ export function databaseOf(role: Role): DatabaseName {
 /** @param database what the client named when it connected; another name than a schema's is accepted and means nothing */
 export function newSession(user: string, role: Role, connectionId: number, database: string | undefined): AdminSession {
   const known = DATABASES.find((name) => name === database?.toLowerCase())
-  return { user, role, connectionId, database: known ?? databaseOf(role) }
+  return { user, role, connectionId, database: known ?? databaseOf(role), warnings: [] }
 }
 
 export type AdminResult =
-  | { readonly kind: 'ok'; readonly info: string }
+  | ({ readonly kind: 'ok'; readonly info: string } & Partial<OkFacts>)
   | ({ readonly kind: 'rows' } & RowSet)
   | ({ readonly kind: 'packets' } & WireResult)
+
+/** What an OK packet counts; 0 unless given. */
+export interface OkFacts {
+  readonly affectedRows: number
+  readonly lastInsertId: number
+  readonly warnings: number
+}
 
 export const OK: AdminResult = { kind: 'ok', info: '' }
 

@@ -1,4 +1,4 @@
-import { DATABASES, TABLES } from './engine/schema.js'
+import { bodyColumns, DATABASES, TABLES } from './engine/schema.js'
 import { unknownVariable } from './errors.js'
 import { systemVariable } from './system-variables.js'
 import { isPunctuation, isWord, type Token } from './tokens.js'
@@ -10,9 +10,7 @@ const KNOWN_NAMES = new Set([...DATABASES, ...TABLE_NAMES, ...columnNames()])
 
 function columnNames(): string[] {
   const bodies = DATABASES.flatMap((database) => Object.values(TABLES[database]))
-  return bodies.flatMap((body) =>
-    [...body.matchAll(/(?:^|, )(\w+) (?:INT|VARCHAR)/g)].map((match) => match[1].toLowerCase()),
-  )
+  return bodies.flatMap((body) => bodyColumns(body).map((name) => name.toLowerCase()))
 }
 
 /**

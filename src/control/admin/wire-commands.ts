@@ -63,7 +63,7 @@ async function run(
   const format = { capabilities: state.capabilities, binary }
   const result = await state.executor.execute(sql, params, state.session, format)
   if (result.kind === 'packets') return result.packets
-  return result.kind === 'ok' ? okPacket(1, state.capabilities, result.info) : rowsPackets(result, format)
+  return result.kind === 'ok' ? okPacket(1, state.capabilities, result.info, result) : rowsPackets(result, format)
 }
 
 /** Any name is accepted, as ProxySQL does: tools connect with the schema of their application. */

@@ -77,7 +77,11 @@ describe('a configuration', () => {
       { path: '/run/sluice.sock' },
     ])
     expect(config.workers).toBe(3)
-    expect(config.admin).toEqual({ listen: [{ host: '127.0.0.1', port: 6032 }], users: { admin: 'admin' } })
+    expect(config.admin).toEqual({
+      listen: [{ host: '127.0.0.1', port: 6032 }],
+      users: { admin: 'admin' },
+      statsUsers: ['stats'],
+    })
     expect(config.metrics).toEqual({ listen: { host: '127.0.0.1', port: 6070 } })
     expect(config.monitor.pingIntervalMs).toBe(700)
     expect(config.servers.map(({ id }) => id)).toEqual(['127.0.0.1:3307', '127.0.0.1:3308', '/run/mysqld.sock'])
@@ -100,6 +104,14 @@ describe('a configuration', () => {
       defaultSchema: 'shop',
       defaultHostgroup: 0,
     })
+  })
+
+  it('may have no servers yet, which is warned about', () => {
+    const config = load(
+      'servers: []\nreplication_hostgroups: [ { writer: 0, reader: 1 } ]\nusers: [ { name: app, password: x } ]',
+    )
+    expect(config.servers).toEqual([])
+    expect(config.warnings).toEqual([expect.stringContaining('there are no servers')])
   })
 
   it('may use anchors and leave keys empty', () => {
@@ -158,8 +170,8 @@ describe('environment variables', () => {
 
 describe('a mistake is told in one line with file, line, key and what was expected', () => {
   it.each([
-    ['', 'sluice.yaml:1: servers: expected a list of at least 1, got nothing'],
-    ['servers: []', 'sluice.yaml:1: servers: expected a list of at least 1, got a list'],
+    ['', 'sluice.yaml:1: servers: expected a list, got nothing'],
+    ['servers: {}', 'sluice.yaml:1: servers: expected a list, got a map'],
     ['- servers', 'sluice.yaml:1: expected a map of keys, got a list'],
     [`${SMALLEST}\nlisen: 1:2`, 'sluice.yaml:2: lisen: unknown key; did you mean "listen"?'],
     ['servers:\n  - host: db1\n    wieght: 3', 'sluice.yaml:3: servers[0].wieght: unknown key; did you mean "weight"?'],

@@ -97,7 +97,7 @@ describe('the control plane', () => {
     expect(logged.join('\n')).toContain('bogus: unknown key')
     configure(port, 'admin: {}\nlimits: { shutdown_timeout: 3000 }')
     signal('SIGHUP')
-    await says('admin changed in')
+    await says('admin changed: this needs a restart')
     await says('configuration read again')
     signal('SIGTERM')
     await says('may finish within 3 s')

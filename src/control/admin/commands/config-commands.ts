@@ -1,14 +1,13 @@
+import { resolve } from 'node:path'
 import { UsageError } from '../../../shared/errors.js'
-import { notSupported, readOnly, syntaxError, tlsNotReloaded } from '../errors.js'
-import { type AdminResult, type CommandContext, OK } from '../session.js'
-import { tablesNamed } from '../sql-text.js'
-import type { Token } from '../tokens.js'
+import { writeWhole } from '../../config-store/disk-file.js'
+import { notSupported, syntaxError, tlsNotReloaded } from '../errors.js'
+import { type AdminResult, type CommandContext, OK, rows } from '../session.js'
+import { sectionChecksum } from '../tables/config-tables.js'
+import { isWord, type Token } from '../tokens.js'
 import { type AdminCommand, adminOnly } from './command.js'
-import { fileIsTheSource } from './session-commands.js'
-
-const refuseWrite = ({ view }: CommandContext, { rest }: { readonly rest: readonly Token[] }): never => {
-  throw readOnly(fileIsTheSource(view.config.path, sectionOf(rest)))
-}
+import { configText } from './config-text.js'
+import { refused, sectionNamedBy, transfer } from './transfer.js'
 
 /** Reads the files of `tls` again, as SIGHUP does with all of the configuration. */
 async function reloadTls({ view }: CommandContext): Promise<AdminResult> {
@@ -21,19 +20,39 @@ async function reloadTls({ view }: CommandContext): Promise<AdminResult> {
   }
 }
 
-/** Everything that would change the configuration: the file alone does. */
+/** The memory's configuration as a file, with its passwords: only its owner may read it. */
+async function writeConfig({ view }: CommandContext, tokens: readonly Token[]): Promise<AdminResult> {
+  const [path, ...rest] = tokens
+  const isText = path?.kind === 'string' || path?.kind === 'double' || path?.kind === 'quoted'
+  // ProxySQL takes the path without quotes, too.
+  const text = isText ? path.value : tokens.map(({ text: part }) => part).join('')
+  if (text === '' || (isText && rest.length > 0))
+    throw syntaxError("expected the path of a file, such as '/tmp/sluice.yaml'")
+  await refused(() => writeWhole(resolve(text), configText(view.store, 'shown')))
+  return OK
+}
+
+const LAYERS = { MEMORY: 'memory', DISK: 'disk' } as const
+
+function checksum({ view }: CommandContext, tokens: readonly Token[]): AdminResult {
+  const layer = isWord(tokens[0], 'DISK') ? 'DISK' : 'MEMORY'
+  const named = isWord(tokens[0], 'DISK') || isWord(tokens[0], 'MEMORY') || isWord(tokens[0], 'MEM')
+  const { section, rest } = sectionNamedBy(
+    named ? tokens.slice(1) : tokens,
+    'expected CHECKSUM, DISK or MEMORY, and one of',
+  )
+  if (rest.length > 0) throw syntaxError(`expected the end of the statement at "${rest[0].text}"`)
+  return rows(['table', 'checksum'], [[section, sectionChecksum(view.store, LAYERS[layer], section)]])
+}
+
+/** Moving the configuration between its layers and files, and commands to the process. */
 export const CONFIG_COMMANDS: readonly AdminCommand[] = [
-  adminOnly('{INSERT|REPLACE|UPDATE|DELETE} ...', refuseWrite),
-  adminOnly('{LOAD|SAVE} {MYSQL|ADMIN|SCHEDULER|PROXYSQL|SLUICE|CONFIG} ...', refuseWrite),
-  adminOnly('{LOAD|SAVE} ...', () => {
-    throw syntaxError(
-      'expected LOAD or SAVE, then MYSQL USERS, MYSQL SERVERS, MYSQL QUERY RULES, MYSQL VARIABLES or ADMIN VARIABLES, ' +
-        'then TO or FROM and a layer',
-    )
-  }),
-  adminOnly('SELECT CONFIG INTO OUTFILE ...', ({ view }) => {
-    throw readOnly(`this port writes no files; the configuration is ${view.config.path}`)
-  }),
+  adminOnly('SELECT CONFIG FILE', ({ view }) => rows(['Data'], [[configText(view.store, 'hidden')]])),
+  adminOnly('SELECT CONFIG INTO OUTFILE ...', (context, { rest }) => writeConfig(context, rest)),
+  adminOnly('SAVE CONFIG TO FILE ...', (context, { rest }) => writeConfig(context, rest)),
+  adminOnly('LOAD ...', (context, { rest }) => transfer(context, 'LOAD', rest)),
+  adminOnly('SAVE ...', (context, { rest }) => transfer(context, 'SAVE', rest)),
+  adminOnly('CHECKSUM ...', (context, { rest }) => checksum(context, rest)),
   adminOnly('TRUNCATE ...', () => {
     throw notSupported('statistics cannot be emptied; compare two readings instead')
   }),
@@ -45,24 +64,3 @@ export const CONFIG_COMMANDS: readonly AdminCommand[] = [
     throw notSupported('sessions cannot be ended from here; send KILL to the server that SHOW FULL PROCESSLIST names')
   }),
 ]
-
-const SECTIONS: Readonly<Record<string, string>> = {
-  mysql_servers: 'servers:',
-  mysql_users: 'users:',
-  mysql_replication_hostgroups: 'replication_hostgroups:',
-  global_variables: 'limits: and monitor:',
-  SERVERS: 'servers: and replication_hostgroups:',
-  USERS: 'users:',
-  USER: 'users:',
-  VARIABLES: 'limits: and monitor:',
-}
-
-/** The section of sluice.yaml that holds what the statement names. */
-function sectionOf(tokens: readonly Token[]): string {
-  for (const table of tablesNamed(tokens)) if (table in SECTIONS) return SECTIONS[table]
-  for (const token of tokens) {
-    const word = token.text.toUpperCase()
-    if (Object.hasOwn(SECTIONS, word)) return SECTIONS[word]
-  }
-  return 'it'
-}

@@ -15,4 +15,5 @@ export const COMMANDS: readonly AdminCommand[] = [
 ]
 
 /** First words of everything that this port takes, for the error about anything else. */
-export const EXPECTED_STATEMENT = 'expected SELECT, WITH, VALUES, SHOW, DESCRIBE, USE or SET'
+export const EXPECTED_STATEMENT =
+  'expected SELECT, WITH, VALUES, INSERT, REPLACE, UPDATE, DELETE, LOAD, SAVE, SHOW, DESCRIBE, USE or SET'

@@ -4,8 +4,7 @@ import type { Match } from '../pattern.js'
 import { type AdminResult, type CommandContext, rows } from '../session.js'
 import { quoteText } from '../sql-text.js'
 import type { Token } from '../tokens.js'
-import { type AdminCommand, adminOnly, show } from './command.js'
-import { configText } from './config-text.js'
+import { type AdminCommand, show } from './command.js'
 import { showFilter } from './filter.js'
 
 /** SHOW commands that MySQL clients and ProxySQL's tools send. */
@@ -42,8 +41,13 @@ export const SHOW_COMMANDS: readonly AdminCommand[] = [
     showVariables(context, match, `WHERE variable_name LIKE '${match.keywords[1].toLowerCase()}-%'`),
   ),
   show('SHOW [ALL|GLOBAL|SESSION|LOCAL] VARIABLES ...', (context, match) => showVariables(context, match, '')),
-  show('SHOW {WARNINGS|ERRORS} ...', () => rows(['Level', 'Code', 'Message'], [])),
-  adminOnly('SELECT CONFIG FILE', ({ view }) => rows(['Data'], [[configText(view.config)]])),
+  show('SHOW WARNINGS ...', ({ session }) =>
+    rows(
+      ['Level', 'Code', 'Message'],
+      session.warnings.map((message) => ['Warning', '1105', message]),
+    ),
+  ),
+  show('SHOW ERRORS ...', () => rows(['Level', 'Code', 'Message'], [])),
 ]
 
 function databaseNamed(token: Token | undefined): DatabaseName {

@@ -1,7 +1,17 @@
 import sqlite from 'node-sqlite3-wasm'
 import { rowsPackets } from '../result-packets.js'
-import type { Cell, EngineRequest, RowSet, SessionFacts, SqlValue, TableContents, WireResult } from './messages.js'
-import { schemaScript } from './schema.js'
+import type {
+  Cell,
+  EngineRequest,
+  EngineResult,
+  RowSet,
+  SessionFacts,
+  SqlValue,
+  TableContents,
+  TableName,
+  WriteResult,
+} from './messages.js'
+import { CHANGED_TABLE, columnsOf, schemaScript } from './schema.js'
 
 /** Rows of one result, and characters in them: what a client can get of a statement before it is refused. */
 export const ROWS_MAX = 100_000
@@ -11,9 +21,9 @@ export const RESULT_CHARACTERS_MAX = 32 << 20
  * The SQL engine of the admin port: real SQLite, compiled to WebAssembly, all tables in memory. It is synchronous and
  * cannot be interrupted (this build has no progress handler), which is why `EngineHost` runs it in a thread of its own.
  *
- * Statements run as sub-queries of a SELECT. That gives the columns distinct names (SQLite calls the second `a` of
+ * Queries run as sub-queries of a SELECT. That gives the columns distinct names (SQLite calls the second `a` of
  * `SELECT a, a` then `a:1`; the package returns rows as objects), and nothing but a query can stand there: whatever a
- * client sends, ATTACH, PRAGMA or a write is a syntax error.
+ * client sends, ATTACH, PRAGMA or a write is a syntax error. Writes are asked for as such, and what they changed is told.
  */
 export class Engine {
   private readonly database = new sqlite.Database(':memory:')
@@ -32,11 +42,12 @@ export class Engine {
   }
 
   /** Throws an Error with SQLite's text. Nothing is filled in part. */
-  run(request: EngineRequest): RowSet | WireResult {
-    const { sql, answer } = request
+  run(request: EngineRequest): EngineResult {
+    const { sql, answer, write } = request
     this.session = request.session
     if (answer === 'describe') return { columns: this.columnsOf(sql), rows: [] }
     this.fill(request.fill)
+    if (write !== undefined) return this.write(sql, request.params, write)
     const result = this.query(sql, request.params)
     return answer === 'rows' ? result : { packets: rowsPackets(result, answer) }
   }
@@ -47,22 +58,48 @@ export class Engine {
 
   private fill(tables: readonly TableContents[]): void {
     if (tables.length === 0) return
+    this.atomically(() => {
+      for (const table of tables) this.replaceRows(table)
+    })
+  }
+
+  private atomically<T>(work: () => T): T {
     this.database.exec('BEGIN')
     try {
-      for (const table of tables) this.replaceRows(table)
+      const result = work()
+      this.database.exec(`DELETE FROM ${CHANGED_TABLE}`)
       this.database.exec('COMMIT')
+      return result
     } catch (error) {
-      this.database.exec('ROLLBACK')
+      // INSERT OR ROLLBACK has ended it by itself.
+      if (this.database.inTransaction) this.database.exec('ROLLBACK')
       throw error
     }
   }
 
+  /** Also INSERT OR FAIL leaves nothing behind when it fails. */
+  private write(sql: string, params: readonly SqlValue[], { database, table }: TableName): WriteResult {
+    return this.atomically(() => {
+      const { changes, lastInsertRowid } = this.database.run(sql, params as SqlValue[])
+      const columns = columnsOf(table)
+      const rows = this.database.all(
+        `SELECT c.id AS changed_rowid, t.rowid IS NULL AS is_gone, ${columns.map((name) => `t.${name}`).join(', ')} ` +
+          `FROM ${CHANGED_TABLE} c LEFT JOIN ${database}.${table} t ON t.rowid = c.id ORDER BY c.id`,
+      ) as Record<string, SqlValue>[]
+      const changed = rows.map(
+        (row) =>
+          [Number(row['changed_rowid']), row['is_gone'] === 1 ? null : columns.map((name) => row[name])] as const,
+      )
+      return { affectedRows: changes, lastInsertId: Number(lastInsertRowid), columns, changes: changed }
+    })
+  }
+
   private replaceRows(contents: TableContents): void {
-    const { database, table, columns, rows } = contents
-    this.database.exec(`DELETE FROM ${database}.${table}`)
+    const { database, table, columns, rows, isPatch } = contents
+    if (isPatch !== true) this.database.exec(`DELETE FROM ${database}.${table}`)
     if (rows.length === 0) return
     const marks = columns.map(() => '?').join(',')
-    const insert = this.database.prepare(`INSERT INTO ${database}.${table} (${columns.join(',')}) VALUES (${marks})`)
+    const insert = this.database.prepare(`REPLACE INTO ${database}.${table} (${columns.join(',')}) VALUES (${marks})`)
     try {
       for (const row of rows) insert.run(row as SqlValue[])
     } finally {

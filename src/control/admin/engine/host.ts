@@ -2,7 +2,17 @@ import { Worker } from 'node:worker_threads'
 import { ProxyError } from '../../../shared/errors.js'
 import type { Logger } from '../../../shared/log.js'
 import { engineError, statementTimeout } from '../errors.js'
-import type { EngineRequest, FromThread, RowSet, ToThread, WireResult } from './messages.js'
+import type {
+  EngineRequest,
+  EngineResult,
+  FromThread,
+  RowSet,
+  TableContents,
+  TableName,
+  ToThread,
+  WireResult,
+  WriteResult,
+} from './messages.js'
 
 export interface EngineHostOptions {
   /** The compiled `thread.js`. */
@@ -13,9 +23,19 @@ export interface EngineHostOptions {
   readonly externalBytesMax?: number
 }
 
+/** A table that stays filled from one statement to the next while its version is the same. */
+export interface KeptTable extends TableName {
+  version(): number
+  contents(): TableContents
+}
+
 interface Job {
   readonly request: EngineRequest
-  readonly resolve: (result: RowSet | WireResult) => void
+  /** Tables that the statement names, looked at when its turn has come. */
+  readonly kept: readonly KeptTable[]
+  /** Takes what a write has done before any other statement runs; what it throws is the statement's error. */
+  readonly written: (result: WriteResult) => void
+  readonly resolve: (result: EngineResult) => void
   readonly reject: (error: Error) => void
 }
 
@@ -27,7 +47,7 @@ const START_TIMEOUT_MS = 30_000
 /**
  * Runs statements in the engine's thread, one after the other. A statement that runs too long loses its thread (nothing
  * else stops SQLite here) and gets an error; the next one finds a new thread. Nothing is lost with a thread: its tables
- * are filled from outside before each statement.
+ * are filled from outside before a statement that names them.
  */
 export class EngineHost {
   private readonly threadUrl: URL
@@ -37,6 +57,10 @@ export class EngineHost {
   private readonly waiting: Job[] = []
   private running: { readonly id: number; readonly job: Job; readonly timer: NodeJS.Timeout } | undefined
   private thread: Promise<Worker> | undefined
+  /** Versions of the kept tables that the thread holds. */
+  private readonly held = new Map<string, number>()
+  /** Rows that the thread is to hold otherwise than it does. */
+  private corrections: TableContents[] = []
   private lastId = 0
   private closed = false
 
@@ -53,9 +77,38 @@ export class EngineHost {
   }
 
   /** Throws ProxyError: what SQLite said, or that the statement ran too long. */
-  run(request: EngineRequest): Promise<RowSet | WireResult> {
+  run(request: EngineRequest, kept: readonly KeptTable[] = []): Promise<RowSet | WireResult> {
+    return this.enqueue(request, kept, () => {}) as Promise<RowSet | WireResult>
+  }
+
+  /**
+   * Runs a statement that changes `target`. `written` gets what it did before any other statement runs, and returns rows
+   * that are to be held otherwise; when it throws, so does this, and the engine's table is filled again from `target`.
+   */
+  write(
+    request: Omit<EngineRequest, 'answer' | 'write'>,
+    target: KeptTable,
+    kept: readonly KeptTable[],
+    written: (result: WriteResult) => TableContents | null,
+  ): Promise<WriteResult> {
+    const { database, table } = target
+    const take = (result: WriteResult): void => {
+      this.held.delete(keyOf(target))
+      const correction = written(result)
+      if (correction !== null) this.corrections.push(correction)
+      this.held.set(keyOf(target), target.version())
+    }
+    const whole: EngineRequest = { ...request, answer: 'rows', write: { database, table } }
+    return this.enqueue(whole, kept, take) as Promise<WriteResult>
+  }
+
+  private enqueue(
+    request: EngineRequest,
+    kept: readonly KeptTable[],
+    written: (result: WriteResult) => void,
+  ): Promise<EngineResult> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ request, resolve, reject })
+      this.waiting.push({ request, kept, written, resolve, reject })
       void this.next()
     })
   }
@@ -78,10 +131,19 @@ export class EngineHost {
       if (this.running?.id !== id) return
       clearTimeout(this.running.timer)
       this.running = { id, job, timer: setTimeout(() => this.overdue(), this.deadlineMs) }
-      thread.postMessage({ id, request: job.request } satisfies ToThread)
+      const request = { ...job.request, fill: [...job.request.fill, ...this.corrections, ...this.stale(job.kept)] }
+      this.corrections = []
+      thread.postMessage({ id, request } satisfies ToThread)
     } catch (error) {
       this.finish(id, () => job.reject(error instanceof ProxyError ? error : engineGone(String(error))))
     }
+  }
+
+  /** Contents of the tables that the thread does not hold as they are now. */
+  private stale(kept: readonly KeptTable[]): TableContents[] {
+    const stale = kept.filter((table) => this.held.get(keyOf(table)) !== table.version())
+    for (const table of stale) this.held.set(keyOf(table), table.version())
+    return stale.map((table) => table.contents())
   }
 
   private finish(id: number, settle: () => void): void {
@@ -114,6 +176,8 @@ export class EngineHost {
 
   private startThread(): Promise<Worker> {
     const thread = new Worker(this.threadUrl, { name: 'sluice-admin-engine' })
+    this.held.clear()
+    this.corrections = []
     const started = new Promise<Worker>((resolve, reject) => {
       thread.on('message', (message: FromThread) => {
         if (message.type === 'ready') resolve(thread)
@@ -140,11 +204,26 @@ export class EngineHost {
       this.thread = undefined
       void thread?.then((worker) => worker.terminate())
     }
-    this.finish(message.id, () => {
-      if (message.type === 'result') job.resolve(message.result)
-      else job.reject(engineError(message.message))
-    })
+    // What was to be filled before a statement that failed may not have been.
+    if (message.type === 'error') for (const table of job.kept) this.held.delete(keyOf(table))
+    this.finish(message.id, settlement(job, message))
   }
+}
+
+/** What is to be told to whoever waits; what a write did is taken before that. */
+function settlement(job: Job, message: Exclude<FromThread, { type: 'ready' }>): () => void {
+  if (message.type === 'error') return () => job.reject(engineError(message.message))
+  const { result } = message
+  try {
+    if ('changes' in result) job.written(result)
+    return () => job.resolve(result)
+  } catch (error) {
+    return () => job.reject(error as Error)
+  }
+}
+
+function keyOf({ database, table }: TableName): string {
+  return `${database}.${table}`
 }
 
 function engineGone(why: string): ProxyError {

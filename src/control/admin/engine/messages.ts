@@ -3,10 +3,16 @@ import type { DatabaseName } from './schema.js'
 /** What a statement's parameter or a table's cell may be. */
 export type SqlValue = string | number | bigint | Uint8Array | null
 
-/** New contents of one table; it replaces all rows. */
-export interface TableContents {
+/** A table in one of the schemas. */
+export interface TableName {
   readonly database: DatabaseName
   readonly table: string
+}
+
+/** New contents of one table. A column `rowid` gives rows the numbers by which changes name them. */
+export interface TableContents extends TableName {
+  /** Other rows than these stay. Absent: they replace all. */
+  readonly isPatch?: boolean
   readonly columns: readonly string[]
   readonly rows: readonly (readonly SqlValue[])[]
 }
@@ -23,7 +29,7 @@ export interface SessionFacts {
 export interface EngineRequest {
   /** Tables to fill before the statement runs. */
   readonly fill: readonly TableContents[]
-  /** One SELECT, WITH or VALUES statement, without a semicolon. */
+  /** One SELECT, WITH or VALUES statement, or what `write` names, without a semicolon. */
   readonly sql: string
   readonly params: readonly SqlValue[]
   readonly session: SessionFacts
@@ -32,7 +38,21 @@ export interface EngineRequest {
    * in the engine's thread, so that a large result does not hold up the control plane.
    */
   readonly answer: 'describe' | 'rows' | WireFormat
+  /** The table that the statement, an INSERT, REPLACE, UPDATE or DELETE, changes; `answer` means nothing then. */
+  readonly write?: TableName
 }
+
+/** What a statement has done to its table. */
+export interface WriteResult {
+  readonly affectedRows: number
+  /** Rowid of the last row that was inserted; 0: none was. */
+  readonly lastInsertId: number
+  readonly columns: readonly string[]
+  /** Rows by rowid after the statement; null: that one is gone. */
+  readonly changes: readonly (readonly [rowid: number, row: readonly SqlValue[] | null])[]
+}
+
+export type EngineResult = RowSet | WireResult | WriteResult
 
 /** How a result set is written to the client. */
 export interface WireFormat {
@@ -68,7 +88,7 @@ export type FromThread =
   | {
       readonly type: 'result'
       readonly id: number
-      readonly result: RowSet | WireResult
+      readonly result: EngineResult
       readonly externalBytes: number
     }
   | { readonly type: 'error'; readonly id: number; readonly message: string; readonly externalBytes: number }

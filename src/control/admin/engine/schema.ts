@@ -30,6 +30,10 @@ export const CONFIG_TABLES: TableBodies = {
     FLAG('use_ssl', 0),
     INT('max_latency_ms', 0, 'max_latency_ms >= 0'),
     TEXT('comment'),
+    // Sluice's own.
+    TEXT('ssl_mode'),
+    "compression_algorithm VARCHAR CHECK (compression_algorithm IN ('zlib','zstd')) NOT NULL DEFAULT 'zlib'",
+    TEXT('proxy_protocol', 'off'),
     'PRIMARY KEY (hostgroup_id, hostname, port)',
   ].join(', '),
   mysql_servers_ssl_params: [
@@ -62,6 +66,14 @@ export const CONFIG_TABLES: TableBodies = {
     INT('max_connections', 10000, 'max_connections >= 0'),
     "attributes VARCHAR CHECK (JSON_VALID(attributes) OR attributes = '') NOT NULL DEFAULT ''",
     TEXT('comment'),
+    // Sluice's own.
+    FLAG('multiplex', 1),
+    'consistency VARCHAR',
+    'max_replication_lag VARCHAR',
+    'query_timeout INT',
+    'max_transaction_time INT',
+    'backend_user VARCHAR',
+    'backend_password VARCHAR',
     'PRIMARY KEY (username, backend)',
     'UNIQUE (username, frontend)',
   ].join(', '),
@@ -164,6 +176,9 @@ export const CONFIG_TABLES: TableBodies = {
   ].join(', '),
 }
 
+/** How many columns at the end of a table are not ProxySQL's: who inserts without naming columns does not know them. */
+export const OWN_COLUMNS: Readonly<Record<string, number>> = { mysql_servers: 3, mysql_users: 7 }
+
 /** Only in `main`. */
 export const RUNTIME_ONLY_TABLES: TableBodies = {
   runtime_checksums_values: `name VARCHAR NOT NULL, ${INT('version', 0)}, ${INT('epoch', 0)}, checksum VARCHAR NOT NULL, PRIMARY KEY (name)`,
@@ -255,11 +270,46 @@ export const TABLES: Readonly<Record<DatabaseName, TableBodies>> = {
   stats_history: {},
 }
 
+/** Names of the columns of a configuration table, in their order. */
+export function columnsOf(table: string): string[] {
+  return bodyColumns(CONFIG_TABLES[table] ?? '')
+}
+
+/** Names of the columns in what stands between the parentheses of CREATE TABLE. */
+export function bodyColumns(body: string): string[] {
+  return [...body.matchAll(/(?:^|, )(\w+) (?:INT|VARCHAR)/g)].map((match) => match[1])
+}
+
+/** Holds the rowids that the running statement has touched in the table that it changes. */
+export const CHANGED_TABLE = 'sluice_changed'
+
+/** Schemas whose configuration tables can be written. */
+export const WRITABLE_DATABASES = ['main', 'disk'] as const
+
 /** The statements that build all schemas in an empty SQLite database. */
 export function schemaScript(): string {
   const attach = DATABASES.filter((name) => name !== 'main').map((name) => `ATTACH ':memory:' AS ${name};`)
   const create = DATABASES.flatMap((database) =>
     Object.entries(TABLES[database]).map(([table, body]) => `CREATE TABLE ${database}.${table} (${body});`),
   )
-  return [...attach, ...create].join('\n')
+  return [...attach, ...create, ...changeScript()].join('\n')
+}
+
+/** Triggers that note what changes; with recursive_triggers also the rows that a REPLACE takes away. */
+function changeScript(): string[] {
+  const events = { INSERT: ['NEW'], UPDATE: ['OLD', 'NEW'], DELETE: ['OLD'] } as const
+  const triggers = WRITABLE_DATABASES.flatMap((database) =>
+    Object.keys(CONFIG_TABLES).flatMap((table) =>
+      Object.entries(events).map(([event, rows]) => {
+        const note = rows.map((row) => `INSERT OR IGNORE INTO ${CHANGED_TABLE} VALUES (${row}.rowid);`).join(' ')
+        const name = `${CHANGED_TABLE}_${database}_${table}_${event}`
+        return `CREATE TEMP TRIGGER ${name} AFTER ${event} ON ${database}.${table} BEGIN ${note} END;`
+      }),
+    ),
+  )
+  return [
+    'PRAGMA recursive_triggers = ON;',
+    `CREATE TEMP TABLE ${CHANGED_TABLE} (id INTEGER PRIMARY KEY);`,
+    ...triggers,
+  ]
 }

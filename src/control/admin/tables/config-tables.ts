@@ -1,125 +1,97 @@
 import { createHash } from 'node:crypto'
-import { nativeHash } from '../../../../protocol/index.js'
-import type { ReplicationHostgroup, ServerCompression, ServerTls, UserEntry } from '../../../shared/snapshot.js'
+import type { Row, TableRows } from '../../config-store/rows.js'
+import type { SectionName } from '../../config-store/section.js'
+import { SECTION_TABLES, sectionNamed } from '../../config-store/sections.js'
+import type { ConfigStore } from '../../config-store/store.js'
 import type { ControlView } from '../../view.js'
+import type { KeptTable } from '../engine/host.js'
+import type { SqlValue } from '../engine/messages.js'
+import { columnsOf, type DatabaseName } from '../engine/schema.js'
 import type { Rows, TableSource } from './source.js'
-import { variables } from './variables.js'
+import { runtimeVariables } from './variables.js'
 
-const SERVER_COLUMNS = [
-  'hostgroup_id',
-  'hostname',
-  'port',
-  'status',
-  'weight',
-  'compression',
-  'max_connections',
-  'max_replication_lag',
-  'use_ssl',
-  'comment',
-] as const
-const USER_COLUMNS = ['username', 'password', 'default_hostgroup', 'default_schema', 'max_connections'] as const
-const HOSTGROUP_COLUMNS = ['writer_hostgroup', 'reader_hostgroup'] as const
-const VARIABLE_COLUMNS = ['variable_name', 'variable_value'] as const
+/** Computed anew for each statement that names them: what is loaded is not all that they show. */
+const COMPUTED = ['mysql_servers', 'global_variables']
 
-/** A server as a row of mysql_servers; the configuration and the runtime name these fields alike. */
-interface ServerRow {
-  readonly hostgroup: number
-  readonly host: string
-  readonly port: number
-  readonly status: string
-  readonly weight: number
-  readonly maxConnections: number
-  readonly maxReplicationLag: number
-  readonly tls: ServerTls
-  readonly compression: ServerCompression
-  readonly comment: string
-}
-
-function serverRows(servers: readonly ServerRow[]): Rows {
-  return servers.map((server) => [
-    server.hostgroup,
-    server.host,
-    server.port,
-    server.status,
-    server.weight,
-    server.compression === 'off' ? 0 : 1,
-    server.maxConnections,
-    server.maxReplicationLag,
-    server.tls.mode === 'disabled' ? 0 : 1,
-    server.comment,
+/** The layers as tables: memory in `main`, the disk in `disk`, and what was loaded as `runtime_*`. */
+export function keptTables(store: ConfigStore): KeptTable[] {
+  return [...SECTION_TABLES.keys()].flatMap((table) => [
+    keptTable(store, 'main', table, table, store.memory.table(table)),
+    keptTable(store, 'disk', table, table, store.disk.table(table)),
+    ...(COMPUTED.includes(table)
+      ? []
+      : [keptTable(store, 'main', table, `runtime_${table}`, store.runtime.table(table))]),
   ])
 }
 
-function userRows(users: readonly UserEntry[]): Rows {
-  return users.map((user) => [
-    user.name,
-    user.passwordHash ?? (user.password === '' ? '' : nativeHash(user.password)),
-    user.defaultHostgroup,
-    user.defaultSchema,
-    user.maxConnections,
-  ])
+function keptTable(
+  { secrets }: ConfigStore,
+  database: DatabaseName,
+  source: string,
+  table: string,
+  rows: TableRows,
+): KeptTable {
+  const columns = columnsOf(source)
+  const cells = (row: Row): SqlValue[] => {
+    const shown = secrets.mask(source, row)
+    return columns.map((column) => shown[column] ?? null)
+  }
+  return {
+    database,
+    table,
+    version: () => rows.version,
+    contents: () => ({
+      database,
+      table,
+      columns: ['rowid', ...columns],
+      rows: [...rows.entries()].map(([rowid, row]) => [rowid, ...cells(row)]),
+    }),
+  }
 }
 
-function hostgroupRows(pairs: readonly ReplicationHostgroup[]): Rows {
-  return pairs.map((pair) => [pair.writer, pair.reader])
+const SERVER_COLUMNS = columnsOf('mysql_servers')
+
+/** Each server in the hostgroup where it is, with the status that it has there. */
+function runtimeServers(view: ControlView): Rows {
+  return view.store
+    .runtimeServers()
+    .map(({ row, entry }) =>
+      SERVER_COLUMNS.map((column) => (column === 'status' ? entry.status : (row[column] ?? null))),
+    )
 }
 
-const runtimeServers = (view: ControlView): Rows => serverRows(view.snapshot().servers)
-const runtimeUsers = (view: ControlView): Rows => userRows(view.snapshot().users)
-const runtimeHostgroups = (view: ControlView): Rows => hostgroupRows(view.snapshot().replicationHostgroups)
+/** Names of runtime_checksums_values, which proxies compare with one another. */
+const MODULES: readonly (readonly [name: string, section: SectionName])[] = [
+  ['admin_variables', 'ADMIN VARIABLES'],
+  ['mysql_query_rules', 'MYSQL QUERY RULES'],
+  ['mysql_servers', 'MYSQL SERVERS'],
+  ['mysql_users', 'MYSQL USERS'],
+  ['mysql_variables', 'MYSQL VARIABLES'],
+  ['proxysql_servers', 'PROXYSQL SERVERS'],
+]
 
-/** What ProxySQL Cluster compares between nodes: one row per module, its checksum over the runtime's rows. */
-function checksumRows(view: ControlView): Rows {
-  const { version } = view.snapshot()
-  const epoch = Math.floor(view.startedAt / 1000)
-  const modules: readonly (readonly [name: string, rows: Rows])[] = [
-    ['admin_variables', variables(view).filter(([name]) => name.startsWith('admin-'))],
-    ['mysql_query_rules', []],
-    ['mysql_servers', [...runtimeServers(view), ...runtimeHostgroups(view)]],
-    ['mysql_users', runtimeUsers(view)],
-    ['mysql_variables', variables(view).filter(([name]) => name.startsWith('mysql-'))],
-  ]
-  return modules.map(([name, rows]) => [name, version, epoch, checksum(rows)])
+function checksumRows({ store }: ControlView): Rows {
+  return MODULES.map(([name, section]) => {
+    const { version, epoch } = store.versionOf(section)
+    return [name, version, epoch, sectionChecksum(store, 'runtime', section)]
+  })
 }
 
-function checksum(rows: Rows): string {
+/** Over all rows of a section in one of the layers. */
+export function sectionChecksum(store: ConfigStore, layer: 'memory' | 'runtime' | 'disk', name: SectionName): string {
+  const rows = [...store[layer].rowsOf(sectionNamed(name))]
   const digest = createHash('sha256').update(JSON.stringify(rows)).digest('hex')
   return `0x${digest.slice(0, 16).toUpperCase()}`
 }
 
-/**
- * The configuration, which in these tables can only be read: `mysql_*` and `disk.*` show the file, `runtime_*` what the
- * workers go by.
- */
 export const CONFIG_SOURCES: readonly TableSource[] = [
-  {
-    databases: ['main', 'disk'],
-    table: 'mysql_servers',
-    columns: SERVER_COLUMNS,
-    rows: (view) => serverRows(view.config.servers),
-  },
   { databases: ['main'], table: 'runtime_mysql_servers', columns: SERVER_COLUMNS, rows: runtimeServers },
   {
-    databases: ['main', 'disk'],
-    table: 'mysql_users',
-    columns: USER_COLUMNS,
-    rows: (view) => userRows(view.config.users),
-  },
-  { databases: ['main'], table: 'runtime_mysql_users', columns: USER_COLUMNS, rows: runtimeUsers },
-  {
-    databases: ['main', 'disk'],
-    table: 'mysql_replication_hostgroups',
-    columns: HOSTGROUP_COLUMNS,
-    rows: (view) => hostgroupRows(view.config.replicationHostgroups),
-  },
-  {
     databases: ['main'],
-    table: 'runtime_mysql_replication_hostgroups',
-    columns: HOSTGROUP_COLUMNS,
-    rows: runtimeHostgroups,
+    table: 'runtime_global_variables',
+    columns: columnsOf('global_variables'),
+    rows: runtimeVariables,
   },
-  { databases: ['main', 'disk'], table: 'global_variables', columns: VARIABLE_COLUMNS, rows: variables },
-  { databases: ['main'], table: 'runtime_global_variables', columns: VARIABLE_COLUMNS, rows: variables },
   {
     databases: ['main'],
     table: 'runtime_checksums_values',

@@ -18,7 +18,12 @@ describe('accounts', () => {
   })
 
   it('administer, but for stats', () => {
-    expect(['admin', 'ops', 'stats', 'Stats'].map(roleOf)).toEqual(['admin', 'admin', 'stats', 'admin'])
+    expect(['admin', 'ops', 'stats', 'Stats'].map((name) => roleOf(name, { statsUsers: ['stats'] }))).toEqual([
+      'admin',
+      'admin',
+      'stats',
+      'admin',
+    ])
   })
 
   it.each([

@@ -1,4 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
 import type { Config } from '../../../../src/control/config-schema.js'
+import { ConfigStore } from '../../../../src/control/config-store/store.js'
 import type { ControlView, WorkerView } from '../../../../src/control/view.js'
 import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
 import { UsageError } from '../../../../src/shared/errors.js'
@@ -154,7 +159,58 @@ export interface FixtureOptions {
   /** Why its TLS files cannot be read again. */
   readonly tlsProblem?: string
   readonly processlist?: () => Promise<readonly ProcessRow[]>
+  /** Gets each configuration that is loaded to runtime. */
+  readonly applied?: (config: Config) => void
   readonly ready?: { readonly ready: boolean; readonly reason: string }
+}
+
+const fixtureFolders: string[] = []
+process.once('exit', () => {
+  for (const folder of fixtureFolders) rmSync(folder, { recursive: true, force: true })
+})
+
+/** The same proxy as a file, and what is made of it. Nobody but this process reads it. */
+function fixtureStore(
+  config: Config,
+  servers: readonly ServerEntry[],
+  applied: FixtureOptions['applied'],
+): ConfigStore {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-fixture-'))
+  fixtureFolders.push(folder)
+  const path = join(folder, 'sluice.yaml')
+  const file = {
+    workers: config.workers,
+    admin: { listen: '127.0.0.1:0', users: config.admin?.users },
+    metrics: { listen: '127.0.0.1:0' },
+    monitor: { user: 'monitor', password: 'monitor-secret' },
+    servers: config.servers.map(({ host, port, hostgroup, weight, maxReplicationLag, comment }) => ({
+      host,
+      port,
+      hostgroup,
+      weight,
+      max_replication_lag: maxReplicationLag,
+      comment,
+    })),
+    replication_hostgroups: [{ writer: 0, reader: 1 }],
+    users: config.users.map(({ name, password, defaultSchema, maxConnections, useSsl }) => ({
+      name,
+      password,
+      max_connections: maxConnections,
+      use_ssl: useSsl,
+      ...(defaultSchema === null ? {} : { default_schema: defaultSchema }),
+    })),
+    datadir: 'data',
+  }
+  writeFileSync(path, stringify(file), { mode: 0o600 })
+  const store = new ConfigStore(path, {})
+  store.attach({
+    apply: async (next) => {
+      applied?.(next)
+      return { warnings: [], late: Promise.resolve([]) }
+    },
+    servers: () => servers,
+  })
+  return store
 }
 
 export function fixtureView(options: FixtureOptions = {}): ControlView {
@@ -199,6 +255,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     admin: {
       listen: [{ host: options.listenHost ?? '127.0.0.1', port: 0 }],
       users: options.users ?? { admin: 'admin', stats: 'stats', ops: 'Secret-4711' },
+      statsUsers: ['stats'],
     },
     metrics: { listen: { host: '127.0.0.1', port: 0 } },
     monitor: {
@@ -232,6 +289,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
     limits: LIMITS,
     multiplexing: true,
+    serverVersion: null,
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     digests: DEFAULT_DIGESTS,
@@ -287,6 +345,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
       { time: Date.UTC(2026, 0, 2, 3, 4, 5, 678), server: '127.0.0.1:3309', what: 'SHUNNED', why: 'no answer' },
     ],
     config,
+    store: fixtureStore(config, servers, options.applied),
     reloadTls: async () => {
       if (options.tlsProblem !== undefined) throw new UsageError(options.tlsProblem)
     },
