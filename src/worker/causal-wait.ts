@@ -113,13 +113,14 @@ function giveUp(
 }
 
 /**
- * What is being committed may be visible already (see `ServerState.gtidOwned`), and what a MariaDB server has applied as a
- * replica need not be in its binary log.
+ * Whether it is still the primary, then what it has committed: what is being committed may be visible already (see
+ * `ServerState.gtidOwned`), and what a MariaDB server has applied as a replica need not be in its binary log.
  */
 const POSITION_SQL: Readonly<Record<Flavor, string>> = {
-  mysql: 'SELECT @@GLOBAL.gtid_owned, @@GLOBAL.gtid_executed',
-  mariadb: 'SELECT @@GLOBAL.gtid_slave_pos, @@GLOBAL.gtid_binlog_pos',
+  mysql: 'SELECT @@GLOBAL.read_only, @@GLOBAL.gtid_owned, @@GLOBAL.gtid_executed',
+  mariadb: 'SELECT @@GLOBAL.read_only, @@GLOBAL.gtid_slave_pos, @@GLOBAL.gtid_binlog_pos',
 }
+const WRITABLE: ReadonlySet<string> = new Set(['0', 'OFF'])
 
 /** What the primary has committed by now, which is later than what was seen. null: it cannot be asked. */
 async function askPrimary(
@@ -136,7 +137,9 @@ async function askPrimary(
   const askedAt = monotonicMs()
   const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor])
   letRest(backend)
-  const told = (rows[0] ?? []).map((cell) => cell?.toString('latin1') ?? '')
+  const [readOnly = '', ...told] = (rows[0] ?? []).map((cell) => cell?.toString('latin1') ?? '')
+  // Others may have been told of its successor before this worker, and have written there.
+  if (!WRITABLE.has(readOnly)) return null
   const position = command.wishes?.position ?? null
   const all = newGtidSet(backend.target.flavor)
   for (const text of told) addGtids(all, text.replaceAll(/#\d+|\s/g, ''))
