@@ -80,7 +80,8 @@ function fillNeed(
   need.level = consistency.levelFor(wishes, user, settings)
   need.session = consistency
   need.maxLagMs = user.maxReplicationLagMs ?? -1
-  need.pinnedUntil = settings.pinMs === null ? -1 : now - settings.pinMs
+  const pinMs = view.pinMs(user.defaultHostgroup)
+  need.pinnedUntil = pinMs === null ? -1 : now - pinMs
   need.waitMs = command.waited ? 0 : settings.causalWaitMs
   command.level = need.level
   if (wishes === null) {

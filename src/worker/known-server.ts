@@ -27,6 +27,8 @@ export class KnownServer {
   reachedPrimary: ServerId = ''
   /** Until this monotonic ms no read waits for the server to catch up. */
   noWaitUntil = -1
+  /** Whether the monitor was told GTIDs when it looked last. */
+  givesGtids = false
   /** Monotonic ms of the last loss of a connection; -1: none. */
   doubtedAt = -1
   /** Of the last report that said something else. */

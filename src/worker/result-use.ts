@@ -78,7 +78,8 @@ export function satisfies(
   const maxLagMs = wishes !== null && wishes.maxLagMs >= 0 ? wishes.maxLagMs : (user.maxReplicationLagMs ?? -1)
   if (maxLagMs >= 0 && now - answer.asOf > maxLagMs) return false
   // Where nothing tells what replicas have, all that is older than a time is taken for known.
-  const asOf = answer.asOf < 0 && settings.pinMs !== null ? answer.shownUntil - settings.pinMs : answer.asOf
+  const pinMs = view.pinMs(user.defaultHostgroup)
+  const asOf = answer.asOf < 0 && pinMs !== null ? answer.shownUntil - pinMs : answer.asOf
   if (wishes !== null && wishes.causal !== '') {
     const key = causal.at(wishes.causal)
     if (causal.isHeld(wishes.causal, now) || asOf <= Math.max(key.lastWriteAt, key.seenAt, key.shownUntil)) return false

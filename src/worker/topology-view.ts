@@ -128,6 +128,7 @@ export class TopologyView {
     known.reported(health.incarnation)
     known.breaker.reported(health.alive, health.incarnation)
     candidate.lagMs = health.lagMs
+    known.givesGtids = health.gtidExecuted !== ''
     // A report may be older than the loss of a connection that put it into doubt.
     const isOld = known.doubtedAt >= 0 && health.coversPrimaryAt <= known.doubtedAt
     if (isOld && this.#isReader(candidate.entry.hostgroup)) return
@@ -154,6 +155,16 @@ export class TopologyView {
       return online.length === 1 ? (online[0] as Candidate).entry.id : null
     }
     return null
+  }
+
+  /**
+   * After how many ms replicas of a writer hostgroup are taken to have what nothing tells that they have; null: never. Where
+   * servers have GTIDs something tells, though not at every moment: a failover and a lost connection begin anew.
+   */
+  pinMs(writer: number): number | null {
+    const { pinMs } = this.#snapshot.consistency
+    if (pinMs === null || this.online(writer).some(({ target }) => target.known.givesGtids)) return null
+    return pinMs
   }
 
   /** Takes up what this worker has seen of a replica itself (`KnownServer.reached`). */

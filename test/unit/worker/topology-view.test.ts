@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { HealthReport, ServerHealth } from '../../../src/shared/snapshot.js'
+import { DEFAULT_CONSISTENCY, type HealthReport, type ServerHealth } from '../../../src/shared/snapshot.js'
 import { findOnline, TopologyView } from '../../../src/worker/topology-view.js'
 import { serverEntry, snapshotOf } from './fixture.js'
 
@@ -88,6 +88,30 @@ describe('a health report', () => {
     expect(of.online(1)[0].gtids).not.toBeNull()
     of.applyHealth(report(4, { gtidExecuted: '' }))
     expect(of.online(1)[0].gtids).toBeNull()
+  })
+})
+
+describe('the time after which replicas are taken to have everything', () => {
+  const consistency = { ...DEFAULT_CONSISTENCY, pinMs: 500 }
+  const pinned = () =>
+    new TopologyView(snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1)], { consistency }))
+
+  it('counts where servers have no GTIDs, when it is configured', () => {
+    const of = pinned()
+    of.applyHealth(report(1, { id: 'primary:3306', coversPrimaryAt: Number.MAX_SAFE_INTEGER }))
+    expect(of.pinMs(0)).toBe(500)
+    expect(view().pinMs(0)).toBeNull()
+  })
+
+  it('does not count where they have, also while a new primary has not told them yet', () => {
+    const of = pinned()
+    const servers = ['primary', 'replica'].map((name) => report(1, { id: `${name}:3306`, gtidExecuted: `${UUID}:1-5` }))
+    of.applyHealth({ sequence: 1, servers: servers.flatMap(({ servers }) => servers) })
+    expect(of.pinMs(0)).toBeNull()
+    const swapped = [serverEntry('replica', 0), serverEntry('primary', 1)]
+    of.applySnapshot(snapshotOf(swapped, { version: 2, consistency }))
+    expect(of.online(0)[0].gtidText).toBe('')
+    expect(of.pinMs(0)).toBeNull()
   })
 })
 
