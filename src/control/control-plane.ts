@@ -4,12 +4,15 @@ import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerEntry, ServerId, Snapshot } from '../shared/snapshot.js'
+import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
 import { buildSnapshot } from './build-snapshot.js'
 import type { Config } from './config-schema.js'
 import type { Applied, ConfigStore, RuntimeTarget } from './config-store/store.js'
 import { Monitor } from './monitor.js'
+import type { MonitorLog } from './monitor-log.js'
 import { PublishedRules } from './published-rules.js'
 import { identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
+import { StatsHistory } from './stats-history.js'
 import { Supervisor } from './supervisor.js'
 import { ClientTls } from './ticket-keys.js'
 import { type LoadedTls, loadTls } from './tls.js'
@@ -40,6 +43,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private readonly supervisor: Supervisor
   private readonly rules = new PublishedRules()
   private readonly monitor: Monitor
+  private readonly statsHistory = new StatsHistory(() => this.supervisor.counters())
   private topology: TopologyState
   private published: Snapshot
   private publishScheduled = false
@@ -161,6 +165,18 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     return this.supervisor.flushQueryCache()
   }
 
+  workerRows<T extends WorkerTable>(table: T, reset: boolean): Promise<readonly WorkerTables[T][]> {
+    return this.supervisor.tableRows(table, reset)
+  }
+
+  monitorLog(): MonitorLog {
+    return this.monitor.looks
+  }
+
+  history(): StatsHistory {
+    return this.statsHistory
+  }
+
   events(): readonly TopologyEvent[] {
     return this.topology.events
   }
@@ -184,6 +200,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
 
   private async end(): Promise<void> {
     clearInterval(this.ticketTimer)
+    this.statsHistory.stop()
     await this.monitor.stop()
     removeRunFile(this.runFile())
   }

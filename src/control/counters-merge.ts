@@ -3,13 +3,14 @@ import {
   type LatencyCounters,
   type LearnedDigest,
   newGlobalCounters,
+  newLatencyCounters,
   newServerCounters,
   QUERY_CLASSES,
   type ServerCounters,
   type WorkerCounters,
 } from '../shared/counters.js'
 
-const SERVER_TOTALS = ['connOk', 'connErr', 'bytesSent', 'bytesReceived'] as const
+const SERVER_TOTALS = ['connOk', 'connErr', 'bytesSent', 'bytesReceived', 'queriesGtidSync'] as const
 const SERVER_GAUGES = ['connUsed', 'connFree'] as const
 const GLOBAL_GAUGES: readonly (keyof GlobalCounters)[] = [
   'clientConnectionsConnected',
@@ -21,10 +22,13 @@ const GLOBAL_GAUGES: readonly (keyof GlobalCounters)[] = [
   'stmtTextBytes',
   'queryCacheEntries',
   'queryCacheMemoryBytes',
+  'digestsKnown',
+  'digestBytes',
+  'digestRows',
 ]
 
 export function noCounters(): WorkerCounters {
-  return { global: newGlobalCounters(), servers: [], proxyErrors: {}, learnedDigests: [], residentBytes: 0, cpuUs: 0 }
+  return mergeCounters([])
 }
 
 /**
@@ -36,18 +40,40 @@ export function mergeCounters(parts: readonly WorkerCounters[]): WorkerCounters 
   const servers = new Map<string, ServerCounters>()
   const proxyErrors: Record<string, number> = {}
   const digests = new Map<string, LearnedDigest>()
+  const commands: Record<string, LatencyCounters> = {}
   let residentBytes = 0
   let cpuUs = 0
+  let cpuSystemUs = 0
+  let sessionsInTransaction = 0
+  let sessionsBusy = 0
   for (const part of parts) {
     for (const key of Object.keys(global) as (keyof GlobalCounters)[]) global[key] += part.global[key]
     for (const server of part.servers) addServer(servers, server)
     for (const [code, count] of Object.entries(part.proxyErrors)) proxyErrors[code] = (proxyErrors[code] ?? 0) + count
     for (const learned of part.learnedDigests ?? []) addLearned(digests, learned)
+    for (const [name, one] of Object.entries(part.commands ?? {})) {
+      commands[name] ??= newLatencyCounters()
+      addLatency(commands[name], one)
+    }
     residentBytes += part.residentBytes
     cpuUs += part.cpuUs
+    cpuSystemUs += part.cpuSystemUs ?? 0
+    sessionsInTransaction += part.sessionsInTransaction ?? 0
+    sessionsBusy += part.sessionsBusy ?? 0
   }
   const learnedDigests = [...digests.values()]
-  return { global, servers: [...servers.values()], proxyErrors, learnedDigests, residentBytes, cpuUs }
+  return {
+    global,
+    servers: [...servers.values()],
+    proxyErrors,
+    learnedDigests,
+    commands,
+    residentBytes,
+    cpuUs,
+    cpuSystemUs,
+    sessionsInTransaction,
+    sessionsBusy,
+  }
 }
 
 /** What remains of a worker that has ended: its totals. Its connections and its memory are gone. */
@@ -59,7 +85,7 @@ export function retireCounters(counters: WorkerCounters): WorkerCounters {
     server.maxConnUsed = 0
   }
   // The worker that replaces it learns anew.
-  return { ...retired, learnedDigests: [], residentBytes: 0 }
+  return { ...retired, learnedDigests: [], residentBytes: 0, sessionsInTransaction: 0, sessionsBusy: 0 }
 }
 
 function addServer(into: Map<string, ServerCounters>, from: ServerCounters): void {

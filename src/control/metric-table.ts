@@ -1,4 +1,5 @@
 import {
+  digestBytes,
   LATENCY_BOUNDS_US,
   QUERY_CLASSES,
   type ServerCounters,
@@ -243,6 +244,37 @@ export const METRICS: readonly MetricDefinition[] = [
     'gauge',
     'Memory of prepared statements in the workers, as counted: texts, statements of clients, statements on servers.',
     ({ counters }) => Object.entries(statementBytes(counters.global)).map(([part, bytes]) => [{ part }, bytes]),
+  ),
+  labelled(
+    'sluice_digest_entries',
+    'gauge',
+    'Digests that workers know (text), and rows that are counted by them (statistics).',
+    ({ counters: { global } }) => [
+      [{ table: 'text' }, global.digestsKnown],
+      [{ table: 'statistics' }, global.digestRows],
+    ],
+  ),
+  labelled(
+    'sluice_digest_evictions_total',
+    'counter',
+    'Digests, and rows counted by them, that have made room for others (query_digests.max_entries).',
+    ({ counters: { global } }) => [
+      [{ table: 'text' }, global.digestsEvicted],
+      [{ table: 'statistics' }, global.digestRowsEvicted],
+    ],
+  ),
+  single(
+    'sluice_digest_bytes',
+    'gauge',
+    'Memory of digests and of what is counted by them in the workers, as counted.',
+    ({ counters }) => digestBytes(counters.global),
+  ),
+  labelled(
+    'sluice_statements_total',
+    'counter',
+    'Statements answered, by command (the names of stats_mysql_commands_counters).',
+    ({ counters: { commands = {} } }) =>
+      Object.entries(commands).map(([command, { queries }]) => [{ command }, queries]),
   ),
   labelled(
     'sluice_reads_on_primary_total',

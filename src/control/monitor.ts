@@ -5,6 +5,7 @@ import type { Learned } from './build-snapshot.js'
 import type { MonitorConfig, ServerConfig } from './config-schema.js'
 import { CoverageTracker } from './coverage.js'
 import { commonGreeting } from './greeting.js'
+import { MonitorLog, type Span } from './monitor-log.js'
 import type { Channel } from './monitor-queries.js'
 import { judgeLag, type LagMemory, type LagVerdict } from './replication-lag.js'
 import { type Poll, ServerMonitor } from './server-monitor.js'
@@ -50,6 +51,8 @@ export class Monitor {
   private functions: readonly string[] = []
   private sessionDefaults: Pick<GreetingFacts, 'sqlMode' | 'autocommit' | 'resolvesNames'> = {}
   private nativeHashes: Readonly<Record<string, readonly string[]>> = {}
+  /** What was seen lately. */
+  readonly looks = new MonitorLog()
   private sequence = 0
   private healthTimer: NodeJS.Timeout | null = null
 
@@ -83,6 +86,7 @@ export class Monitor {
       }
     }
     for (const { monitor } of before.values()) monitor.stop()
+    this.looks.keepOnly(new Set(this.watched.keys()))
     this.coverage.keepOnly(new Set(this.watched.keys()))
   }
 
@@ -140,6 +144,7 @@ export class Monitor {
     const monitor = new ServerMonitor(server, this.config, this.log, {
       connected: (connection) => this.connected(watched, connection.greeting),
       polled: (poll) => this.polled(watched, poll),
+      looked: (kind, span, error) => this.looked(server.id, kind, span, error),
       blind: (reason) => this.unseen(watched, true, reason),
       failed: (reason) => this.unseen(watched, false, reason),
       routines: (names) => this.takeRoutines(names),
@@ -198,6 +203,7 @@ export class Monitor {
     const verdict = isPrimary ? PRIMARY_LAG : this.judge(watched, poll, primary, covered.behindMs)
     const { lagMs, lagReason } = verdict
     watched.lag = verdict.memory
+    this.noteLooks(id, poll, replicates, verdict)
     this.setHealth(watched, { id, alive: true, lagMs, lagReason, gtidExecuted, coversPrimaryAt, incarnation })
     this.observe(watched, {
       kind: 'answered',
@@ -207,6 +213,20 @@ export class Monitor {
       lagMs,
       lagReason,
     })
+  }
+
+  private looked(server: ServerId, kind: 'connect' | 'ping', span: Span, error: string | null): void {
+    this.looks.note(server, kind, span, null, error)
+    // Both are asked in one statement.
+    if (kind === 'ping') this.looks.note(server, 'read_only', span, null, error)
+  }
+
+  private noteLooks(server: ServerId, poll: Poll, replicates: boolean, { lagMs, lagReason }: LagVerdict): void {
+    this.looks.note(server, 'ping', poll, null, null)
+    this.looks.note(server, 'read_only', poll, Number(poll.state.readOnly), null)
+    if (poll.channels === undefined || !replicates) return
+    const seconds = lagMs === null ? null : Math.floor(lagMs / 1000)
+    this.looks.note(server, 'replication_lag', poll, seconds, lagMs === null ? lagReason : null)
   }
 
   private judge(watched: Watched, poll: Poll, primary: ServerId | null, behindMs: number): LagVerdict {

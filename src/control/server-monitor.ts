@@ -2,6 +2,7 @@ import { monotonicMs } from '../shared/clock.js'
 import type { Logger } from '../shared/log.js'
 import type { ServerId } from '../shared/snapshot.js'
 import type { MonitorConfig, ServerConfig } from './config-schema.js'
+import type { Span } from './monitor-log.js'
 import {
   ACCOUNTS_QUERY,
   APPLIER_QUERY,
@@ -39,6 +40,8 @@ export interface ServerMonitorEvents {
   /** A connection was made and its greeting read; before its first poll. */
   connected(connection: ProbeConnection): void
   polled(poll: Poll): void
+  /** A connection was made, or could not be; or a poll has failed. `error`: null: it has not. */
+  looked(kind: 'connect' | 'ping', span: Span, error: string | null): void
   /** The server is there but does not let the monitor look. */
   blind(reason: string): void
   failed(reason: string): void
@@ -117,22 +120,28 @@ export class ServerMonitor {
   }
 
   private async round(): Promise<boolean> {
+    let askedMs = monotonicMs()
     try {
-      if (this.connection === null) await this.connect()
+      if (this.connection === null) {
+        await this.connect()
+        this.events.looked('connect', { askedMs, answeredMs: monotonicMs() }, null)
+        askedMs = monotonicMs()
+      }
       this.events.polled(await this.poll(this.connection!))
       this.failures = 0
       return true
     } catch (error) {
       if (this.stopped) return false
-      this.fail(error)
+      this.fail(error, { askedMs, answeredMs: monotonicMs() })
       return false
     }
   }
 
-  private fail(error: unknown): void {
+  private fail(error: unknown, span: Span): void {
     this.failures++
-    this.dropConnection()
     const reason = error instanceof Error ? error.message : String(error)
+    this.events.looked(this.connection === null ? 'connect' : 'ping', span, reason)
+    this.dropConnection()
     if (!(error instanceof ProbeError)) this.log.error({ err: error, server: this.id }, `monitor of ${this.id} failed`)
     if (error instanceof ProbeError && error.kind !== 'unreachable') this.events.blind(`monitor: ${reason}`)
     else this.events.failed(reason)

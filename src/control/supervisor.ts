@@ -6,6 +6,7 @@ import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import { type FromWorker, type ProcessRow, SESSION_IDS, workerOfSession } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
+import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
 import { AddressBook } from './address-counts.js'
 import { CacheExchange } from './cache-exchange.js'
 import { CausalExchange } from './causal-exchange.js'
@@ -15,6 +16,7 @@ import { SessionFinder } from './session-finder.js'
 import type { WorkerView } from './view.js'
 import { WorkerHandle } from './worker-handle.js'
 import { WorkerQuestions } from './worker-questions.js'
+import { WorkerRows } from './worker-rows.js'
 
 export interface SupervisorOptions {
   readonly workers: number
@@ -41,7 +43,6 @@ const GREET_AGAIN_MS = 50
 const WORKER_NODE_OPTIONS = ['--max-semi-space-size=4']
 
 const ACK_TIMEOUT_MS = 10_000
-const PROCESSLIST_TIMEOUT_MS = 1000
 /** A worker that ends sooner than this is not replaced at once. */
 const QUICK_DEATH_MS = 5000
 const RESTART_DELAY_MS = 100
@@ -55,12 +56,6 @@ interface PendingPublish {
   readonly settle: () => void
 }
 
-interface PendingProcesslist {
-  readonly waitsFor: Set<WorkerHandle>
-  readonly rows: ProcessRow[]
-  readonly settle: () => void
-}
-
 /** Starts the workers, keeps them running, and passes messages both ways. It decides nothing about traffic. */
 export class Supervisor {
   private readonly options: SupervisorOptions
@@ -68,7 +63,7 @@ export class Supervisor {
   private readonly restarts = new Map<number, NodeJS.Timeout>()
   private readonly quickDeaths = new Map<number, number>()
   private readonly publishes = new Set<PendingPublish>()
-  private readonly processlists = new Map<number, PendingProcesslist>()
+  private readonly rows = new WorkerRows(() => this.live())
   private readonly sessions = new SessionFinder(() => this.live())
   private readonly causal = new CausalExchange(() => this.live())
   private readonly routes = new WorkerQuestions<RouteAnswer | null>()
@@ -77,7 +72,6 @@ export class Supervisor {
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
   private health: HealthReport | null = null
-  private lastRequest = 0
   private stopping = false
   private started: { resolve: () => void; reject: (error: Error) => void } | null = null
   private allExited: (() => void) | null = null
@@ -152,22 +146,15 @@ export class Supervisor {
     return [...this.handles.values()].map((handle) => handle.view()).sort((a, b) => a.number - b.number)
   }
 
-  /** Asks all workers; after one second takes what has come. */
-  processlist(): Promise<readonly ProcessRow[]> {
-    const live = this.live()
-    if (live.length === 0) return Promise.resolve([])
-    const request = ++this.lastRequest
-    return new Promise((resolve) => {
-      const rows: ProcessRow[] = []
-      const settle = (): void => {
-        clearTimeout(timer)
-        this.processlists.delete(request)
-        resolve(rows.sort((a, b) => a.sessionId - b.sessionId))
-      }
-      const timer = setTimeout(settle, PROCESSLIST_TIMEOUT_MS)
-      this.processlists.set(request, { waitsFor: new Set(live), rows, settle })
-      for (const handle of live) handle.askProcesslist(request)
-    })
+  /** Asks all workers; those that do not answer for a second are left out. */
+  async processlist(): Promise<readonly ProcessRow[]> {
+    const rows = await this.rows.gather<ProcessRow>((handle, request) => handle.askProcesslist(request))
+    return rows.sort((a, b) => a.sessionId - b.sessionId)
+  }
+
+  /** The rows of all workers, one behind the other. `reset`: what they count begins anew. */
+  tableRows<T extends WorkerTable>(table: T, reset: boolean): Promise<readonly WorkerTables[T][]> {
+    return this.rows.gather((handle, request) => handle.askForRows(request, table, reset))
   }
 
   /** Asks the session's worker, or any that serves; null: there is no such session. */
@@ -271,7 +258,10 @@ export class Supervisor {
         this.options.onSuspicion(message.server, message.reason)
         return
       case 'processlist':
-        this.takeProcesslist(handle, message.request, message.rows)
+        this.rows.told(handle, message.request, message.rows, true)
+        return
+      case 'rows':
+        this.rows.told(handle, message.request, message.rows, message.last)
         return
       case 'route-explained':
         this.routes.answered(handle, message.request, message.answer)
@@ -314,13 +304,6 @@ export class Supervisor {
     this.started = null
   }
 
-  private takeProcesslist(handle: WorkerHandle, request: number, rows: readonly ProcessRow[]): void {
-    const pending = this.processlists.get(request)
-    if (pending === undefined || !pending.waitsFor.delete(handle)) return
-    for (const row of rows) pending.rows.push(row)
-    if (pending.waitsFor.size === 0) pending.settle()
-  }
-
   private settlePublishes(): void {
     for (const pending of this.publishes) {
       for (const handle of pending.waitsFor) {
@@ -336,9 +319,7 @@ export class Supervisor {
     if (handle.counters !== null) this.retired = mergeCounters([this.retired, retireCounters(handle.counters)])
     handle.counters = null
     this.settlePublishes()
-    for (const [request, pending] of this.processlists) {
-      if (pending.waitsFor.has(handle)) this.takeProcesslist(handle, request, [])
-    }
+    this.rows.workerGone(handle)
     this.routes.workerGone(handle)
     this.sessions.workerGone(handle)
     this.addresses.workerGone(handle)

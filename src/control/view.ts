@@ -2,8 +2,11 @@ import type { WorkerCounters } from '../shared/counters.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
+import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
 import type { Config } from './config-schema.js'
 import type { ConfigStore } from './config-store/store.js'
+import type { MonitorLog } from './monitor-log.js'
+import type { StatsHistory } from './stats-history.js'
 import type { TopologyEvent } from './topology-types.js'
 
 /**
@@ -36,6 +39,15 @@ export interface ControlView {
   ruleHits(): ReadonlyMap<number, number>
   /** Empties the result cache of all workers. */
   flushQueryCache(): Promise<void>
+  /**
+   * Rows that workers hold, one worker's behind the other's; those of a worker that does not answer in time are left out.
+   * @param reset what they count begins anew with the rows that are told
+   */
+  workerRows<T extends WorkerTable>(table: T, reset: boolean): Promise<readonly WorkerTables[T][]>
+  /** What the monitor has seen of the servers lately. */
+  monitorLog(): Pick<MonitorLog, 'of' | 'count' | 'latencyUs'>
+  /** How the counters were. */
+  history(): Pick<StatsHistory, 'minutes' | 'hours'>
   /** When the control plane started: milliseconds since 1970. */
   readonly startedAt: number
   /** Whether clients can be served; `reason` says why not. */

@@ -15,6 +15,7 @@ import type {
 } from '../shared/ipc.js'
 import type { QueryRules } from '../shared/query-rules.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
+import type { WorkerTable } from '../shared/worker-tables.js'
 import type { WorkerState, WorkerView } from './view.js'
 
 const NEXT: Record<WorkerState, readonly WorkerState[]> = {
@@ -107,6 +108,10 @@ export class WorkerHandle {
 
   askForRoute(request: number, question: RouteQuestion): void {
     this.send({ type: 'explain-route', request, question })
+  }
+
+  askForRows(request: number, table: WorkerTable, reset: boolean): void {
+    this.send({ type: 'get-rows', request, table, reset })
   }
 
   askForSession(request: number, wanted: SessionWanted): void {

@@ -32,6 +32,8 @@ export interface ServerCounters {
   maxConnUsed: number
   bytesSent: number
   bytesReceived: number
+  /** Reads of sessions that had written, on a replica that was known to have it. */
+  queriesGtidSync: number
   readonly byClass: { readonly [C in QueryClass]: LatencyCounters }
 }
 
@@ -113,6 +115,13 @@ export interface GlobalCounters {
   /** Gauges. */
   queryCacheEntries: number
   queryCacheMemoryBytes: number
+  /** Gauges: digests known and their bytes, and rows of statistics by digest. */
+  digestsKnown: number
+  digestBytes: number
+  digestRows: number
+  /** Digests and rows that have made room for others. */
+  digestsEvicted: number
+  digestRowsEvicted: number
 }
 
 /** A statement that replicas refuse as a write though it looks like a read. Times in milliseconds since 1970. */
@@ -132,9 +141,16 @@ export interface WorkerCounters {
   /** Errors sent to clients by Sluice itself, by their stable code. */
   readonly proxyErrors: { readonly [code: string]: number }
   readonly learnedDigests?: readonly LearnedDigest[]
+  /** Statements by ProxySQL's names of commands; those that were never met are left out. */
+  readonly commands?: Readonly<Record<string, LatencyCounters>>
   /** Resident memory of the worker in bytes, and its CPU time since start in microseconds. */
   readonly residentBytes: number
   readonly cpuUs: number
+  /** Of that in the kernel. */
+  readonly cpuSystemUs?: number
+  /** Sessions that have a transaction open, and those whose command is being executed. */
+  readonly sessionsInTransaction?: number
+  readonly sessionsBusy?: number
 }
 
 export function newLatencyCounters(): LatencyCounters {
@@ -152,6 +168,7 @@ export function newServerCounters(server: ServerId, hostgroup: number): ServerCo
     maxConnUsed: 0,
     bytesSent: 0,
     bytesReceived: 0,
+    queriesGtidSync: 0,
     byClass: {
       read: newLatencyCounters(),
       write: newLatencyCounters(),
@@ -215,6 +232,11 @@ export function newGlobalCounters(): GlobalCounters {
     queryCacheAnnouncementsLost: 0,
     queryCacheEntries: 0,
     queryCacheMemoryBytes: 0,
+    digestsKnown: 0,
+    digestBytes: 0,
+    digestRows: 0,
+    digestsEvicted: 0,
+    digestRowsEvicted: 0,
   }
 }
 
@@ -232,6 +254,14 @@ export function countQuery(into: LatencyCounters, latencyUs: number, failed: boo
 /** Bytes of one statement of a client, and of one on a server, beside the text that they share; measured on Node 20. */
 const CLIENT_STATEMENT_BYTES = 200
 const SERVER_STATEMENT_BYTES = 150
+
+/** A row of statistics by digest, measured on Node 20. */
+const DIGEST_ROW_BYTES = 300
+
+/** Memory of digests and of what is counted by them. */
+export function digestBytes({ digestBytes: bytes, digestRows }: GlobalCounters): number {
+  return bytes + digestRows * DIGEST_ROW_BYTES
+}
 
 /** Memory of prepared statements, as counted. */
 export function statementBytes(global: GlobalCounters): { texts: number; clients: number; servers: number } {

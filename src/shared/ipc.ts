@@ -2,6 +2,7 @@ import type { WorkerCounters } from './counters.js'
 import type { RouteAnswer, RouteQuestion } from './explanation.js'
 import type { QueryRules } from './query-rules.js'
 import type { HealthReport, ServerId, Snapshot } from './snapshot.js'
+import type { WorkerTable, WorkerTables } from './worker-tables.js'
 
 /** Messages over the cluster's IPC channel. They are sent as JSON: numbers, strings, arrays and plain objects only. */
 
@@ -13,6 +14,8 @@ export type ToWorker =
   | { readonly type: 'rules'; readonly rules: QueryRules }
   /** Answered by `processlist` with the same request number. */
   | { readonly type: 'get-processlist'; readonly request: number }
+  /** Answered by `rows` with the same request number, once or several times. `reset`: what is counted begins anew. */
+  | { readonly type: 'get-rows'; readonly request: number; readonly table: WorkerTable; readonly reset: boolean }
   /** Answered by `route-explained` with the same request number. */
   | { readonly type: 'explain-route'; readonly request: number; readonly question: RouteQuestion }
   /** Another worker looks for a session. Answered by `session-found` with the same request number. */
@@ -55,6 +58,12 @@ export type FromWorker =
   /** A backend refused or lost connections: the monitor looks at once. */
   | { readonly type: 'suspicion'; readonly server: ServerId; readonly reason: string }
   | { readonly type: 'processlist'; readonly request: number; readonly rows: readonly ProcessRow[] }
+  | {
+      readonly type: 'rows'
+      readonly request: number
+      readonly rows: readonly WorkerTables[WorkerTable][]
+      readonly last: boolean
+    }
   /** null: it has no such session. */
   | { readonly type: 'route-explained'; readonly request: number; readonly answer: RouteAnswer | null }
   /** Answered by `session-found` with the same request number. */

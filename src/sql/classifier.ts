@@ -27,6 +27,7 @@ export class Classifier {
     hostgroup: -1,
     perStatement: false,
     statements: 0,
+    keyword: 0,
     keywordStart: -1,
     keywordEnd: -1,
     schemaStart: -1,
@@ -77,6 +78,7 @@ export class Classifier {
       if (type === T.semicolon) continue
       statements++
       if (statements === 1) {
+        result.keyword = analysis.keyword()
         result.keywordStart = scanner.start
         result.keywordEnd = scanner.stop
       }
@@ -120,6 +122,7 @@ export class Classifier {
     result.hostgroup = -1
     result.perStatement = false
     result.statements = 0
+    result.keyword = 0
     result.keywordStart = -1
     result.keywordEnd = -1
     result.schemaStart = -1

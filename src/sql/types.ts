@@ -45,6 +45,8 @@ export interface Classified {
   perStatement: boolean
   /** How many statements the text has; 0 for an empty one. */
   statements: number
+  /** The first word's number among the keywords; 0: it is none. */
+  keyword: number
   /** The first word. */
   keywordStart: number
   keywordEnd: number

@@ -115,6 +115,8 @@ export class CommandInHand {
   hintHostgroup = -1
   /** What it has in common with statements of other literals; null: nobody has asked yet (`SessionText.digestOf`), or it has none. */
   digest: StatementDigest | null = null
+  /** As what it is counted: its number in `VERBS`; -1: not as a statement. */
+  verb = -1
   /** It is counted by its digest. */
   counted = false
   /** KILL with a number: where that is in `buffer`; -1 otherwise. */
@@ -180,6 +182,7 @@ export class CommandInHand {
     this.hint = Hint.none
     this.hintHostgroup = -1
     this.digest = null
+    this.verb = -1
     this.counted = false
     this.argumentStart = -1
     this.argumentEnd = -1
@@ -238,7 +241,6 @@ export class CommandInHand {
     this.buffer = EMPTY
     this.excluded = null
     this.wishes = null
-    this.digest = null
   }
 
   get class(): QueryClass {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { LRUCache } from 'lru-cache'
 import type { RsaKeyPair } from '../../protocol/index.js'
 import type { RuleSet } from '../rules/index.js'
-import type { GlobalCounters } from '../shared/counters.js'
+import type { GlobalCounters, LatencyCounters } from '../shared/counters.js'
 import type { ProxyError } from '../shared/errors.js'
 import type { SessionKill, SessionPlace, SessionWanted } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
@@ -11,11 +11,13 @@ import type { UserEntry } from '../shared/snapshot.js'
 import type { Classifier, ClassifyOptions } from '../sql/index.js'
 import type { CausalKeys } from './causal-keys.js'
 import type { ClientAddress } from './client-address.js'
+import type { DigestStatistics } from './digest-statistics.js'
 import type { Digests } from './digests.js'
 import type { Lanes } from './lanes.js'
 import type { LearnedWrites } from './learned-writes.js'
 import type { Pool } from './pool.js'
 import type { ResultCache } from './result-cache.js'
+import type { ServerErrors } from './server-errors.js'
 import type { SharedStatements } from './shared-statement.js'
 import type { ServerTlsContext } from './tls-context.js'
 import type { TopologyView } from './topology-view.js'
@@ -31,6 +33,10 @@ export interface WorkerContext {
   /** Filled for each statement with what is true of its session. */
   readonly classifyOptions: ClassifyOptions
   readonly digests: Digests
+  readonly digestStatistics: DigestStatistics
+  readonly serverErrors: ServerErrors
+  /** Statements by number of verb. */
+  readonly verbs: (LatencyCounters | undefined)[]
   readonly counters: GlobalCounters
   readonly causal: CausalKeys
   readonly cache: ResultCache

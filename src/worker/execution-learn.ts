@@ -1,9 +1,7 @@
 import { Answer, Command, ServerStatus } from '../../protocol/index.js'
-import { countQuery, type GlobalCounters } from '../shared/counters.js'
 import { diagnosticsTargets, Effect, parseSet, StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
-import { type CommandInHand, isDump, isExecute } from './command.js'
-import { countRead } from './consistency-count.js'
+import { type CommandInHand, isExecute } from './command.js'
 import { learnConsistency } from './consistency-learn.js'
 import type { WorkerContext } from './context.js'
 import type { Residue } from './residue.js'
@@ -13,6 +11,7 @@ import { type AnswerNotes, learnAssignments, learnFromAnswer } from './session-l
 import { CHARSET_VARIABLES, isCarried, type SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
 import { sqlInHand } from './sql-in-hand.js'
+import type { StatementCount } from './statement-count.js'
 import type { PreparedStatement, Statements } from './statements.js'
 import type { VariablesElsewhere } from './variables-elsewhere.js'
 
@@ -25,6 +24,7 @@ export interface Answered {
   readonly state: SessionState
   readonly text: SessionText
   readonly residue: Residue
+  readonly count: StatementCount
   elsewhere: VariablesElsewhere | null
 }
 
@@ -38,6 +38,7 @@ export function learnFromWhole(
 ): void {
   const { command, facts, statement } = session
   const failed = backend.follower.errno !== 0
+  const wrote = facts.consistency.lastWriteAt >= 0
   learnFromAnswer(command, backend, notes, facts, context.view)
   learnConsistency(command, backend, notes.gtids, facts, context, now)
   if (command.executes) session.residue.learn(command, backend)
@@ -52,7 +53,7 @@ export function learnFromWhole(
   if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)
   if (statement !== null && command.code === Command.STMT_PREPARE) learnPrepared(session, statement, backend, context)
   else if (statement !== null) learnStatement(command, statement, backend)
-  count(command, backend, context.counters, now)
+  session.count.answered(command, backend, wrote, now)
 }
 
 /** COM_SET_OPTION: 0 switches several statements in one text on, 1 off (MYSQL_OPTION_MULTI_STATEMENTS_ON). */
@@ -188,18 +189,4 @@ function learnMetadata(statement: PreparedStatement, backend: Backend): void {
   statement.metadata = metadataDigest
   const there = statement.on(backend)
   if (there !== null) there.metadata = metadataDigest
-}
-
-// The counters. ----------------------------------------------------------------------------------------------------------
-
-/** ProxySQL's default of mysql-long_query_time. */
-const SLOW_QUERY_US = 1_000_000
-
-function count(command: CommandInHand, backend: Backend, counters: GlobalCounters, now: number): void {
-  // How long a reader of the binary log stays says nothing of the server.
-  if (isDump(command.code)) return
-  const latencyUs = Math.round((now - command.startedAt) * 1000)
-  countQuery(backend.accounting!.byClass[command.class], latencyUs, backend.follower.errno !== 0)
-  if (latencyUs > SLOW_QUERY_US) counters.slowQueries++
-  countRead(command, counters)
 }

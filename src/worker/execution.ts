@@ -36,6 +36,7 @@ import { AnswerNotes, learnFromOk } from './session-learn.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
 import { SessionWrites } from './session-writes.js'
+import type { StatementCount } from './statement-count.js'
 import { addressedTo } from './statement-packets.js'
 import { type PreparedStatement, Statements } from './statements.js'
 import type { Candidate } from './topology-view.js'
@@ -74,6 +75,7 @@ export class Execution implements RelayListener, BackendHolder {
   readonly facts: SessionFacts
   readonly state: SessionState
   readonly text: SessionText
+  readonly count: StatementCount
   readonly backends: SessionBackends
   /** What the last statement left behind, for the next to ask for. */
   readonly residue = new Residue()
@@ -114,12 +116,14 @@ export class Execution implements RelayListener, BackendHolder {
     facts: SessionFacts,
     state: SessionState,
     text: SessionText,
+    count: StatementCount,
     listener: ExecutionListener,
   ) {
     this.#context = context
     this.facts = facts
     this.state = state
     this.text = text
+    this.count = count
     this.#listener = listener
     this.#relay = new Relay(client, capabilities, this)
     this.backends = new SessionBackends(context, login, state, this, facts.user.multiplex)
@@ -140,6 +144,7 @@ export class Execution implements RelayListener, BackendHolder {
   /** Executes the command in hand. */
   start(): void {
     this.#notes.clear()
+    this.count.begin(this.state.schema)
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     if (this.#goesFirst) return void this.#findAndSend()
     const { candidate, backend, catchUp, hostgroup } = this.#route(this.command.startedAt)
@@ -494,6 +499,7 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   reworded(err: ErrPacket, backend: Backend): ErrPacket | null {
+    this.count.failed(backend, err.errno, err.message)
     const { timedOut } = this.command
     if (timedOut !== null && err.errno === INTERRUPTED) return timedOut
     const { hostgroup, flavor } = backend.target
@@ -543,6 +549,8 @@ export class Execution implements RelayListener, BackendHolder {
     const { parameterCount, columnCount, statementId } = backend.follower
     statement.parameterCount = parameterCount
     statement.columnCount = columnCount
+    statement.shared.parameterCount = parameterCount
+    statement.shared.columnCount = columnCount
     this.statements.prepared(statement, backend, statementId, 0)
     packet.writeUInt32LE(statement.id, idAt)
   }
@@ -639,6 +647,7 @@ export class Execution implements RelayListener, BackendHolder {
     if (!this.facts.inTransaction && command.mayWrite)
       noteWrite(this.facts, backend, '', this.#context.causal, monotonicMs())
     else if (this.#relay.started) this.facts.consistency.sawOnPrimary(monotonicMs())
+    this.count.lost(command, backend, error, monotonicMs())
     this.#listener.failed(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)
   }
 

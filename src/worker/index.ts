@@ -4,6 +4,7 @@ import type { FromWorker, ToWorker } from '../shared/ipc.js'
 import { createLogger } from '../shared/log.js'
 import { NO_QUERY_RULES } from '../shared/query-rules.js'
 import type { Snapshot } from '../shared/snapshot.js'
+import { tellRows } from './tell-rows.js'
 import { addressText, Worker } from './worker.js'
 
 const COUNTERS_MS = 1_000
@@ -83,6 +84,9 @@ export function runWorker(): void {
         return worker?.applyHealth(message.health)
       case 'get-processlist':
         return send({ type: 'processlist', request: message.request, rows: worker?.processList() ?? [] })
+      case 'get-rows':
+        if (worker === null) return send({ type: 'rows', request: message.request, rows: [], last: true })
+        return void tellRows(message.request, message.table, message.reset, worker, send)
       case 'explain-route':
         return send({
           type: 'route-explained',

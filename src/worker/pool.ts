@@ -334,6 +334,11 @@ export class Pool implements BackendOwner {
   }
 
   /** Counters of all servers, up to date. */
+  /** All connections that are open. */
+  *connections(): Generator<Backend> {
+    for (const pool of this.#servers.values()) yield* pool.backends
+  }
+
   report(): ServerCounters[] {
     const all: ServerCounters[] = []
     for (const pool of this.#servers.values()) {

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../shared/clock.js'
 import type { Backend } from './backend.js'
 import type { Pool } from './pool.js'
 import type { Residue } from './residue.js'
@@ -5,10 +6,12 @@ import type { CachedAnswer } from './result-cache.js'
 import type { Capture } from './result-capture.js'
 import { keyOfCommand, SessionMark } from './result-key.js'
 import { type Asking, type CacheContext, captureFor, isRepeatableAnswer, satisfies } from './result-use.js'
+import type { StatementCount } from './statement-count.js'
 
 /** A session that is answered. */
 export interface AskingSession extends Asking {
   readonly residue: Residue
+  readonly count: Pick<StatementCount, 'fromCache'>
   lastErrno: number
 }
 
@@ -44,6 +47,7 @@ export class SessionAnswers {
     }
     cache.given(answer)
     this.#learn(answer, session)
+    session.count.fromCache(command, answer.rows, state.schema, monotonicMs())
     return answer.bytes
   }
 

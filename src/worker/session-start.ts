@@ -7,6 +7,7 @@ import { Execution, type ExecutionListener } from './execution.js'
 import { initialStatus, SessionFacts } from './session-facts.js'
 import { SessionState } from './session-state.js'
 import { SessionText } from './session-text.js'
+import { StatementCount } from './statement-count.js'
 
 /** What is agreed on with a client for as long as it is connected, whoever it logs in as. */
 export interface ClientTerms {
@@ -38,7 +39,8 @@ export function beginAs(
   })
   const facts = new SessionFacts(user, initialStatus(context.view.snapshot.greeting))
   const text = new SessionText(context, state, capabilities, mariadbCapabilities)
-  const execution = new Execution(context, client, capabilities, toServers, facts, state, text, listener)
+  const count = new StatementCount(context, user.name, place.host)
+  const execution = new Execution(context, client, capabilities, toServers, facts, state, text, count, listener)
   if (relayed !== null) execution.adopt(relayed)
   return execution
 }

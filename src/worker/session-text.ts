@@ -1,5 +1,5 @@
 import { Capability, Command, collationById, encodeQuery, queryTextOffset } from '../../protocol/index.js'
-import { type ClassifyOptions, Effect } from '../sql/index.js'
+import { type ClassifyOptions, Effect, verbOf } from '../sql/index.js'
 import type { CommandInHand } from './command.js'
 import type { WorkerContext } from './context.js'
 import type { StatementDigest } from './digests.js'
@@ -100,6 +100,7 @@ export class SessionText {
     command.effects = found.effects
     // With it `WHERE id IS NULL` asks for the row that was inserted last.
     if (this.#autoIsNull) command.effects |= Effect.readsLastInsertId
+    command.verb = verbOf(found.keyword, found.kind, found.effects, command.buffer, found.keywordEnd, command.end)
     command.hint = found.hint
     command.hintHostgroup = found.hostgroup
     command.argumentStart = found.argumentStart

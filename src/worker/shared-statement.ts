@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { GlobalCounters } from '../shared/counters.js'
+import type { PreparedStatementRow } from '../shared/worker-tables.js'
 import type { OpenStatement } from './backend.js'
 import type { CommandInHand } from './command.js'
 import type { StatementDigest } from './digests.js'
@@ -11,6 +12,8 @@ import type { Wishes } from './wishes.js'
 
 /** Where the text begins in a COM_STMT_PREPARE packet. */
 export const PREPARED_TEXT_AT = 5
+/** What is shown of a text. */
+const SHOWN_BYTES_MAX = 2048
 /** What a shared statement takes besides its text, measured on Node 20 (cache entry included). */
 const SHARED_STATEMENT_BYTES = 450
 
@@ -25,6 +28,8 @@ export class SharedStatement {
   readonly hint: number
   readonly hintHostgroup: number
   readonly perStatement: boolean
+  /** As what its executions are counted: their number in `VERBS`. */
+  readonly verb: number
   /** What its comments ask of its consistency. */
   readonly wishes: Wishes | null
   readonly repeatable: boolean
@@ -34,6 +39,8 @@ export class SharedStatement {
   clients = 0
   servers = 0
   cached = false
+  parameterCount = 0
+  columnCount = 0
   /** Where servers have it. */
   readonly openOn = new Set<OpenStatement>()
   /** null: nobody has asked for it. */
@@ -51,6 +58,7 @@ export class SharedStatement {
     this.hint = command.hint
     this.hintHostgroup = command.hintHostgroup
     this.perStatement = command.perStatement
+    this.verb = command.verb
     this.wishes = command.wishes
     this.digest = command.digest
     this.repeatable = isRepeatable(command)
@@ -79,6 +87,9 @@ export class SharedStatement {
  */
 export class SharedStatements {
   readonly #counters: GlobalCounters
+  /** All that are in use, with their numbers. */
+  readonly #all = new Map<SharedStatement, number>()
+  #lastNumber = 0
   #cache: LRUCache<string, SharedStatement>
 
   constructor(counters: GlobalCounters, max: number) {
@@ -121,7 +132,24 @@ export class SharedStatements {
       this.#counters.stmtServerActiveTotal += change
       this.#counters.stmtServerActiveUnique += unique
     }
-    if (change < 0 && !shared.inUse) this.#counters.stmtTextBytes -= shared.bytes
+    if (change < 0 && !shared.inUse) this.#drop(shared)
+  }
+
+  /** All that are in use, in the order of their first use. */
+  *report(): Generator<PreparedStatementRow> {
+    for (const [shared, id] of this.#all) {
+      const { packet, clients, servers, columnCount, parameterCount, parseState, digest } = shared
+      yield {
+        id,
+        schema: parseState.schema,
+        digest: digest?.hex ?? '',
+        clients,
+        servers,
+        columns: columnCount,
+        parameters: parameterCount,
+        query: packet.toString('utf8', PREPARED_TEXT_AT, PREPARED_TEXT_AT + SHOWN_BYTES_MAX),
+      }
+    }
   }
 
   #newCache(max: number): LRUCache<string, SharedStatement> {
@@ -135,10 +163,16 @@ export class SharedStatements {
 
   #uncached(shared: SharedStatement): void {
     shared.cached = false
-    if (!shared.inUse) this.#counters.stmtTextBytes -= shared.bytes
+    if (!shared.inUse) this.#drop(shared)
+  }
+
+  #drop(shared: SharedStatement): void {
+    this.#counters.stmtTextBytes -= shared.bytes
+    this.#all.delete(shared)
   }
 
   #counted(shared: SharedStatement): SharedStatement {
+    this.#all.set(shared, ++this.#lastNumber)
     this.#counters.stmtTextBytes += shared.bytes
     return shared
   }

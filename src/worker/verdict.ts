@@ -133,8 +133,9 @@ function judgeStatementCommand(execution: Execution, { counters, view }: WorkerC
   if (asksForCursor(command, payload)) command.answer = Answer.cursor
   if (isExecute(code)) {
     counters.comFrontendStmtExecute++
-    execution.text.noteDigest(command, shared)
+    command.verb = shared.verb
   }
+  if (isExecute(code) || code === Command.STMT_FETCH) execution.text.noteDigest(command, shared)
   if (code === Command.STMT_CLOSE) {
     counters.comFrontendStmtClose++
     statements.close(statement)

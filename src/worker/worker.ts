@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
 import { RuleSet } from '../rules/index.js'
 import { monotonicMs } from '../shared/clock.js'
-import { newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
+import { type LatencyCounters, newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import { type FromWorker, SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../shared/ipc.js'
@@ -12,7 +12,8 @@ import { LoginThrottle } from '../shared/login-throttle.js'
 import { NetworkList } from '../shared/networks.js'
 import { NO_QUERY_RULES, type QueryRules } from '../shared/query-rules.js'
 import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from '../shared/snapshot.js'
-import { Classifier, type ClassifyOptions } from '../sql/index.js'
+import type { UserRow } from '../shared/worker-tables.js'
+import { Classifier, type ClassifyOptions, VERBS } from '../sql/index.js'
 import { AddressLimit } from './address-limit.js'
 import { errPacket } from './answers.js'
 import { connectBackend } from './backend-connect.js'
@@ -22,6 +23,7 @@ import { CausalChannel } from './causal-peers.js'
 import type { ClientAddress } from './client-address.js'
 import { isDump } from './command.js'
 import type { WorkerContext } from './context.js'
+import { DigestStatistics } from './digest-statistics.js'
 import { Digests } from './digests.js'
 import { explainRoute } from './explain.js'
 import { findSession, performKill, placeOf } from './kill.js'
@@ -32,6 +34,7 @@ import { keepUp } from './pool-upkeep.js'
 import { warmUp } from './pool-warming.js'
 import { processRow } from './process-row.js'
 import { ResultCache } from './result-cache.js'
+import { ServerErrors } from './server-errors.js'
 import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
 import { logIn } from './session-login.js'
@@ -59,6 +62,9 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly classifier = new Classifier()
   readonly classifyOptions: ClassifyOptions
   readonly digests: Digests
+  readonly digestStatistics: DigestStatistics
+  readonly serverErrors = new ServerErrors()
+  readonly verbs: (LatencyCounters | undefined)[] = []
   readonly counters = newGlobalCounters()
   readonly sharedStatements: SharedStatements
   readonly causalChannel: CausalChannel
@@ -117,6 +123,7 @@ export class Worker implements WorkerContext, SessionOwner {
       suspect: (server, reason) => this.#suspect(server, reason),
     })
     this.digests = new Digests(snapshot.digests, Math.random)
+    this.digestStatistics = new DigestStatistics(snapshot.digests.maxEntries)
     this.lanes = new Lanes(this.pool, monotonicMs)
     this.classifyOptions = {
       flavor: snapshot.greeting.flavor,
@@ -212,12 +219,42 @@ export class Worker implements WorkerContext, SessionOwner {
         clientConnectionsConnected: this.#connections,
         queryCacheEntries: this.cache.size,
         queryCacheMemoryBytes: this.cache.memoryBytes,
+        ...this.#digestCounters(),
       },
       servers: this.pool.report(),
       proxyErrors: { ...this.#proxyErrors },
       learnedDigests: this.learned.report(),
+      commands: Object.fromEntries(this.verbs.flatMap((one, verb) => (one === undefined ? [] : [[VERBS[verb], one]]))),
       residentBytes: process.memoryUsage.rss(),
       cpuUs: cpu.user + cpu.system,
+      cpuSystemUs: cpu.system,
+      ...this.#sessionCounts(),
+    }
+  }
+
+  #sessionCounts() {
+    let sessionsInTransaction = 0
+    let sessionsBusy = 0
+    for (const { execution, phase } of this.#sessions.values()) {
+      if (execution.facts.inTransaction) sessionsInTransaction++
+      if (phase !== 'ready') sessionsBusy++
+    }
+    return { sessionsInTransaction, sessionsBusy }
+  }
+
+  /** Sessions of each user. */
+  *users(): Generator<UserRow> {
+    for (const [user, sessions] of this.#sessionsOfUser) yield { user, sessions }
+  }
+
+  #digestCounters() {
+    const { digests, digestStatistics } = this
+    return {
+      digestsKnown: digests.size,
+      digestBytes: digests.bytes,
+      digestRows: digestStatistics.size,
+      digestsEvicted: digests.evictions,
+      digestRowsEvicted: digestStatistics.evictions,
     }
   }
 
@@ -378,6 +415,7 @@ export class Worker implements WorkerContext, SessionOwner {
   #take(snapshot: Snapshot): void {
     this.sharedStatements.max = snapshot.limits.maxStmtsCache
     this.digests.configure(snapshot.digests)
+    this.digestStatistics.rowsMax = snapshot.digests.maxEntries
     this.causal.configure(snapshot.consistency.tokensMax, snapshot.consistency.tokenTtlMs)
     this.cache.configure(snapshot.queryCache, snapshot.workers)
     this.#shortestLimit = shortestLimit(snapshot.limits, snapshot.users)

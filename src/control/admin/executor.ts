@@ -6,24 +6,28 @@ import { COMMANDS, EXPECTED_STATEMENT, findCommand } from './commands/index.js'
 import { refused } from './commands/transfer.js'
 import type { KeptTable } from './engine/host.js'
 import type { EngineRequest, RowSet, SqlValue, WireFormat, WireResult, WriteResult } from './engine/messages.js'
-import { MONITOR_TABLES, STATS_TABLES } from './engine/schema.js'
+import { HISTORY_TABLES, MONITOR_TABLES, STATS_TABLES } from './engine/schema.js'
 import { configRefused, emptyStatement, notSupported, syntaxError, tableDenied } from './errors.js'
 import type { AdminResult, AdminServices, AdminSession, CommandContext, ExtraCommand } from './session.js'
 import { sqlText, tablesNamed } from './sql-text.js'
 import { CONFIG_SOURCES, keptTables } from './tables/config-tables.js'
+import { CONNECTION_SOURCES } from './tables/connection-tables.js'
+import { DIGEST_SOURCES } from './tables/digest-tables.js'
+import { MONITOR_SOURCES } from './tables/monitor-tables.js'
 import { readTables } from './tables/source.js'
 import { STATS_SOURCES } from './tables/stats-tables.js'
 import { runtimeVariables } from './tables/variables.js'
 import { isPunctuation, isWord, scan, type Token } from './tokens.js'
 import { parseWrite, type WriteStatement } from './write-statement.js'
 
-const SOURCES = [...CONFIG_SOURCES, ...STATS_SOURCES]
+const SOURCES = [...CONFIG_SOURCES, ...STATS_SOURCES, ...DIGEST_SOURCES, ...CONNECTION_SOURCES, ...MONITOR_SOURCES]
 const QUERY_WORDS = ['SELECT', 'WITH', 'VALUES'] as const
 
 /** What an account of the role `stats` may read: no configuration, no password hashes. */
 const STATS_ROLE_TABLES: ReadonlySet<string> = new Set([
   ...Object.keys(STATS_TABLES),
   ...Object.keys(MONITOR_TABLES),
+  ...Object.keys(HISTORY_TABLES),
   'runtime_mysql_servers',
   'runtime_mysql_replication_hostgroups',
   'runtime_checksums_values',

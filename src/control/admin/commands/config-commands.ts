@@ -54,7 +54,7 @@ export const CONFIG_COMMANDS: readonly AdminCommand[] = [
   adminOnly('SAVE ...', (context, { rest }) => transfer(context, 'SAVE', rest)),
   adminOnly('CHECKSUM ...', (context, { rest }) => checksum(context, rest)),
   adminOnly('TRUNCATE ...', () => {
-    throw notSupported('statistics cannot be emptied; compare two readings instead')
+    throw syntaxError('expected TRUNCATE [TABLE] [stats.] and the name of a table')
   }),
   adminOnly('{PROXYSQL|SLUICE} RELOAD TLS', reloadTls),
   adminOnly('{PROXYSQL|SLUICE} ...', () => {

@@ -3,6 +3,7 @@ import { CONFIG_COMMANDS } from './config-commands.js'
 import { SESSION_COMMANDS } from './session-commands.js'
 import { SHOW_COMMANDS } from './show.js'
 import { SLUICE_COMMANDS } from './sluice.js'
+import { TRUNCATE_COMMANDS } from './truncate.js'
 
 export { findCommand } from './command.js'
 
@@ -11,6 +12,7 @@ export const COMMANDS: readonly AdminCommand[] = [
   ...SHOW_COMMANDS,
   ...SLUICE_COMMANDS,
   ...SESSION_COMMANDS,
+  ...TRUNCATE_COMMANDS,
   ...CONFIG_COMMANDS,
 ]
 

@@ -193,14 +193,14 @@ const QUERY_DIGEST =
   'hostgroup INT NOT NULL, schemaname VARCHAR NOT NULL, username VARCHAR NOT NULL, client_address VARCHAR NOT NULL, ' +
   'digest VARCHAR NOT NULL, digest_text VARCHAR NOT NULL, count_star INTEGER NOT NULL, first_seen INTEGER NOT NULL, ' +
   'last_seen INTEGER NOT NULL, sum_time INTEGER NOT NULL, min_time INTEGER NOT NULL, max_time INTEGER NOT NULL, ' +
-  'sum_rows_affected INTEGER NOT NULL, sum_rows_sent INTEGER NOT NULL, ' +
+  'sum_rows_affected INTEGER NOT NULL, sum_rows_sent INTEGER NOT NULL, errors INTEGER NOT NULL, ' +
   'PRIMARY KEY (hostgroup, schemaname, username, client_address, digest)'
 
 const ERRORS =
   'hostgroup INT NOT NULL, hostname VARCHAR NOT NULL, port INT NOT NULL, username VARCHAR NOT NULL, ' +
   'client_address VARCHAR NOT NULL, schemaname VARCHAR NOT NULL, errno INT NOT NULL, count_star INTEGER NOT NULL, ' +
   'first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, last_error VARCHAR NOT NULL, ' +
-  'PRIMARY KEY (hostgroup, hostname, port, username, schemaname, errno)'
+  'PRIMARY KEY (hostgroup, hostname, port, username, client_address, schemaname, errno)'
 
 const LATENCY_COLUMNS = ['100us', '500us', '1ms', '5ms', '10ms', '50ms', '100ms', '500ms', '1s', '5s', '10s', 'INFs']
 
@@ -257,6 +257,21 @@ export const MONITOR_TABLES: TableBodies = {
   ),
 }
 
+const CPU = 'timestamp INT PRIMARY KEY NOT NULL, tms_utime INT NOT NULL, tms_stime INT NOT NULL'
+const CONNECTIONS =
+  'timestamp INT PRIMARY KEY NOT NULL, Client_Connections_aborted INT NOT NULL, Client_Connections_connected INT NOT NULL, ' +
+  'Client_Connections_created INT NOT NULL, Server_Connections_aborted INT NOT NULL, Server_Connections_connected INT NOT NULL, ' +
+  'Server_Connections_created INT NOT NULL, Questions INT NOT NULL, Slow_queries INT NOT NULL, ' +
+  'GTID_consistent_queries INT NOT NULL'
+
+/** In `stats_history`: samples of each minute and each hour, whose counts are totals since the start. */
+export const HISTORY_TABLES: TableBodies = {
+  system_cpu: CPU,
+  system_cpu_hour: CPU,
+  mysql_connections: CONNECTIONS,
+  mysql_connections_hour: CONNECTIONS,
+}
+
 /** Table bodies of each schema, under the names that the schema shows. */
 export const TABLES: Readonly<Record<DatabaseName, TableBodies>> = {
   main: {
@@ -267,7 +282,7 @@ export const TABLES: Readonly<Record<DatabaseName, TableBodies>> = {
   disk: CONFIG_TABLES,
   stats: STATS_TABLES,
   monitor: MONITOR_TABLES,
-  stats_history: {},
+  stats_history: HISTORY_TABLES,
 }
 
 /** Names of the columns of a configuration table, in their order. */

@@ -25,11 +25,12 @@ interface Totals {
   readonly connOk: number
   readonly connErr: number
   readonly queries: number
+  readonly synced: number
   readonly sent: number
   readonly received: number
 }
 
-const NONE: Totals = { connOk: 0, connErr: 0, queries: 0, sent: 0, received: 0 }
+const NONE: Totals = { connOk: 0, connErr: 0, queries: 0, synced: 0, sent: 0, received: 0 }
 
 /** Totals at the last reset, by server and hostgroup. Workers count on: metrics must not go down for a reader of this table. */
 const baselines = new WeakMap<ControlView, ReadonlyMap<string, Totals>>()
@@ -44,7 +45,8 @@ export function readPool(view: ControlView): Rows {
   const row = (hostgroup: number, host: string, port: number, status: string, key: string) => {
     const now = counters.get(key)
     counters.delete(key)
-    return [hostgroup, host, port, status, ...figures(now, baseline?.get(key) ?? NONE)]
+    const latencyUs = view.monitorLog().latencyUs(key.slice(key.indexOf(' ') + 1))
+    return [hostgroup, host, port, status, ...figures(now, baseline?.get(key) ?? NONE), latencyUs]
   }
   const rows = view
     .snapshot()
@@ -62,10 +64,10 @@ export function resetPool(view: ControlView): Rows {
 }
 
 function figures(now: ServerCounters | undefined, since: Totals): number[] {
-  if (now === undefined) return POOL_COLUMNS.slice(4).map(() => 0)
-  const { connOk, connErr, queries, sent, received } = totalsOf(now)
+  if (now === undefined) return POOL_COLUMNS.slice(4, -1).map(() => 0)
+  const { connOk, connErr, queries, synced, sent, received } = totalsOf(now)
   const connections = [now.connUsed, now.connFree, connOk - since.connOk, connErr - since.connErr, now.maxConnUsed]
-  return [...connections, queries - since.queries, 0, sent - since.sent, received - since.received, 0]
+  return [...connections, queries - since.queries, synced - since.synced, sent - since.sent, received - since.received]
 }
 
 function totalsOf(counted: ServerCounters): Totals {
@@ -73,6 +75,7 @@ function totalsOf(counted: ServerCounters): Totals {
     connOk: counted.connOk,
     connErr: counted.connErr,
     queries: QUERY_CLASSES.reduce((sum, name) => sum + counted.byClass[name].queries, 0),
+    synced: counted.queriesGtidSync,
     sent: counted.bytesSent,
     received: counted.bytesReceived,
   }

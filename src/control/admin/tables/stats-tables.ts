@@ -1,4 +1,5 @@
-import { LATENCY_BOUNDS_US, type LatencyCounters, newLatencyCounters, QUERY_CLASSES } from '../../../shared/counters.js'
+import { newLatencyCounters } from '../../../shared/counters.js'
+import { VERBS } from '../../../sql/index.js'
 import type { ControlView } from '../../view.js'
 import { POOL_COLUMNS, readPool, resetPool } from './connection-pool.js'
 import { transactionsIn } from './gtid-count.js'
@@ -28,27 +29,16 @@ async function processlist(view: ControlView): Promise<Rows> {
   ])
 }
 
-/** Sluice counts by class of statement, so the classes stand where ProxySQL has one row per SQL verb. */
+/** One row per verb, as ProxySQL has them. */
 function commandsCounters(view: ControlView): Rows {
-  const { servers } = view.counters()
-  return QUERY_CLASSES.map((name) => {
-    const sum = newLatencyCounters()
-    for (const server of servers) addLatency(sum, server.byClass[name])
-    return [name.toUpperCase(), sum.sumUs, sum.queries, ...sum.buckets]
+  const { commands = {} } = view.counters()
+  return [...VERBS].sort().map((name) => {
+    const { sumUs, queries, buckets } = commands[name] ?? NONE
+    return [name, sumUs, queries, ...buckets]
   })
 }
 
-function addLatency(into: LatencyCounters, from: LatencyCounters): void {
-  into.queries += from.queries
-  into.sumUs += from.sumUs
-  for (let i = 0; i <= LATENCY_BOUNDS_US.length; i++) into.buckets[i] += from.buckets[i]
-}
-
-async function users(view: ControlView): Promise<Rows> {
-  const connected = new Map<string, number>()
-  for (const { user } of await view.processlist()) connected.set(user, (connected.get(user) ?? 0) + 1)
-  return view.snapshot().users.map((user) => [user.name, connected.get(user.name) ?? 0, user.maxConnections])
-}
+const NONE = newLatencyCounters()
 
 function gtidExecuted(view: ControlView): Rows {
   return view
@@ -103,12 +93,6 @@ export const STATS_SOURCES: readonly TableSource[] = [
     table: 'stats_mysql_commands_counters',
     columns: ['Command', 'Total_Time_us', 'Total_cnt', ...COUNTER_COLUMNS.map((name) => `cnt_${name}`)],
     rows: commandsCounters,
-  },
-  {
-    databases: ['stats'],
-    table: 'stats_mysql_users',
-    columns: ['username', 'frontend_connections', 'frontend_max_connections'],
-    rows: users,
   },
   {
     databases: ['stats'],

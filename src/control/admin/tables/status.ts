@@ -1,11 +1,13 @@
-import { type ServerCounters, statementBytes } from '../../../shared/counters.js'
+import { digestBytes, type ServerCounters, statementBytes } from '../../../shared/counters.js'
+import { LOOK_KINDS } from '../../monitor-log.js'
 import type { ControlView } from '../../view.js'
 
 /** Rows of stats_mysql_global: ProxySQL's names where it has the thing, `Sluice_...` for the rest. */
 export function globalStatus(view: ControlView): [name: string, value: string][] {
-  const { global, servers, proxyErrors } = view.counters()
+  const { global, servers, proxyErrors, commands = {}, sessionsInTransaction, sessionsBusy } = view.counters()
   const sum = (read: (server: ServerCounters) => number) => servers.reduce((total, one) => total + read(one), 0)
   const snapshot = view.snapshot()
+  const looks = view.monitorLog()
   const status: readonly (readonly [string, number])[] = [
     ['ProxySQL_Uptime', Math.max(0, Math.floor((Date.now() - view.startedAt) / 1000))],
     ['Client_Connections_aborted', global.clientConnectionsAborted],
@@ -16,6 +18,11 @@ export function globalStatus(view: ControlView): [name: string, value: string][]
     ['Server_Connections_created', sum((server) => server.connOk)],
     ['Queries_backends_bytes_sent', sum((server) => server.bytesSent)],
     ['Queries_backends_bytes_recv', sum((server) => server.bytesReceived)],
+    ['Active_Transactions', sessionsInTransaction ?? 0],
+    ['Client_Connections_non_idle', sessionsBusy ?? 0],
+    ['Com_commit', commands['COMMIT']?.queries ?? 0],
+    ['Com_rollback', commands['ROLLBACK']?.queries ?? 0],
+    ['GTID_consistent_queries', sum((server) => server.queriesGtidSync)],
     ['Questions', global.questions],
     ['Slow_queries', global.slowQueries],
     ['Access_Denied_Wrong_Password', global.accessDenied],
@@ -42,6 +49,10 @@ export function globalStatus(view: ControlView): [name: string, value: string][]
     ['Query_Cache_bytes_OUT', global.queryCacheBytesOut],
     ['Query_Cache_Purged', global.queryCachePurged],
     ['Query_Cache_Entries', global.queryCacheEntries],
+    ...LOOK_KINDS.flatMap((kind): [string, number][] => [
+      [`MySQL_Monitor_${kind}_check_OK`, looks.count(kind).ok],
+      [`MySQL_Monitor_${kind}_check_ERR`, looks.count(kind).failed],
+    ]),
     ['MySQL_Thread_Workers', snapshot.workers],
     ['Servers_table_version', snapshot.version],
     ['Sluice_Causal_Announcements_Lost', global.causalAnnouncementsLost],
@@ -49,6 +60,10 @@ export function globalStatus(view: ControlView): [name: string, value: string][]
     ['Sluice_Causal_Waits_In_Vain', global.causalWaitsInVain],
     ['Sluice_Causal_Waits_Met', global.causalWaitsMet],
     ['Sluice_Consistency_Hints_Unknown', global.consistencyHintsUnknown],
+    ['Sluice_Digests', global.digestsKnown],
+    ['Sluice_Digests_Evicted', global.digestsEvicted],
+    ['Sluice_Digest_Rows', global.digestRows],
+    ['Sluice_Digest_Rows_Evicted', global.digestRowsEvicted],
     ['Sluice_Invariant_Errors', global.invariantErrors],
     ['Sluice_Protocol_Errors', global.protocolErrors],
     ['Sluice_Proxy_Errors', Object.values(proxyErrors).reduce((total, count) => total + count, 0)],
@@ -77,6 +92,8 @@ export function memoryMetrics(view: ControlView): [name: string, value: string][
     ['control_resident_bytes', String(control.rss)],
     ['control_heap_used_bytes', String(control.heapUsed)],
     ['workers_resident_bytes', String(residentBytes)],
+    ['control_external_bytes', String(control.external)],
+    ['query_digest_memory', String(digestBytes(global))],
     ['prepare_statement_metadata_memory', String(texts + clients)],
     ['mysql_query_cache_memory', String(global.queryCacheMemoryBytes)],
     ['prepare_statement_backend_memory', String(servers)],

@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { EngineHost } from '../../../../src/control/admin/engine/host.js'
 import type { SqlValue } from '../../../../src/control/admin/engine/messages.js'
-import { DATABASES, TABLES } from '../../../../src/control/admin/engine/schema.js'
+import { DATABASES, HISTORY_TABLES, STATS_TABLES, TABLES } from '../../../../src/control/admin/engine/schema.js'
 import { AdminExecutor } from '../../../../src/control/admin/executor.js'
 import type { AdminSession, Role } from '../../../../src/control/admin/session.js'
 import type { Config } from '../../../../src/control/config-schema.js'
@@ -141,9 +141,12 @@ describe('tables', () => {
     ])
   })
 
-  it('gives the latency histogram per class, a GTID set with its number of transactions, and global counters', async () => {
-    const [write] = await objects("SELECT * FROM stats_mysql_commands_counters WHERE Command = 'WRITE'")
-    expect(write).toMatchObject({ Total_Time_us: '6000', Total_cnt: '3', cnt_100us: '1', cnt_5ms: '2', cnt_INFs: '0' })
+  it('gives the latency histogram per verb, a GTID set with its number of transactions, and global counters', async () => {
+    const [insert] = await objects("SELECT * FROM stats_mysql_commands_counters WHERE Command = 'INSERT'")
+    expect(insert).toMatchObject({ Total_Time_us: '6000', Total_cnt: '3', cnt_100us: '1', cnt_5ms: '2', cnt_INFs: '0' })
+    expect(await objects('SELECT SUM(Total_cnt) AS n, COUNT(*) AS rows FROM stats_mysql_commands_counters')).toEqual([
+      { n: '3', rows: '54' },
+    ])
     expect(await objects('SELECT * FROM stats_mysql_gtid_executed')).toEqual([
       { hostname: '127.0.0.1', port: '3307', gtid_executed: GTID, events: '6' },
     ])
@@ -158,6 +161,78 @@ describe('tables', () => {
       Server_Connections_created: '20',
     })
     expect(Number(status['ProxySQL_Uptime'])).toBeGreaterThanOrEqual(90)
+  })
+
+  it('has one row for each place and digest, whichever workers have counted it', async () => {
+    expect(await objects("SELECT * FROM stats_mysql_query_digest WHERE schemaname = 'shop'")).toEqual([
+      {
+        hostgroup: '1',
+        schemaname: 'shop',
+        username: 'app',
+        client_address: '',
+        digest: '0xF6B75AEFCE610D0D',
+        digest_text: 'SELECT c FROM sbtest1 WHERE id=?',
+        count_star: '5',
+        first_seen: '1699999999',
+        last_seen: '1700000005',
+        sum_time: '1600',
+        min_time: '90',
+        max_time: '610',
+        sum_rows_affected: '0',
+        sum_rows_sent: '5',
+        errors: '1',
+      },
+    ])
+    expect(await objects('SELECT hostname, port, errno, count_star, last_error FROM stats_mysql_errors')).toEqual([
+      {
+        hostname: '127.0.0.1',
+        port: '3307',
+        errno: '1146',
+        count_star: '2',
+        last_error: "Table 'shop.x' doesn't exist",
+      },
+    ])
+  })
+
+  it('begins to count anew with TRUNCATE and with a reading of a _reset table, and not with any other', async () => {
+    const asked: string[] = []
+    const view = fixtureView()
+    const workerRows: typeof view.workerRows = (table, reset) => {
+      asked.push(`${table}${reset ? ' reset' : ''}`)
+      return view.workerRows(table, reset)
+    }
+    const own = new AdminExecutor({ view: { ...view, workerRows }, engine, log }, [])
+    const run = (sql: string) => own.execute(sql, [], sessionOf('admin'))
+    await run('SELECT * FROM stats_mysql_query_digest')
+    await run('SELECT * FROM stats_mysql_query_digest_reset')
+    await run('TRUNCATE stats_mysql_query_digest')
+    await run('truncate  table stats.stats_mysql_query_digest')
+    await run('SELECT * FROM stats.stats_mysql_errors_reset')
+    await own.describe('SELECT * FROM stats_mysql_query_digest_reset', sessionOf('admin'))
+    await run('SHOW CREATE TABLE stats_mysql_query_digest_reset')
+    expect(asked).toEqual(['digests', 'digests reset', 'digests reset', 'digests reset', 'errors reset'])
+  })
+
+  it('shows what the monitor has seen, with NULL for no error, and how the counters were', async () => {
+    expect(
+      await objects('SELECT ping_success_time_us AS us, ping_error AS error FROM monitor.mysql_server_ping_log'),
+    ).toEqual([
+      { us: '250', error: null },
+      { us: '0', error: 'timeout' },
+    ])
+    expect(await objects('SELECT hostname, port, repl_lag FROM mysql_server_replication_lag_log')).toEqual([
+      { hostname: '127.0.0.1', port: '3308', repl_lag: '2' },
+    ])
+    expect(await objects('SELECT * FROM stats_history.system_cpu')).toEqual([
+      { timestamp: '1700000000', tms_utime: '40', tms_stime: '20' },
+    ])
+  })
+
+  it('of statistics have no NULL', async () => {
+    for (const table of [...Object.keys(STATS_TABLES), ...Object.keys(HISTORY_TABLES)]) {
+      const { rows } = await all(`SELECT * FROM ${table}`)
+      expect(rows.flat(), table).not.toContain(null)
+    }
   })
 })
 
@@ -523,7 +598,10 @@ describe('refusals', () => {
     ['SET GLOBAL max_connections = 5', 1235, /SHOW VARIABLES/],
     ['KILL CONNECTION 5', 1235, /KILL/],
     ['PROXYSQL SHUTDOWN', 1235, /SIGTERM/],
-    ['TRUNCATE stats_mysql_query_digest', 1235, /two readings/],
+    ['TRUNCATE TABLE mysql_servers', 1235, /expected TRUNCATE of stats_mysql_query_digest/],
+    ['TRUNCATE TABLE', 1235, /expected TRUNCATE of/],
+    ['TRUNCATE stats.stats_mysql_errors now', 1064, /name of a table/],
+    ['TRUNCATE main.stats_mysql_errors', 1049, /expected one of stats/],
     ['', 1065, /expected one statement/],
     ['-- nothing', 1065, /expected one statement/],
     ['SELECT 1; SELECT 2', 1064, /one statement at a time/],

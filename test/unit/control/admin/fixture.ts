@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Config } from '../../../../src/control/config-schema.js'
 import { ConfigStore } from '../../../../src/control/config-store/store.js'
+import { MonitorLog } from '../../../../src/control/monitor-log.js'
+import type { HistorySample } from '../../../../src/control/stats-history.js'
 import type { ControlView, WorkerView } from '../../../../src/control/view.js'
 import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
 import { UsageError } from '../../../../src/shared/errors.js'
@@ -19,6 +21,7 @@ import {
   type Snapshot,
   type TlsMaterial,
 } from '../../../../src/shared/snapshot.js'
+import type { DigestRow, WorkerTable, WorkerTables } from '../../../../src/shared/worker-tables.js'
 
 const server = (hostgroup: number, port: number, more: Partial<ServerEntry> = {}): ServerEntry => ({
   id: `127.0.0.1:${port}`,
@@ -113,6 +116,7 @@ function counters(): WorkerCounters {
     global: { ...newGlobalCounters(), clientConnectionsConnected: 3, clientConnectionsCreated: 8, questions: 14 },
     servers: [primary, replica, departed, forgotten],
     proxyErrors: { 'too-many-connections': 2 },
+    commands: { INSERT: structuredClone(primary.byClass.write) },
     residentBytes: 50_000_000,
     cpuUs: 1_500_000,
   }
@@ -151,8 +155,108 @@ const HEALTH: HealthReport = {
   ],
 }
 
+const DIGEST: DigestRow = {
+  hostgroup: 1,
+  schema: 'shop',
+  user: 'app',
+  client: '',
+  digest: '0xF6B75AEFCE610D0D',
+  text: 'SELECT c FROM sbtest1 WHERE id=?',
+  count: 3,
+  firstSeen: 1_700_000_000_900,
+  lastSeen: 1_700_000_005_100,
+  sumUs: 900,
+  minUs: 100,
+  maxUs: 500,
+  rowsAffected: 0,
+  rowsSent: 3,
+  errors: 1,
+}
+
+/** As two workers tell it. */
+export const WORKER_ROWS: { readonly [T in WorkerTable]: readonly WorkerTables[T][] } = {
+  digests: [
+    DIGEST,
+    { ...DIGEST, schema: 'stock' },
+    { ...DIGEST, count: 2, firstSeen: 1_699_999_999_000, sumUs: 700, minUs: 90, maxUs: 610, rowsSent: 2, errors: 0 },
+  ],
+  errors: [
+    {
+      hostgroup: 0,
+      server: '127.0.0.1:3307',
+      user: 'app',
+      client: '',
+      schema: 'shop',
+      errno: 1146,
+      count: 2,
+      firstSeen: 1_700_000_000_000,
+      lastSeen: 1_700_000_001_000,
+      lastError: "Table 'shop.x' doesn't exist",
+    },
+  ],
+  freeConnections: [
+    {
+      hostgroup: 0,
+      server: '127.0.0.1:3307',
+      threadId: 77,
+      user: 'app',
+      schema: 'shop',
+      timeZone: '',
+      sqlMode: 'ANSI',
+      autocommit: true,
+      idleMs: 12,
+      statistics: '{}',
+      info: '{}',
+    },
+  ],
+  preparedStatements: [
+    {
+      id: 5,
+      schema: 'shop',
+      digest: DIGEST.digest,
+      clients: 2,
+      servers: 1,
+      columns: 1,
+      parameters: 1,
+      query: 'SELECT c FROM sbtest1 WHERE id=?',
+    },
+  ],
+  users: [
+    { user: 'app', sessions: 1 },
+    { user: 'open', sessions: 1 },
+    { user: 'app', sessions: 1 },
+  ],
+}
+
+function monitorLog(): MonitorLog {
+  const log = new MonitorLog()
+  const span = { askedMs: 10, answeredMs: 10.25 }
+  log.note('127.0.0.1:3307', 'connect', span, null, null)
+  log.note('127.0.0.1:3307', 'ping', span, null, null)
+  log.note('127.0.0.1:3307', 'ping', span, null, 'timeout')
+  log.note('127.0.0.1:3307', 'read_only', span, 0, null)
+  log.note('127.0.0.1:3308', 'replication_lag', span, 2, null)
+  return log
+}
+
+const HISTORY_SAMPLE: HistorySample = {
+  timestamp: 1_700_000_000,
+  userTicks: 40,
+  systemTicks: 20,
+  clientsAborted: 1,
+  clientsConnected: 2,
+  clientsCreated: 3,
+  serversAborted: 4,
+  serversConnected: 5,
+  serversCreated: 6,
+  questions: 7,
+  slowQueries: 8,
+  gtidConsistentQueries: 9,
+}
+
 /** What a test may want to be different from a proxy in front of one primary and two replicas. */
 export interface FixtureOptions {
+  readonly workerRows?: typeof WORKER_ROWS
   readonly users?: Readonly<Record<string, string>>
   readonly tls?: TlsMaterial | null
   readonly listenHost?: string
@@ -339,6 +443,9 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
         [2, 41],
       ]),
     flushQueryCache: async () => {},
+    workerRows: async (table) => (options.workerRows ?? WORKER_ROWS)[table],
+    monitorLog: () => monitorLog(),
+    history: () => ({ minutes: [HISTORY_SAMPLE], hours: [HISTORY_SAMPLE] }),
     startedAt: Date.now() - 90_000,
     ready: () => options.ready ?? { ready: true, reason: '' },
     events: () => [

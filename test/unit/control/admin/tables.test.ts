@@ -30,7 +30,7 @@ describe('hostAndPort', () => {
 describe('stats_mysql_connection_pool_reset', () => {
   it('shows what the other table shows and lets both begin again from 0, gauges excepted', () => {
     const counted = newServerCounters('127.0.0.1:3307', 0)
-    Object.assign(counted, { connUsed: 2, connOk: 9, bytesSent: 700 })
+    Object.assign(counted, { connUsed: 2, connOk: 9, bytesSent: 700, queriesGtidSync: 3 })
     counted.byClass.read.queries = 5
     const base = fixtureView()
     const view = { ...base, counters: () => ({ ...base.counters(), servers: [structuredClone(counted)] }) }
@@ -38,8 +38,9 @@ describe('stats_mysql_connection_pool_reset', () => {
     expect(resetPool(view)).toEqual(before)
     counted.connOk += 1
     counted.byClass.write.queries += 3
+    counted.queriesGtidSync += 4
     //                                                 used free ok err max queries gtid sent recv latency
-    expect(readPool(view)[0].slice(4)).toEqual([2, 0, 1, 0, 0, 3, 0, 0, 0, 0])
-    expect(before[0].slice(4)).toEqual([2, 0, 9, 0, 0, 5, 0, 700, 0, 0])
+    expect(readPool(view)[0].slice(4)).toEqual([2, 0, 1, 0, 0, 3, 4, 0, 0, 250])
+    expect(before[0].slice(4)).toEqual([2, 0, 9, 0, 0, 5, 3, 700, 0, 250])
   })
 })
