@@ -20,6 +20,7 @@ export async function claimAddresses(config: Config, log: Logger): Promise<void>
   await claim(config, 'listen', config.listen, leftoversUntil)
   await claim(config, 'admin.listen', config.admin?.listen ?? [], 0)
   await claim(config, 'metrics.listen', config.metrics === null ? [] : [config.metrics.listen], 0)
+  await claim(config, 'api.listen', config.api === null ? [] : [config.api.listen], 0)
 }
 
 async function claim(config: Config, key: string, addresses: readonly ListenAddress[], until: number): Promise<void> {

@@ -187,7 +187,12 @@ export function describeValue(document: unknown, path: ConfigPath): string {
 
 function isSecret(path: ConfigPath): boolean {
   if (path[0] === 'admin' && (path[1] === 'users' || path[1] === 'stats_users')) return true
-  return path.at(-1) === 'password' || path.at(-1) === 'backend_password' || path.at(-1) === 'password_hash'
+  return (
+    path.at(-1) === 'password' ||
+    path.at(-1) === 'backend_password' ||
+    path.at(-1) === 'password_hash' ||
+    path.at(-1) === 'token'
+  )
 }
 
 function placeKey(path: ConfigPath): string {

@@ -31,6 +31,7 @@ import {
   type UserEntry,
 } from '../shared/snapshot.js'
 import { parseListenAddress, unixPath } from './addresses.js'
+import { FLAG_SHAPE, orShape, type Shape, textShape, wholeShape, wordsShape } from './config-shapes.js'
 import { nearest } from './nearest.js'
 import { parseReModifiers } from './rule-columns.js'
 
@@ -50,28 +51,33 @@ const DAY_MS = 24 * 60 * MINUTE_MS
 const USER_NAME_LENGTH_MAX = 32
 
 /** A leaf of the file: text to value, or a sentence that begins with `expected`. */
-function leaf<T>(expected: string, read: (text: string) => T | undefined) {
-  return z.unknown().transform((value, context): T => {
-    const result = typeof value === 'string' ? read(value) : undefined
-    if (result !== undefined) return result
-    context.issues.push({ code: 'custom', message: `expected ${expected}`, input: value })
-    return z.NEVER
-  })
+function leaf<T>(expected: string, read: (text: string) => T | undefined, shape: Shape = textShape()) {
+  return z
+    .unknown()
+    .transform((value, context): T => {
+      const result = typeof value === 'string' ? read(value) : undefined
+      if (result !== undefined) return result
+      context.issues.push({ code: 'custom', message: `expected ${expected}`, input: value })
+      return z.NEVER
+    })
+    .meta({ ...shape, description: expected })
 }
 
 function whole(min: number, max: number) {
-  return leaf(`a whole number from ${min} to ${max}`, (text) => {
+  const read = (text: string): number | undefined => {
     const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
     return value >= min && value <= max ? value : undefined
-  })
+  }
+  return leaf(`a whole number from ${min} to ${max}`, read, wholeShape(min, max))
 }
 
 const text = leaf('a text', (value) => value)
-const nonEmptyText = leaf('a text that is not empty', (value) => (value === '' ? undefined : value))
-const flag = leaf('true or false', (value) => {
+const nonEmptyText = leaf('a text that is not empty', (value) => (value === '' ? undefined : value), textShape('.'))
+const readFlag = (value: string): boolean | undefined => {
   if (value === 'true' || value === '1') return true
   return value === 'false' || value === '0' ? false : undefined
-})
+}
+const flag = leaf('true or false', readFlag, FLAG_SHAPE)
 const address = leaf('host:port, [ipv6]:port or unix:/path', (value) => parseListenAddress(value) ?? undefined)
 const tcpAddress = leaf('host:port or [ipv6]:port', (value) => {
   const parsed = parseListenAddress(value)
@@ -86,28 +92,41 @@ const hostName = leaf('a host name, an IP address or unix:/path', (value) => {
 const STATUSES: readonly ServerStatus[] = ['ONLINE', 'OFFLINE_SOFT', 'OFFLINE_HARD']
 /** One of some words, whatever their case. */
 function oneOf<T extends string>(words: readonly T[]) {
-  return leaf(words.join(', ').replace(/, ([^,]*)$/, ' or $1'), (value) =>
-    words.find((word) => word.toLowerCase() === value.toLowerCase()),
-  )
+  const read = (value: string): T | undefined => words.find((word) => word.toLowerCase() === value.toLowerCase())
+  return leaf(words.join(', ').replace(/, ([^,]*)$/, ' or $1'), read, wordsShape(words))
 }
 const status = oneOf(STATUSES)
 const network = leaf('an IP address, a range such as 10.0.0.0/8, localhost or *', (value) =>
   networkProblem(value) === null ? value : undefined,
 )
-const workers = leaf(`auto or a whole number from 1 to ${WORKERS_MAX}`, (value) => {
+const readWorkers = (value: string): number | undefined => {
   if (value === 'auto') return Math.min(availableParallelism(), WORKERS_MAX)
   const count = /^\d{1,3}$/.test(value) ? Number(value) : 0
   return count >= 1 && count <= WORKERS_MAX ? count : undefined
-})
+}
+const workers = leaf(
+  `auto or a whole number from 1 to ${WORKERS_MAX}`,
+  readWorkers,
+  orShape(wordsShape(['auto']), wholeShape(1, WORKERS_MAX)),
+)
 const userName = leaf(`a user name of 1 to ${USER_NAME_LENGTH_MAX} characters`, (value) =>
   value.length >= 1 && value.length <= USER_NAME_LENGTH_MAX ? value : undefined,
 )
 
+/** Long enough that nobody guesses it, of characters that a header may hold (RFC 6750: no blanks). */
+const token = leaf('a text of 16 to 256 letters, digits and -._~+/=', (value) =>
+  /^[A-Za-z0-9._~+/=-]{16,256}$/.test(value) ? value : undefined,
+)
+
 const EXPECTED_MAP = 'expected a map of keys'
 
-/** A default is a value after reading; a key without one must be in the file. */
-function orElse<S extends z.ZodType, T>(schema: S, value: T) {
-  return schema.optional().transform((given): z.output<S> | T => (given === undefined ? value : given))
+/** A default is a value after reading, `shown` what an editor shows of it; a key without one must be in the file. */
+function orElse<S extends z.ZodType, T>(schema: S, value: T, shown: unknown = value) {
+  const isPlain = ['string', 'number', 'boolean'].includes(typeof shown)
+  return schema
+    .optional()
+    .transform((given): z.output<S> | T => (given === undefined ? value : given))
+    .meta(isPlain && shown !== '' ? { default: shown } : {})
 }
 
 function map<S extends z.core.$ZodLooseShape>(shape: S) {
@@ -128,18 +147,22 @@ function listOf<S extends z.ZodType>(schema: S) {
 
 /** One value, or a list of at least one. */
 function oneOrMany<S extends z.ZodType>(schema: S) {
-  return z.unknown().transform((value, context): z.output<S>[] => {
-    const items: unknown[] = Array.isArray(value) ? value : [value]
-    if (items.length === 0)
-      context.issues.push({ code: 'custom', message: 'expected a list of at least 1', input: value })
-    return items.flatMap((item, index) => {
-      const parsed = schema.safeParse(item)
-      if (parsed.success) return [parsed.data]
-      const path = Array.isArray(value) ? [index] : []
-      context.issues.push({ code: 'custom', message: parsed.error.issues[0].message, input: item, path })
-      return []
+  const shape = schema.meta() ?? {}
+  return z
+    .unknown()
+    .transform((value, context): z.output<S>[] => {
+      const items: unknown[] = Array.isArray(value) ? value : [value]
+      if (items.length === 0)
+        context.issues.push({ code: 'custom', message: 'expected a list of at least 1', input: value })
+      return items.flatMap((item, index) => {
+        const parsed = schema.safeParse(item)
+        if (parsed.success) return [parsed.data]
+        const path = Array.isArray(value) ? [index] : []
+        context.issues.push({ code: 'custom', message: parsed.error.issues[0].message, input: item, path })
+        return []
+      })
     })
-  })
+    .meta({ anyOf: [shape, { type: 'array', items: shape, minItems: 1 }] })
 }
 
 const DEFAULT_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6033 }]
@@ -171,10 +194,15 @@ const jsonText = leaf('JSON, or nothing', (value) => {
 const serverVersion = leaf('a version of 1 to 60 printable characters, such as 8.0.36', (value) =>
   /^[\x20-\x7e]{1,60}$/.test(value) ? value : undefined,
 )
-const pin = leaf('session or a whole number of milliseconds', (value) => {
+const readPin = (value: string): number | null | undefined => {
   if (value.toLowerCase() === 'session') return null
   return /^\d{1,9}$/.test(value) ? Number(value) : undefined
-})
+}
+const pin = leaf(
+  'session or a whole number of milliseconds',
+  readPin,
+  orShape(wordsShape(['session']), wholeShape(0, 999_999_999)),
+)
 
 const server = map({
   host: hostName,
@@ -381,9 +409,10 @@ const digests = map({
 
 export const CONFIG_SCHEMA = map({
   listen: orElse(oneOrMany(address), DEFAULT_LISTEN),
-  workers: orElse(workers, Math.min(availableParallelism(), WORKERS_MAX)),
+  workers: orElse(workers, Math.min(availableParallelism(), WORKERS_MAX), 'auto'),
   admin: orElse(admin, null),
   metrics: orElse(map({ listen: orElse(tcpAddress, { host: '127.0.0.1', port: 6070 }) }), null),
+  api: orElse(map({ listen: orElse(tcpAddress, { host: '127.0.0.1', port: 6071 }), token: orElse(token, null) }), null),
   monitor: orElse(monitor, null),
   servers: listOf(server),
   replication_hostgroups: orElse(listOf(replicationHostgroup), []),
@@ -506,6 +535,8 @@ export interface Config {
   readonly admin: AdminConfig | null
   /** null: no metrics port. */
   readonly metrics: { readonly listen: ListenAddress } | null
+  /** null: no HTTP API. Without a token it only reads, and for this machine only; the token is never logged. */
+  readonly api: { readonly listen: ListenAddress; readonly token: string | null } | null
   readonly monitor: MonitorConfig
   readonly servers: readonly ServerConfig[]
   readonly replicationHostgroups: readonly ReplicationHostgroup[]

@@ -75,6 +75,7 @@ export function buildConfig({ path, document }: ConfigSource, env: NodeJS.Proces
     workers: file.workers,
     admin: readAdmin(file, document),
     metrics: file.metrics,
+    api: file.api,
     monitor: readMonitor(file.monitor ?? DEFAULT_MONITOR),
     servers,
     replicationHostgroups: file.replication_hostgroups.map(({ writer, reader }) => ({ writer, reader })),
@@ -306,6 +307,13 @@ function checkAddresses(file: ConfigFile, document: ConfigDocument): void {
   for (const address of file.listen) take('listen', ['listen'], address)
   for (const address of file.admin?.listen ?? []) take('admin.listen', ['admin', 'listen'], address)
   if (file.metrics !== null) take('metrics.listen', ['metrics', 'listen'], file.metrics.listen)
+  if (file.api === null) return
+  take('api.listen', ['api', 'listen'], file.api.listen)
+  if (file.api.token === null && !isLocal(file.api.listen))
+    document.fail(
+      ['api'],
+      'expected token: without one the API listens on this machine only (127.0.0.1, [::1] or localhost)',
+    )
 }
 
 function readMonitor(section: NonNullable<ConfigFile['monitor']>): MonitorConfig {

@@ -20,6 +20,7 @@ import { initialTopology, observe, reconfigure } from './topology.js'
 import type { Instant, TopologyEvent, TopologyRules, TopologyState, TopologyStep } from './topology-types.js'
 import { isWriter, membersOf } from './topology-writer.js'
 import type { ControlView, WorkerView } from './view.js'
+import { confirmWriter, type WriterVerdict } from './writer-confirmation.js'
 
 /** How long the start waits for a first word of every server. */
 const FIRST_ROUND_MS = 2000
@@ -47,6 +48,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private topology: TopologyState
   private published: Snapshot
   private publishScheduled = false
+  private readonly onObserved = new Set<() => void>()
   private phase: 'starting' | 'serving' | 'draining' = 'starting'
 
   constructor(store: ConfigStore, tls: LoadedTls, entry: WorkerEntry, log: Logger) {
@@ -57,7 +59,10 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.log = log
     this.topology = initialTopology(rulesOf(config))
     this.monitor = new Monitor(config.servers, config.monitor, log, {
-      observed: (observation) => this.step(observe(this.topology, observation, now())),
+      observed: (observation) => {
+        this.step(observe(this.topology, observation, now()))
+        for (const listener of this.onObserved) listener()
+      },
       health: (report) => this.supervisor.pushHealth(report),
       learned: () => this.schedulePublish(),
       primaryOf: (server) => primaryOf(this.topology, server),
@@ -181,6 +186,17 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     return this.topology.events
   }
 
+  confirmWriter(server: ServerId, waitMs: number): Promise<WriterVerdict> {
+    return confirmWriter(server, waitMs, {
+      topology: () => this.topology,
+      check: (member) => this.monitor.suspect(member),
+      onObserved: (listener) => {
+        this.onObserved.add(listener)
+        return () => this.onObserved.delete(listener)
+      },
+    })
+  }
+
   ready(): { readonly ready: boolean; readonly reason: string } {
     if (this.phase === 'draining') return { ready: false, reason: 'shutting down' }
     const serving = this.supervisor.workers().some(({ state }) => state === 'serving')
@@ -265,14 +281,15 @@ function keepFixed(
     workers: one.workers,
     admin: one.admin?.listen ?? null,
     metrics: one.metrics,
+    api: one.api,
     datadir: one.datadir,
   })
   const [now, next] = [fixed(current), fixed(config)]
   const waiting = Object.keys(now).filter((key) => JSON.stringify(now[key]) !== JSON.stringify(next[key]))
-  const { listen, workers, metrics, datadir } = current
+  const { listen, workers, metrics, api, datadir } = current
   const admin =
     current.admin === null || config.admin === null ? current.admin : { ...config.admin, listen: current.admin.listen }
-  return { effective: { ...config, listen, workers, metrics, datadir, admin }, waiting }
+  return { effective: { ...config, listen, workers, metrics, api, datadir, admin }, waiting }
 }
 
 function rulesOf(config: Config): TopologyRules {

@@ -5,6 +5,7 @@ import { claimAddresses } from './claim-addresses.js'
 import type { Config } from './config-schema.js'
 import { ConfigStore } from './config-store/store.js'
 import { ControlPlane, type WorkerEntry } from './control-plane.js'
+import { startApi } from './http/api.js'
 import { startMetrics } from './metrics.js'
 import { loadTls } from './tls.js'
 import type { RunningService } from './view.js'
@@ -36,6 +37,7 @@ export async function runControlPlane({ configPath, log, entry }: ControlOptions
   try {
     if (config.admin !== null) services.push(await startAdmin(plane, log))
     if (config.metrics !== null) services.push(await startMetrics(plane, log))
+    if (config.api !== null) services.push(await startApi(plane, log))
     await plane.start()
     announce(config, plane, services, log)
     return await stop.requested
@@ -91,7 +93,7 @@ function watchSignals(configPath: string, plane: ControlPlane, log: Logger) {
 
 function announce(config: Config, plane: ControlPlane, services: readonly RunningService[], log: Logger): void {
   const clients = config.listen.map(formatListenAddress).join(', ')
-  const names = [...(config.admin === null ? [] : ['admin']), ...(config.metrics === null ? [] : ['metrics'])]
+  const names = (['admin', 'metrics', 'api'] as const).filter((key) => config[key] !== null)
   const others = services.map((service, index) => `; ${names[index]} on ${service.address}`).join('')
   const { servers, greeting } = plane.snapshot()
   const ids = new Set(servers.map(({ id }) => id))

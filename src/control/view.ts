@@ -1,13 +1,14 @@
 import type { WorkerCounters } from '../shared/counters.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
-import type { HealthReport, Snapshot } from '../shared/snapshot.js'
+import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
 import type { Config } from './config-schema.js'
 import type { ConfigStore } from './config-store/store.js'
 import type { MonitorLog } from './monitor-log.js'
 import type { StatsHistory } from './stats-history.js'
 import type { TopologyEvent } from './topology-types.js'
+import type { WriterVerdict } from './writer-confirmation.js'
 
 /**
  * `starting`: forked, has not said that it listens; `serving`; `draining`: told to finish; `exited`: gone, to be replaced.
@@ -60,9 +61,11 @@ export interface ControlView {
   readonly store: ConfigStore
   /** Reads the files of TLS towards clients again; rejects with a UsageError, nothing changed, when they cannot be used. */
   reloadTls(): Promise<void>
+  /** Whether a server has the writer's role; has its pair looked at, and waits up to `waitMs` for it. */
+  confirmWriter(server: ServerId, waitMs: number): Promise<WriterVerdict>
 }
 
-/** What `startAdmin` and `startMetrics` return. */
+/** What `startAdmin`, `startMetrics` and `startApi` return. */
 export interface RunningService {
   /** Where it listens, as for people: `127.0.0.1:6032`. */
   readonly address: string

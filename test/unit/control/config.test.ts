@@ -57,6 +57,7 @@ describe('a configuration', () => {
       listen: [{ host: '127.0.0.1', port: 6033 }],
       admin: null,
       metrics: null,
+      api: null,
       monitor: { user: 'monitor', pingMaxFailures: 3, replicationLagIntervalMs: 250 },
       servers: [{ id: 'db1:3306', hostgroup: 0, weight: 1, maxConnections: 1000, status: 'ONLINE' }],
       users: [],

@@ -38,6 +38,7 @@ function config(changes: Partial<Config>): Config {
     listen: [],
     admin: null,
     metrics: null,
+    api: null,
     tls: { mode: 'preferred', cert: null, key: null, ca: null },
     proxyProtocolNetworks: [],
     compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],

@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import type { ConfigStore } from '../../config-store/store.js'
 
 const HIDDEN = '********'
-const SECRET_KEYS: readonly string[] = ['password', 'password_hash', 'backend_password']
+const SECRET_KEYS: readonly string[] = ['password', 'password_hash', 'backend_password', 'token']
 
 /** The memory's configuration as a configuration file has it. `hidden`: without its passwords. */
 export function configText(store: ConfigStore, secrets: 'hidden' | 'shown'): string {

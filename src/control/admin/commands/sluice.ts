@@ -1,4 +1,5 @@
 import { metricsText } from '../../metrics.js'
+import { describeServers } from '../../server-descriptions.js'
 import type { ControlView } from '../../view.js'
 import { type AdminResult, rows } from '../session.js'
 import { type AdminCommand, show } from './command.js'
@@ -28,30 +29,22 @@ const TOPOLOGY_COLUMNS = [
 
 /** One row per server and hostgroup; what is not known is empty. */
 function showTopology(view: ControlView): AdminResult {
-  const { servers, facts, replicationHostgroups } = view.snapshot()
-  const health = new Map(view.health().servers.map((one) => [one.id, one]))
-  const factsById = new Map(facts.map((one) => [one.id, one]))
-  const writers = new Set(replicationHostgroups.map((pair) => pair.writer))
-  const readers = new Set(replicationHostgroups.map((pair) => pair.reader))
-  const role = (hostgroup: number) => (writers.has(hostgroup) ? 'writer' : readers.has(hostgroup) ? 'reader' : '')
-  const cells = servers.map((server) => {
-    const now = health.get(server.id)
-    const known = factsById.get(server.id)
-    return [
-      String(server.hostgroup),
-      server.id,
-      role(server.hostgroup),
-      server.status,
-      server.statusReason,
-      now === undefined ? '' : String(Number(now.alive)),
-      now?.lagMs === null || now === undefined ? '' : String(Math.round(now.lagMs)),
-      now?.lagReason ?? '',
-      String(server.weight),
-      known?.version ?? '',
-      known === undefined ? '' : String(Number(known.readOnly)),
-      now?.gtidExecuted ?? '',
-    ]
-  })
+  const cells = describeServers(view).map(
+    ({ entry, role, alive, lagMs, lagReason, version, readOnly, gtidExecuted }) => [
+      String(entry.hostgroup),
+      entry.id,
+      role,
+      entry.status,
+      entry.statusReason,
+      alive === null ? '' : String(Number(alive)),
+      lagMs === null ? '' : String(lagMs),
+      lagReason,
+      String(entry.weight),
+      version ?? '',
+      readOnly === null ? '' : String(Number(readOnly)),
+      gtidExecuted,
+    ],
+  )
   return rows(TOPOLOGY_COLUMNS, cells)
 }
 

@@ -362,6 +362,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
       statsUsers: ['stats'],
     },
     metrics: { listen: { host: '127.0.0.1', port: 0 } },
+    api: null,
     monitor: {
       user: 'monitor',
       password: 'monitor-secret',
@@ -453,6 +454,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     ],
     config,
     store: fixtureStore(config, servers, options.applied),
+    confirmWriter: async () => ({ kind: 'unknown' }),
     reloadTls: async () => {
       if (options.tlsProblem !== undefined) throw new UsageError(options.tlsProblem)
     },

@@ -5,7 +5,7 @@ import { SECTION_TABLES, SECTIONS } from '../../../../src/control/config-store/s
 import { VARIABLES } from '../../../../src/control/config-store/variable-table.js'
 
 /** What a running proxy has from its file alone. */
-const FILE_ONLY = ['datadir', 'pass_through']
+const FILE_ONLY = ['api', 'datadir', 'pass_through']
 /** Keys of the top level that hold maps with a variable for each key. */
 const MAPS_OF_VARIABLES = ['limits', 'monitor', 'consistency', 'query_digests', 'query_cache', 'tls', 'backend_tls']
 
