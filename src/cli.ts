@@ -6,6 +6,7 @@ import { UsageError } from './shared/errors.js'
 import { createLogger } from './shared/log.js'
 import { SLUICE_VERSION } from './shared/version.js'
 import { adminCommand } from './tools/admin/command.js'
+import { configCommand } from './tools/config/command.js'
 import { topCommand } from './tools/top/command.js'
 
 const EXIT_FAILURE = 1
@@ -41,10 +42,11 @@ export async function runCli(args: readonly string[]): Promise<void> {
     )
     .command(adminCommand)
     .command(topCommand)
+    .command(configCommand)
     .command(explainCommand)
     .command(sandboxCommand)
     .command(demoCommand)
-    .demandCommand(1, 'sluice needs a command: start, check, admin, top, explain, sandbox or demo')
+    .demandCommand(1, 'sluice needs a command: start, check, config, admin, top, explain, sandbox or demo')
     .strict()
     .version(SLUICE_VERSION)
     .alias({ h: 'help', V: 'version' })
