@@ -1,6 +1,8 @@
 import type { CommandModule } from 'yargs'
+import { RuleSet } from './rules/index.js'
 import { UsageError } from './shared/errors.js'
 import type { RouteExplanation } from './shared/explanation.js'
+import { NO_QUERY_RULES, type QueryRules } from './shared/query-rules.js'
 import {
   DEFAULT_CONSISTENCY,
   DEFAULT_DIGESTS,
@@ -39,9 +41,11 @@ export const explainCommand: CommandModule<object, ExplainOptions> = {
       .option('json', { type: 'boolean', default: false, describe: 'Print one JSON object' }),
   handler: async ({ sql, config, flavor, user, schema, json }) => {
     try {
-      const snapshot =
-        config === undefined ? tutorialSnapshot(flavor as Flavor) : await configured(config, flavor as Flavor)
-      const explanation = explain(sql, snapshot, user, schema)
+      const { snapshot, rules } =
+        config === undefined
+          ? { snapshot: tutorialSnapshot(flavor as Flavor), rules: NO_QUERY_RULES }
+          : await configured(config, flavor as Flavor)
+      const explanation = explain(sql, snapshot, user, schema, rules)
       process.stdout.write(json ? `${JSON.stringify(explanation)}\n` : asText(explanation))
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
@@ -52,7 +56,13 @@ export const explainCommand: CommandModule<object, ExplainOptions> = {
 }
 
 /** Explains a statement of a fresh session (autocommit, no transaction, nothing written yet), as a worker with this snapshot does. */
-export function explain(sql: string, snapshot: Snapshot, user = '', schema = ''): RouteExplanation {
+export function explain(
+  sql: string,
+  snapshot: Snapshot,
+  user = '',
+  schema = '',
+  rules = NO_QUERY_RULES,
+): RouteExplanation {
   const view = new TopologyView(snapshot)
   const { tokensMax, tokenTtlMs } = snapshot.consistency
   const context: ExplainContext = {
@@ -69,6 +79,7 @@ export function explain(sql: string, snapshot: Snapshot, user = '', schema = '')
     causal: new CausalKeys(ALONE, -1, tokensMax, tokenTtlMs),
     learned: new LearnedWrites(),
     digests: new Digests(snapshot.digests, Math.random),
+    rules: new RuleSet(rules),
     findUser: (name) => snapshot.users.find((one) => one.name === name) ?? null,
   }
   const answer = explainRoute({ sql, user, schema, session: 0 }, null, context, 0)
@@ -93,11 +104,11 @@ function asText(answer: RouteExplanation): string {
 }
 
 /** Servers of the configuration as they stand there: roles may differ at run time, when the monitor has looked. */
-async function configured(path: string, flavor: Flavor): Promise<Snapshot> {
+async function configured(path: string, flavor: Flavor): Promise<{ snapshot: Snapshot; rules: QueryRules }> {
   const { loadConfig } = await import('./control/config.js')
   const config = loadConfig(path, process.env)
   const servers = config.servers.map((server): ServerEntry => ({ ...server, statusReason: '' }))
-  return {
+  const snapshot = {
     ...tutorialSnapshot(flavor),
     servers,
     replicationHostgroups: config.replicationHostgroups,
@@ -106,6 +117,7 @@ async function configured(path: string, flavor: Flavor): Promise<Snapshot> {
     passThrough: config.passThrough,
     nativeHashes: {},
   }
+  return { snapshot, rules: { version: 1, ...config.queryRules } }
 }
 
 /** Without a configuration: one primary in hostgroup 0, one replica in hostgroup 1. */

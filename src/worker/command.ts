@@ -1,7 +1,8 @@
 import { Answer, Command } from '../../protocol/index.js'
+import type { Ruling } from '../rules/index.js'
 import type { QueryClass } from '../shared/counters.js'
 import type { ProxyError } from '../shared/errors.js'
-import type { ConsistencyLevel, ServerId } from '../shared/snapshot.js'
+import type { ConsistencyLevel, ServerId, UserEntry } from '../shared/snapshot.js'
 import { Effect, Hint, StatementKind, StatementKindName } from '../sql/index.js'
 import type { StatementDigest } from './digests.js'
 import type { Wishes } from './wishes.js'
@@ -113,6 +114,10 @@ export class CommandInHand {
   effects = 0
   hint: number = Hint.none
   hintHostgroup = -1
+  /** What the query rules say of it; null: nothing. */
+  ruling: Ruling | null = null
+  /** The text that the client has prepared, where a rule has another one executed; null: what is in `buffer`. */
+  clientText: Buffer | null = null
   /** What it has in common with statements of other literals; null: nobody has asked yet (`SessionText.digestOf`), or it has none. */
   digest: StatementDigest | null = null
   /** As what it is counted: its number in `VERBS`; -1: not as a statement. */
@@ -181,6 +186,8 @@ export class CommandInHand {
     this.effects = 0
     this.hint = Hint.none
     this.hintHostgroup = -1
+    this.ruling = null
+    this.clientText = null
     this.digest = null
     this.verb = -1
     this.counted = false
@@ -241,6 +248,8 @@ export class CommandInHand {
     this.buffer = EMPTY
     this.excluded = null
     this.wishes = null
+    this.ruling = null
+    this.clientText = null
   }
 
   get class(): QueryClass {
@@ -259,6 +268,13 @@ export class CommandInHand {
       this.learned || this.class === 'write' || this.class === 'transaction' || (this.effects & WRITING_EFFECTS) !== 0
     )
   }
+}
+
+/** Replicas with more lag than this in ms are not read from, as the statement, a query rule or the account says; -1: no limit. */
+export function maxLagMsOf({ wishes, ruling }: CommandInHand, user: UserEntry): number {
+  if (wishes !== null && wishes.maxLagMs >= 0) return wishes.maxLagMs
+  if (ruling !== null && ruling.maxReplicationLagMs >= 0) return ruling.maxReplicationLagMs
+  return user.maxReplicationLagMs ?? -1
 }
 
 /** COM_STMT_EXECUTE, or MariaDB's of many rows. */

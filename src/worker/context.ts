@@ -17,6 +17,7 @@ import type { Lanes } from './lanes.js'
 import type { LearnedWrites } from './learned-writes.js'
 import type { Pool } from './pool.js'
 import type { ResultCache } from './result-cache.js'
+import type { RuleLog } from './rule-log.js'
 import type { ServerErrors } from './server-errors.js'
 import type { SharedStatements } from './shared-statement.js'
 import type { ServerTlsContext } from './tls-context.js'
@@ -43,6 +44,7 @@ export interface WorkerContext {
   readonly learned: LearnedWrites
   /** Those in force. */
   readonly rules: RuleSet
+  readonly ruleLog: RuleLog
   readonly sharedStatements: SharedStatements
   /** Counts an error of Sluice's own by its code. */
   countError(code: string): void

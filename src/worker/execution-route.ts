@@ -4,7 +4,7 @@ import { StatementKind } from '../sql/index.js'
 import type { Backend } from './backend.js'
 import { agreedReplica } from './causal-agreed.js'
 import type { CausalKeys } from './causal-keys.js'
-import { type CommandInHand, isExecute } from './command.js'
+import { type CommandInHand, isExecute, maxLagMsOf } from './command.js'
 import type { LearnedWrites } from './learned-writes.js'
 import { ReadNeed } from './read-need.js'
 import { type Decision, newDecision, Reason, type RouteInput, route, usesOwnConnection } from './router.js'
@@ -53,6 +53,8 @@ export function routeCommand(
   routeInput.effects = command.effects
   routeInput.hint = command.hint
   routeInput.hintHostgroup = command.hintHostgroup
+  routeInput.ruleHostgroup = command.ruling?.hostgroup ?? -1
+  routeInput.ruleReason = command.ruling?.hostgroupReason ?? ''
   routeInput.facts = facts
   fillNeed(command, facts, view, causal, now)
   routeInput.learned =
@@ -76,10 +78,10 @@ function fillNeed(
   now: number,
 ): void {
   const { consistency: settings } = view.snapshot
-  const { wishes } = command
-  need.level = consistency.levelFor(wishes, user, settings)
+  const { wishes, ruling } = command
+  need.level = consistency.levelFor(wishes, ruling?.consistency ?? null, user, settings)
   need.session = consistency
-  need.maxLagMs = user.maxReplicationLagMs ?? -1
+  need.maxLagMs = maxLagMsOf(command, user)
   const pinMs = view.pinMs(user.defaultHostgroup)
   need.pinnedUntil = pinMs === null ? -1 : now - pinMs
   need.waitMs = command.waited ? 0 : settings.causalWaitMs
@@ -93,10 +95,8 @@ function fillNeed(
   const key = wishes.causal
   need.key = key === '' ? null : causal.at(key)
   need.keyHeld = key !== '' && causal.isHeld(key, now)
-  need.only =
-    key === '' || !causal.announces ? '' : agreedReplica(key, view.online(view.readerOf(user.defaultHostgroup)))
+  need.only = key === '' || !causal.announces ? '' : agreedReplica(key, view.online(readerFor(command, user, view)))
   need.position = wishes.position
-  if (wishes.maxLagMs >= 0) need.maxLagMs = wishes.maxLagMs
   command.causal = key
   command.causalVersion = need.key?.version ?? 0
 }
@@ -104,6 +104,12 @@ function fillNeed(
 /** On what the command that was routed last was decided, by the router: valid until the next one is. */
 export function routedInput(): RouteInput {
   return routeInput
+}
+
+/** Where it would be read from replicas. */
+function readerFor({ ruling }: CommandInHand, { defaultHostgroup }: SessionFacts['user'], view: TopologyView): number {
+  const isReader = ruling !== null && ruling.hostgroup >= 0 && view.writerOf(ruling.hostgroup) >= 0
+  return isReader ? ruling.hostgroup : view.readerOf(defaultHostgroup)
 }
 
 /** What the command that was routed last needs: valid until the next one is. */
@@ -150,6 +156,8 @@ const routeInput: { -readonly [K in keyof RouteInput]: RouteInput[K] } = {
   effects: 0,
   hint: 0,
   hintHostgroup: -1,
+  ruleHostgroup: -1,
+  ruleReason: '',
   facts: null as unknown as SessionFacts,
   need,
   learned: false,

@@ -15,6 +15,7 @@ import type { WorkerContext } from './context.js'
 import { dropStatements } from './drop-statements.js'
 import { learnFromWhole } from './execution-learn.js'
 import { routeCommand } from './execution-route.js'
+import { holdBack } from './hold-back.js'
 import { isReadOnlyRefusal } from './learned-writes.js'
 import { LoadOfStatement } from './load-of-statement.js'
 import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
@@ -33,6 +34,7 @@ import { SessionAnswers } from './session-answers.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnFromOk } from './session-learn.js'
+import type { SessionRules } from './session-rules.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
 import { SessionWrites } from './session-writes.js'
@@ -76,6 +78,7 @@ export class Execution implements RelayListener, BackendHolder {
   readonly state: SessionState
   readonly text: SessionText
   readonly count: StatementCount
+  readonly rules: SessionRules
   readonly backends: SessionBackends
   /** What the last statement left behind, for the next to ask for. */
   readonly residue = new Residue()
@@ -117,6 +120,7 @@ export class Execution implements RelayListener, BackendHolder {
     state: SessionState,
     text: SessionText,
     count: StatementCount,
+    rules: SessionRules,
     listener: ExecutionListener,
   ) {
     this.#context = context
@@ -124,6 +128,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.state = state
     this.text = text
     this.count = count
+    this.rules = rules
     this.#listener = listener
     this.#relay = new Relay(client, capabilities, this)
     this.backends = new SessionBackends(context, login, state, this, facts.user.multiplex)
@@ -244,6 +249,8 @@ export class Execution implements RelayListener, BackendHolder {
     this.elsewhere = null
     this.residue.reset()
     this.facts.reset()
+    this.rules.reset()
+    this.backends.exclusive = false
     this.state.reset(collation)
     if (this.#context.view.flavor === 'mariadb') this.leaveIgnoreSpace()
     return pinned ?? heldOn
@@ -306,13 +313,24 @@ export class Execution implements RelayListener, BackendHolder {
 
   /** Something has to be done before the command in hand can be routed. */
   get #goesFirst(): boolean {
-    return this.#announcesKey || this.#notesWrite || leavesReplica(this.command, this.facts, this.#context.view)
+    const { command, facts } = this
+    return (
+      this.#delayMs > 0 || this.#announcesKey || this.#notesWrite || leavesReplica(command, facts, this.#context.view)
+    )
+  }
+
+  /** How long a query rule holds the command in hand back; not again when it is repeated. */
+  get #delayMs(): number {
+    const { ruling, attempts } = this.command
+    return attempts > 0 ? 0 : (ruling?.delayMs ?? 0)
   }
 
   /** The slow way: connections have to be opened, state brought over, or a server waited for. */
   async #findAndSend(): Promise<void> {
     const turn = ++this.#turn
     try {
+      if (this.#delayMs > 0) await holdBack(this.command, this.#delayMs, () => turn === this.#turn)
+      if (turn !== this.#turn) return
       if (this.#awaitsVariables) {
         const { elsewhere } = this
         this.elsewhere = null
@@ -567,6 +585,7 @@ export class Execution implements RelayListener, BackendHolder {
     const now = monotonicMs()
     this.#load.end(now)
     this.lastErrno = backend.follower.errno
+    if (this.command.ruling?.log === true) this.logStatement(this.lastErrno)
     if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     if (this.#notesWrite || this.#writes?.hasBegun === true) this.#writes!.answered(this.facts)
@@ -578,6 +597,16 @@ export class Execution implements RelayListener, BackendHolder {
     if (this.command.code === Command.RESET_CONNECTION) this.#wasReset(backend)
     this.#letAllRest()
     this.#listener.answered()
+  }
+
+  /** Writes the line that a query rule asks for. @param errno of the answer; 0: it is no error */
+  logStatement(errno: number): void {
+    const { command, facts, state, text, statement } = this
+    const digest = text.digestOf(command, statement?.shared ?? null)
+    this.#context.ruleLog.note(
+      { command, user: facts.user.name, schema: state.schema, digest, errno },
+      this.#context.log,
+    )
   }
 
   #answeredInLane(lane: Backend, now: number): void {
@@ -677,7 +706,9 @@ export class Execution implements RelayListener, BackendHolder {
 
   #mayRepeat(): boolean {
     const { command, facts } = this
-    return command.repeatable && !this.#relay.started && facts.pinned === null && command.attempts < ATTEMPTS_MAX
+    const retries = command.ruling?.retries ?? -1
+    const attemptsMax = retries < 0 ? ATTEMPTS_MAX : retries + 1
+    return command.repeatable && !this.#relay.started && facts.pinned === null && command.attempts < attemptsMax
   }
 }
 

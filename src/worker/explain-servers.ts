@@ -17,7 +17,7 @@ export interface Decided {
 export function explainServers({ decision, input }: Decided): ServerExplanation[] {
   const { view, facts } = input
   const writer = facts.user.defaultHostgroup
-  const hostgroups = new Set([decision.hostgroup, writer, view.readerOf(writer)])
+  const hostgroups = new Set([decision.hostgroup, writer, readersAsked(input)])
   const entries = view.snapshot.servers.filter(({ hostgroup }) => hostgroups.has(hostgroup))
   return entries.map((entry) => explainServer(entry, { decision, input }))
 }
@@ -39,6 +39,11 @@ function explainServer(entry: ServerEntry, decided: Decided): ServerExplanation 
   }
 }
 
+/** The hostgroup whose replicas a read is answered by. */
+function readersAsked({ view, facts, ruleHostgroup }: RouteInput): number {
+  return view.writerOf(ruleHostgroup) >= 0 ? ruleHostgroup : view.readerOf(facts.user.defaultHostgroup)
+}
+
 function candidateOf({ id, hostgroup }: ServerEntry, view: TopologyView): Candidate | null {
   const all = [...view.online(hostgroup), ...view.lagging(hostgroup)]
   return all.find(({ entry }) => entry.id === id) ?? null
@@ -53,7 +58,7 @@ function whyOf(entry: ServerEntry, candidate: Candidate | null, { decision, inpu
   if (isChosen(entry, decision)) return decision.reason
   if (decision.backend !== null) return 'the statement stays on a connection that the session has'
   if (entry.status !== 'ONLINE') return entry.statusReason === '' ? `it is ${entry.status}` : entry.statusReason
-  const isReplica = entry.hostgroup === input.view.readerOf(input.facts.user.defaultHostgroup)
+  const isReplica = entry.hostgroup === readersAsked(input)
   const replicasAsked = ASKS_REPLICAS.has(decision.reason)
   if (entry.hostgroup !== decision.hostgroup && !(isReplica && replicasAsked))
     return isReplica ? `replicas were not asked: ${decision.reason}` : OTHER_HOSTGROUP

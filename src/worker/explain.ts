@@ -1,27 +1,35 @@
 import { Command } from '../../protocol/index.js'
+import type { Ruling } from '../rules/index.js'
 import type { RouteAnswer, RouteExplanation, RouteQuestion, SessionExplanation } from '../shared/explanation.js'
 import type { Snapshot, UserEntry } from '../shared/snapshot.js'
 import { explainEffects, StatementKindName } from '../sql/index.js'
 import { passThroughUser } from './accounts.js'
 import { CommandInHand } from './command.js'
+import type { WorkerContext } from './context.js'
 import { type RouteContext, type Routed, routeCommand, routedInput } from './execution-route.js'
 import { explainServers } from './explain-servers.js'
+import { noteRuling } from './rule-verdict.js'
 import type { Session } from './session.js'
 import { holdNames, initialStatus, pinNames, SessionFacts } from './session-facts.js'
+import { type SessionOrigin, SessionRules } from './session-rules.js'
 import { SessionState } from './session-state.js'
 import { SessionText, type TextContext } from './session-text.js'
 import { ruleOf } from './verdict.js'
 
 /** What of a worker decides. */
-export interface ExplainContext extends RouteContext, TextContext {
+export interface ExplainContext extends RouteContext, TextContext, Pick<WorkerContext, 'rules'> {
   findUser(name: string): UserEntry | null
 }
+
+/** Rules that ask for an address do not match a question. */
+const NOWHERE: Omit<SessionOrigin, 'username'> = { clientAddr: '', proxyAddr: '', proxyPort: 0 }
 
 /** As whom a statement is asked about. */
 interface Asker {
   readonly facts: SessionFacts
   readonly text: SessionText
   readonly backends: Routed['backends']
+  readonly rules: SessionRules
 }
 
 const NO_BACKENDS: Routed['backends'] = { own: () => null }
@@ -45,13 +53,14 @@ export function explainRoute(
   const { greeting } = context.view.snapshot
   const facts = new SessionFacts(user, initialStatus(greeting))
   const state = new SessionState(question.schema === '' ? (user.defaultSchema ?? '') : question.schema)
-  const asker = { facts, text: new SessionText(context, state, 0), backends: NO_BACKENDS }
+  const rules = new SessionRules(context, state, { ...NOWHERE, username: user.name })
+  const asker = { facts, text: new SessionText(context, state, 0), backends: NO_BACKENDS, rules }
   return explainAs(question.sql, asker, null, context, now)
 }
 
 function explainAs(
   sql: string,
-  { facts, text, backends }: Asker,
+  { facts, text, backends, rules }: Asker,
   session: SessionExplanation | null,
   context: ExplainContext,
   now: number,
@@ -62,19 +71,38 @@ function explainAs(
   command.take(packet, HEADER_SIZE, packet.length, ruleOf(Command.QUERY, flavor), now)
   command.streamed = packet.length - HEADER_SIZE > snapshot.limits.maxBufferedCommand
   text.understand(command)
+  const ruling = context.rules.isEmpty ? null : rules.ofText(command, text)
+  if (ruling !== null) noteRuling(command, ruling, text)
   const decision = routeCommand({ command, statement: null, facts, backends, text }, asOnlooker(context), now)
   const unknown = command.wishes?.unknown ?? ''
   return {
     class: StatementKindName[command.kind] as string,
     effects: explainEffects(command.effects),
     consistency: unknown === '' ? command.level : `${command.level} (not understood: ${unknown})`,
-    rule: '',
+    rule: ruling === null ? '' : describeRuling(ruling),
     hostgroup: decision.hostgroup,
     chosen: decision.backend?.target.id ?? decision.candidate?.entry.id ?? '',
     reason: decision.reason,
     servers: explainServers({ decision, input: routedInput() }),
     session,
   }
+}
+
+/** Which rules match, and what they do besides naming the hostgroup. */
+function describeRuling({ matched, hostgroupReason, ...does }: Ruling): string {
+  const acts: [string, boolean][] = [
+    [hostgroupReason, hostgroupReason !== ''],
+    [`error_msg ${does.errorMsg}`, does.errorMsg !== null],
+    [`OK_msg ${does.okMsg}`, does.okMsg !== null && does.errorMsg === null],
+    [`rewritten as ${does.rewritten}`, does.rewritten !== null],
+    [does.notRewritten, does.notRewritten !== ''],
+    [`delay ${does.delayMs} ms`, does.delayMs > 0],
+    [`timeout ${does.timeoutMs} ms`, does.timeoutMs > 0],
+    [`cache_ttl ${does.cacheTtlMs} ms`, does.cacheTtlMs > 0],
+    [`mirror_hostgroup ${does.mirrorHostgroup}`, does.mirrorHostgroup >= 0],
+  ]
+  const said = acts.filter(([, is]) => is).map(([text]) => text)
+  return [matched.map(({ rule }) => rule.ruleId).join(', '), said.join('; ')].filter((part) => part !== '').join(': ')
 }
 
 /** What is counted of statements is not counted of questions. */

@@ -2,7 +2,7 @@ import { Answer, Command, MariadbCapability } from '../../protocol/index.js'
 import { Hint, StatementKind, tablesRead, UNCACHEABLE_EFFECTS } from '../sql/index.js'
 import type { BackendLogin } from './backend-login.js'
 import type { CausalKeys } from './causal-keys.js'
-import type { CommandInHand } from './command.js'
+import { type CommandInHand, maxLagMsOf } from './command.js'
 import type { CachedAnswer, ResultCache } from './result-cache.js'
 import { Capture } from './result-capture.js'
 import { Hold, type SessionFacts } from './session-facts.js'
@@ -71,11 +71,11 @@ export function satisfies(
   now: number,
 ): boolean {
   const { consistency, user } = asking.facts
-  const { wishes } = asking.command
+  const { wishes, ruling } = asking.command
   const { consistency: settings } = view.snapshot
-  const level = consistency.levelFor(wishes, user, settings)
+  const level = consistency.levelFor(wishes, ruling?.consistency ?? null, user, settings)
   if (level === 'strong' || (wishes !== null && wishes.position !== null)) return false
-  const maxLagMs = wishes !== null && wishes.maxLagMs >= 0 ? wishes.maxLagMs : (user.maxReplicationLagMs ?? -1)
+  const maxLagMs = maxLagMsOf(asking.command, user)
   if (maxLagMs >= 0 && now - answer.asOf > maxLagMs) return false
   // Where nothing tells what replicas have, all that is older than a time is taken for known.
   const pinMs = view.pinMs(user.defaultHostgroup)

@@ -74,6 +74,9 @@ const PRIMARY_EFFECTS =
   Effect.setsGlobal |
   Effect.leavesConnectionState
 
+/** Of these, what concerns data and not the session: an operator may know better. */
+const LEFT_TO_RULES = Effect.lockingRead | Effect.intoFile | Effect.sequence | Effect.unknownFunction
+
 const LAST_EFFECTS = Effect.readsRowCount | Effect.readsFoundRows | Effect.readsDiagnostics
 
 /** Why a statement goes where it goes, in the words that tools show. */
@@ -131,6 +134,10 @@ export interface RouteInput {
   readonly hint: number
   /** From a hint; -1: none. */
   readonly hintHostgroup: number
+  /** That a query rule names; -1: none does. */
+  readonly ruleHostgroup: number
+  /** Which rule does. */
+  readonly ruleReason: string
   readonly facts: SessionFacts
   /** What a read needs. */
   readonly need: ReadNeed
@@ -170,8 +177,10 @@ export function route(input: RouteInput, into: Decision): Decision {
   }
   if (place === Place.own) {
     if (input.own !== null && (input.effects & PRIMARY_EFFECTS) === 0) return take(into, input.own, Reason.session)
+    if (input.ruleHostgroup >= 0) return pick(input, into, input.ruleHostgroup, input.ruleReason)
     return pick(input, into, writer, Reason.session)
   }
+  if (input.ruleHostgroup >= 0 && input.hint !== Hint.replica) return followRule(input, into, place)
   if (place === Place.primary) return pick(input, into, writer, reasonForPrimary(input.kind))
 
   const reader = view.readerOf(writer)
@@ -180,9 +189,23 @@ export function route(input: RouteInput, into: Decision): Decision {
     if (pick(input, into, reader, Reason.hintReplica).candidate !== null) return into
     return pick(input, into, writer, Reason.noReplica)
   }
-  const stay = reasonToStay(input)
+  const stay = reasonToStay(input, input.effects)
   if (stay !== null) return pick(input, into, writer, stay)
   return pickForRead(input, into, writer, reader)
+}
+
+/**
+ * A rule's hostgroup is the operator's word. Where it is the reader hostgroup of a pair, a read gets a replica that has what its
+ * session needs, else the pair's primary; and what only the session's connection to a primary can answer stays with that.
+ */
+function followRule(input: RouteInput, into: Decision, place: number): Decision {
+  const { ruleHostgroup, ruleReason, view, effects } = input
+  const writer = view.writerOf(ruleHostgroup)
+  if (writer < 0 || place !== Place.replica) return pick(input, into, ruleHostgroup, ruleReason)
+  const allowed = effects & ~LEFT_TO_RULES
+  const stay = reasonToStay(input, allowed)
+  if (stay !== null) return pick(input, into, writer, stay)
+  return pickForRead(input, into, writer, ruleHostgroup)
 }
 
 /** A replica that has what the read needs, one that will have it in a moment, or the primary. */
@@ -290,7 +313,7 @@ function reasonForPrimary(kind: number): string {
   return ASKED_OF_PRIMARY.has(kind) ? Reason.effects : Reason.write
 }
 
-function reasonToStay({ effects, facts, learned }: RouteInput): string | null {
+function reasonToStay({ facts, learned }: RouteInput, effects: number): string | null {
   if (learned) return Reason.learned
   if (!facts.autocommit) return Reason.autocommitOff
   if ((effects & PRIMARY_EFFECTS) !== 0) return Reason.effects

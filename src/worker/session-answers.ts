@@ -68,7 +68,7 @@ export class SessionAnswers {
   #learn({ rows, shownUntil }: CachedAnswer, session: AskingSession): void {
     const { command, facts, residue } = session
     const { causal, view, pool } = this.#context
-    const { wishes } = command
+    const { wishes, ruling } = command
     command.reason = 'the result cache has its answer'
     command.release()
     session.lastErrno = 0
@@ -76,7 +76,7 @@ export class SessionAnswers {
     // What the statement before has left on its connection cannot be asked for any more.
     if (facts.last !== null) pool.lower(facts.last)
     facts.last = null
-    const level = facts.consistency.levelFor(wishes, facts.user, view.snapshot.consistency)
+    const level = facts.consistency.levelFor(wishes, ruling?.consistency ?? null, facts.user, view.snapshot.consistency)
     if (level !== 'eventual') facts.consistency.sawCached(shownUntil)
     if (wishes !== null && wishes.causal !== '') causal.at(wishes.causal).sawCached(shownUntil)
   }

@@ -51,6 +51,8 @@ export class SessionBackends {
   readonly #state: SessionState
   /** Asked for with each statement. */
   #lastProfile: KnownProfile | null = null
+  /** A query rule has said that the session's connections are its own. */
+  exclusive = false
   /** Made with the first connection: an idle session that never asked anything has none. */
   #byServer: Map<ServerId, Backend> | null = null
 
@@ -149,7 +151,7 @@ export class SessionBackends {
   ): ConnectionProfile | null {
     const { multiplexing, exclusiveHostgroups } = this.#context.view.snapshot
     // A server that is told the client's address is told it once, when the connection begins.
-    if (!this.#multiplex || !multiplexing || target.proxyProtocol !== 'off') return null
+    if (!this.#multiplex || this.exclusive || !multiplexing || target.proxyProtocol !== 'off') return null
     if (exclusiveHostgroups.includes(target.hostgroup)) return null
     const hasSchema = schema !== ''
     const known = this.#lastProfile

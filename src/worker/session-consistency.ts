@@ -17,9 +17,14 @@ export class SessionConsistency extends Watermark {
   /** Reads in a row that had to go to the primary. */
   #forced = 0
 
-  /** The level of a statement: its own, else that of the session, the user, or all. */
-  levelFor(wishes: Wishes | null, user: UserEntry, settings: ConsistencySettings): ConsistencyLevel {
-    return wishes?.level ?? this.level ?? user.consistency ?? settings.level
+  /** The level of a statement: its own, else that of the session, a query rule, the user, or all. */
+  levelFor(
+    wishes: Wishes | null,
+    ofRule: ConsistencyLevel | null,
+    user: UserEntry,
+    settings: ConsistencySettings,
+  ): ConsistencyLevel {
+    return wishes?.level ?? this.level ?? ofRule ?? user.consistency ?? settings.level
   }
 
   forcedToPrimary(): void {

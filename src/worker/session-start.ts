@@ -5,6 +5,7 @@ import type { ClientSocket } from './client-socket.js'
 import type { WorkerContext } from './context.js'
 import { Execution, type ExecutionListener } from './execution.js'
 import { initialStatus, SessionFacts } from './session-facts.js'
+import { originOf, SessionRules } from './session-rules.js'
 import { SessionState } from './session-state.js'
 import { SessionText } from './session-text.js'
 import { StatementCount } from './statement-count.js'
@@ -40,7 +41,8 @@ export function beginAs(
   const facts = new SessionFacts(user, initialStatus(context.view.snapshot.greeting))
   const text = new SessionText(context, state, capabilities, mariadbCapabilities)
   const count = new StatementCount(context, user.name, place.host)
-  const execution = new Execution(context, client, capabilities, toServers, facts, state, text, count, listener)
+  const rules = new SessionRules(context, state, originOf(user.name, place))
+  const execution = new Execution(context, client, capabilities, toServers, facts, state, text, count, rules, listener)
   if (relayed !== null) execution.adopt(relayed)
   return execution
 }

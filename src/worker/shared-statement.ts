@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import type { Ruling, Scope } from '../rules/index.js'
 import type { GlobalCounters } from '../shared/counters.js'
 import type { PreparedStatementRow } from '../shared/worker-tables.js'
 import type { OpenStatement } from './backend.js'
@@ -17,6 +18,13 @@ const SHOWN_BYTES_MAX = 2048
 /** What a shared statement takes besides its text, measured on Node 20 (cache entry included). */
 const SHARED_STATEMENT_BYTES = 450
 
+/** A ruling holds for a scope of the rules and the flag with which the session begins. */
+export interface RuledStatement {
+  readonly scope: Scope
+  readonly flagIN: number
+  readonly ruling: Ruling | null
+}
+
 /** What all preparations of one text under one state have in common, over all sessions of a worker. */
 export class SharedStatement {
   /** The COM_STMT_PREPARE packet, to prepare it on further servers. */
@@ -33,6 +41,10 @@ export class SharedStatement {
   /** What its comments ask of its consistency. */
   readonly wishes: Wishes | null
   readonly repeatable: boolean
+  /** What its client has prepared, where a query rule has rewritten it; null: what is in `packet`. */
+  readonly clientText: Buffer | null
+  /** What the query rules have said of it last; null: nobody has asked. */
+  ruled: RuledStatement | null = null
   /** The session state with which its text is to be read. */
   readonly parseState: ParseState
   /** Statements of clients, and statements on servers, that are made of it. */
@@ -62,6 +74,7 @@ export class SharedStatement {
     this.wishes = command.wishes
     this.digest = command.digest
     this.repeatable = isRepeatable(command)
+    this.clientText = command.clientText === null ? null : copyOf(command.clientText)
     this.parseState = parseState
   }
 
@@ -72,7 +85,7 @@ export class SharedStatement {
   }
 
   get bytes(): number {
-    return this.packet.length + SHARED_STATEMENT_BYTES
+    return this.packet.length + (this.clientText?.length ?? 0) + SHARED_STATEMENT_BYTES
   }
 
   get inUse(): boolean {
@@ -188,6 +201,7 @@ function keyOf(command: CommandInHand, parseState: ParseState): string {
     .update(command.packet())
     .update(`\n${kind} ${effects} ${hint} ${hintHostgroup} ${perStatement}\n`)
     .update(parseState.key)
+    .update(command.clientText ?? '')
     .digest('base64')
 }
 

@@ -66,7 +66,7 @@ export function setLevel(facts: SessionFacts, value: string | null): ProxyError 
 
 /** The level that holds for the session's statements. */
 export function levelOf({ consistency, user }: SessionFacts, view: TopologyView): ConsistencyLevel {
-  return consistency.levelFor(null, user, view.snapshot.consistency)
+  return consistency.levelFor(null, null, user, view.snapshot.consistency)
 }
 
 /** ER_WRONG_VALUE_FOR_VAR, with what would be right. */

@@ -11,6 +11,8 @@ export interface TimedFacts {
   readonly transactionIdleSince: number
   /** Since when the statement in hand is waiting or running. */
   readonly statementSince: number
+  /** Of the statement in hand alone, in ms; 0: none. */
+  readonly statementLimitMs: number
 }
 
 type OfUser = Pick<UserEntry, 'queryTimeoutMs' | 'maxTransactionTimeMs'>
@@ -26,8 +28,8 @@ export interface Exceeded {
 interface TimeLimit {
   readonly limit: TimeLimitName
   since(facts: TimedFacts): number
-  /** 0: there is none. */
-  limitMs(all: OfAll, user: OfUser): number
+  /** 0: there is none. @param statementLimitMs see `TimedFacts` */
+  limitMs(all: OfAll, user: OfUser, statementLimitMs: number): number
 }
 
 /** What ends more comes first. */
@@ -45,7 +47,8 @@ const TIME_LIMITS: readonly TimeLimit[] = [
   {
     limit: 'query_timeout',
     since: (facts) => facts.statementSince,
-    limitMs: (all, user) => user.queryTimeoutMs ?? all.defaultQueryTimeoutMs,
+    limitMs: (all, user, ofStatement) =>
+      ofStatement > 0 ? ofStatement : (user.queryTimeoutMs ?? all.defaultQueryTimeoutMs),
   },
 ]
 
@@ -54,7 +57,7 @@ export function firstDue(facts: TimedFacts, all: OfAll, user: OfUser): number {
   let due = Number.POSITIVE_INFINITY
   for (const limit of TIME_LIMITS) {
     const since = limit.since(facts)
-    const limitMs = since < 0 ? 0 : limit.limitMs(all, user)
+    const limitMs = since < 0 ? 0 : limit.limitMs(all, user, facts.statementLimitMs)
     if (limitMs > 0 && since + limitMs < due) due = since + limitMs
   }
   return due
@@ -64,7 +67,7 @@ export function firstDue(facts: TimedFacts, all: OfAll, user: OfUser): number {
 export function exceeded(facts: TimedFacts, now: number, all: OfAll, user: OfUser): Exceeded | null {
   for (const { limit, since, limitMs } of TIME_LIMITS) {
     const started = since(facts)
-    const ms = limitMs(all, user)
+    const ms = limitMs(all, user, facts.statementLimitMs)
     if (started >= 0 && ms > 0 && now - started >= ms) return { limit, limitMs: ms }
   }
   return null
@@ -72,7 +75,7 @@ export function exceeded(facts: TimedFacts, now: number, all: OfAll, user: OfUse
 
 /** The shortest of the limits in ms, by which what begins now can be exceeded first; Infinity: there is none. */
 export function shortestLimit(all: OfAll, users: readonly OfUser[]): number {
-  const given = [{}, ...users].flatMap((user) => TIME_LIMITS.map(({ limitMs }) => limitMs(all, user)))
+  const given = [{}, ...users].flatMap((user) => TIME_LIMITS.map(({ limitMs }) => limitMs(all, user, 0)))
   return Math.min(Number.POSITIVE_INFINITY, ...given.filter((ms) => ms > 0))
 }
 

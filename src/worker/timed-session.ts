@@ -67,6 +67,10 @@ export class TimedSession implements TimedFacts {
     return isExempt ? -1 : command.startedAt
   }
 
+  get statementLimitMs(): number {
+    return this.#session.execution.command.ruling?.timeoutMs ?? 0
+  }
+
   /**
    * Ends what has taken too long.
    * @returns when to look again, in monotonic ms

@@ -79,6 +79,12 @@ export class TopologyView {
     return this.#readerOf.get(writer) ?? -1
   }
 
+  /** The writer hostgroup that belongs to a reader hostgroup, or -1. */
+  writerOf(reader: number): number {
+    for (const [writer, of] of this.#readerOf) if (of === reader) return writer
+    return -1
+  }
+
   /** Whether statements that ran in this hostgroup may have written. */
   isWriter(hostgroup: number): boolean {
     return this.#readerOf.size === 0 || this.#writers.has(hostgroup) || !this.#isReader(hostgroup)

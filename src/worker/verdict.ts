@@ -6,6 +6,7 @@ import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isExecut
 import type { WorkerContext } from './context.js'
 import type { Execution } from './execution.js'
 import { answerOwn, executeOwn, isAnsweredAsOwn, prepareOwn } from './own-answers.js'
+import { judgeByRules } from './rule-verdict.js'
 import { ownStatement, positionStatement } from './sluice-variables.js'
 import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from './statements.js'
 import type { Wishes } from './wishes.js'
@@ -22,12 +23,12 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
   switch (rule.handling) {
     case Handling.text:
       execution.text.understand(command)
-      return judgeText(execution, context)
+      return judgeByRules(execution, context) ?? judgeText(execution, context)
     case Handling.prepare:
       execution.text.understand(command)
       // Preparing leaves nothing behind, whatever the text would do.
       command.repeatable = !command.streamed
-      return judgePrepare(execution, context)
+      return judgeByRules(execution, context) ?? judgePrepare(execution, context)
     case Handling.statement:
       return judgeStatementCommand(execution, context)
     case Handling.routed:
@@ -115,7 +116,8 @@ function judgePrepare(execution: Execution, { counters, view }: WorkerContext): 
 }
 
 /** Commands that name a prepared statement: what is known of that is true of them. */
-function judgeStatementCommand(execution: Execution, { counters, view }: WorkerContext): Verdict {
+function judgeStatementCommand(execution: Execution, context: WorkerContext): Verdict {
+  const { counters, view } = context
   const { command, statements } = execution
   const { code, buffer, end } = command
   const payload = command.start + HEADER_SIZE
@@ -140,6 +142,10 @@ function judgeStatementCommand(execution: Execution, { counters, view }: WorkerC
     counters.comFrontendStmtClose++
     statements.close(statement)
     return 'silence'
+  }
+  if (isExecute(code)) {
+    const answer = judgeByRules(execution, context)
+    if (answer !== null) return answer
   }
   if (shared.own !== null && isAnsweredAsOwn(code)) return executeOwn(shared.own, statement, execution, view)
   return judgeByData(code, statement, buffer.readUInt32LE(payload + 1), view.flavor)

@@ -92,6 +92,12 @@ export function wishesOfQuery(
   }
 }
 
+/** The wishes of a statement for which a query rule names a causal key; a key that the statement names itself counts more. */
+export function withCausalKey(before: Wishes | null, causal: string): Wishes {
+  if (before === null) return { level: null, causal, position: null, maxLagMs: -1, unknown: '' }
+  return before.causal === '' ? { ...before, causal } : before
+}
+
 /** The same of a COM_STMT_EXECUTE, whose attributes stand behind the parameters. Malformed ones are the server's to refuse. */
 export function wishesOfExecute(
   before: Wishes | null,

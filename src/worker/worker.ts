@@ -34,6 +34,7 @@ import { keepUp } from './pool-upkeep.js'
 import { warmUp } from './pool-warming.js'
 import { processRow } from './process-row.js'
 import { ResultCache } from './result-cache.js'
+import { RuleLog } from './rule-log.js'
 import { ServerErrors } from './server-errors.js'
 import { Session, type SessionOwner } from './session.js'
 import { admit } from './session-admit.js'
@@ -73,6 +74,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly cache: ResultCache
   readonly learned = new LearnedWrites()
   rules = new RuleSet(NO_QUERY_RULES)
+  readonly ruleLog = new RuleLog(monotonicMs)
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
   readonly verifiers = new Verifiers()
   readonly throttle = new LoginThrottle({ firstMs: 1_000, maxMs: 60_000 })
@@ -171,6 +173,8 @@ export class Worker implements WorkerContext, SessionOwner {
     if (rules.version === this.rules.version) return
     this.reportRuleHits()
     this.rules = new RuleSet(rules)
+    this.digests.needed = this.rules.asksForDigest
+    this.#limitsChanged()
   }
 
   /** Tells which rules have matched since this was asked last. */
@@ -418,11 +422,16 @@ export class Worker implements WorkerContext, SessionOwner {
     this.digestStatistics.rowsMax = snapshot.digests.maxEntries
     this.causal.configure(snapshot.consistency.tokensMax, snapshot.consistency.tokenTtlMs)
     this.cache.configure(snapshot.queryCache, snapshot.workers)
-    this.#shortestLimit = shortestLimit(snapshot.limits, snapshot.users)
+    this.#limitsChanged()
     this.#users = new Map(snapshot.users.map((user) => [user.name, user]))
     this.#readOnlyFunctions = new Set(snapshot.readOnlyFunctions)
     this.#proxies = new NetworkList(snapshot.proxyProtocolNetworks)
     this.addresses.tellOthers(snapshot.limits.maxConnectionsPerAddress > 0 && snapshot.workers > 1)
+  }
+
+  #limitsChanged(): void {
+    const { limits, users } = this.view.snapshot
+    this.#shortestLimit = Math.min(shortestLimit(limits, users), this.rules.timeoutMsMin)
   }
 
   #suspect(server: ServerId, reason: string): void {

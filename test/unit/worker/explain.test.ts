@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { explain } from '../../../src/explain.js'
+import { RuleSet } from '../../../src/rules/index.js'
 import type { RouteExplanation } from '../../../src/shared/explanation.js'
+import { NO_QUERY_RULES } from '../../../src/shared/query-rules.js'
 import {
   DEFAULT_CONSISTENCY,
   type ServerEntry,
@@ -16,6 +18,7 @@ import { LearnedWrites } from '../../../src/worker/learned-writes.js'
 import { ASKS_REPLICAS, newDecision, Reason, type RouteInput, route } from '../../../src/worker/router.js'
 import type { Session } from '../../../src/worker/session.js'
 import { Pin, SessionFacts } from '../../../src/worker/session-facts.js'
+import { originOf, SessionRules } from '../../../src/worker/session-rules.js'
 import { SessionState } from '../../../src/worker/session-state.js'
 import { SessionText } from '../../../src/worker/session-text.js'
 import { TopologyView } from '../../../src/worker/topology-view.js'
@@ -44,15 +47,19 @@ function contextOf(snapshot: Snapshot): ExplainContext {
     ),
     learned: new LearnedWrites(),
     digests: new Digests(snapshot.digests, () => 0),
+    rules: new RuleSet(NO_QUERY_RULES),
     findUser: (name) => snapshot.users.find((user) => user.name === name) ?? null,
   }
 }
+
+const ADDRESS = { host: '10.0.0.7', port: 1, local: false, endpoints: null }
 
 /** As much of a session as decides. */
 function sessionOf(context: ExplainContext, facts: SessionFacts): Session {
   const state = new SessionState('shop')
   const text = new SessionText(context, state, 0)
-  const execution = { facts, state, text, backends: { own: () => null } }
+  const rules = new SessionRules(context, state, originOf(facts.user.name, ADDRESS))
+  const execution = { facts, state, text, rules, backends: { own: () => null } }
   return { id: 1_073_741_889, user: facts.user.name, phase: 'ready', execution } as unknown as Session
 }
 
@@ -191,6 +198,8 @@ describe(`random topologies (seed ${seed})`, () => {
       effects: 0,
       hint: Hint.none,
       hintHostgroup: -1,
+      ruleHostgroup: -1,
+      ruleReason: '',
       facts,
       need: needOf(facts),
       learned: false,

@@ -15,6 +15,8 @@ const base = (view: TopologyView, random: number, facts = new SessionFacts(USER)
   effects: 0,
   hint: Hint.none,
   hintHostgroup: -1,
+  ruleHostgroup: -1,
+  ruleReason: '',
   facts,
   need: needOf(facts),
   learned: false,

@@ -28,6 +28,8 @@ function inputFor(snapshot: Snapshot, more: Partial<RouteInput> = {}): RouteInpu
     effects: 0,
     hint: Hint.none,
     hintHostgroup: -1,
+    ruleHostgroup: -1,
+    ruleReason: '',
     facts,
     need: needOf(facts),
     learned: false,
@@ -210,6 +212,60 @@ describe('hints', () => {
     ['a hostgroup that does not exist', { hintHostgroup: 9 }, { server: null, reason: Reason.noServer }],
   ])('%s', (_name, more, expected) => {
     expect(decide(PAIR, more)).toMatchObject(expected)
+  })
+})
+
+describe('a hostgroup that a query rule names', () => {
+  const reason = 'query rule 7 names hostgroup 1'
+  const to = (ruleHostgroup: number, more: Partial<RouteInput> = {}) => ({ ruleHostgroup, ruleReason: reason, ...more })
+  const THREE = snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1), serverEntry('reports', 5)])
+
+  it.each<[string, Partial<RouteInput>, object]>([
+    ['a read to the writer hostgroup', to(0), { server: 'primary', hostgroup: 0, reason }],
+    ['a read to a hostgroup of no pair', to(5), { server: 'reports', hostgroup: 5, reason }],
+    ['a write to a hostgroup of no pair', to(5, { kind: StatementKind.write }), { server: 'reports', reason }],
+    ['a write to the readers', to(1, { kind: StatementKind.write }), { server: 'replica', reason }],
+    ['a read to the readers', to(1), { server: 'replica', hostgroup: 1, reason: Reason.read }],
+    [
+      'a locking read to the readers',
+      to(1, { effects: Effect.lockingRead }),
+      { server: 'replica', reason: Reason.read },
+    ],
+    ['a function that may write to the readers', to(1, { effects: Effect.unknownFunction }), { server: 'replica' }],
+    [
+      'what only the session can answer to the readers',
+      to(1, { effects: Effect.readsLastInsertId }),
+      { server: 'primary', reason: Reason.effects },
+    ],
+    [
+      'what a replica has refused to the readers',
+      to(1, { learned: true }),
+      { server: 'primary', reason: Reason.learned },
+    ],
+    ['a hostgroup without servers', to(9), { server: null, hostgroup: 9, reason: Reason.noServer }],
+    ['a hint for another hostgroup', to(5, { hintHostgroup: 0 }), { server: 'primary', reason: Reason.hintHostgroup }],
+    ['a hint for the primary', to(5, { hint: Hint.primary }), { server: 'primary', reason: Reason.hintPrimary }],
+    ['a hint for a replica', to(5, { hint: Hint.replica }), { server: 'replica', reason: Reason.hintReplica }],
+    ['SET of a session without connections', to(5, { kind: StatementKind.set }), { server: 'reports', reason }],
+  ])('%s', (_name, more, expected) => {
+    expect(decide(THREE, more)).toMatchObject(expected)
+  })
+
+  it('a read by rule sees what its session wrote: without a replica that has it the primary of the pair answers', () => {
+    const wrote = facts(({ consistency }) => consistency.wrote(NOW, '', 'mysql'))
+    const found = decide(THREE, to(1, { facts: wrote, need: needOf(wrote) }))
+    expect(found).toMatchObject({ server: 'primary', hostgroup: 0, reason: Reason.ownWrites })
+  })
+
+  it('a session that is pinned stays, and what asks about the last statement goes where that ran', () => {
+    const { backend } = fakeBackend()
+    const pinned = facts((of) => of.addPin(Pin.transaction, backend))
+    expect(decide(THREE, to(5, { facts: pinned }))).toMatchObject({ backend, reason: Reason.pinned })
+    const asked = facts((of) => {
+      of.last = backend
+    })
+    expect(decide(THREE, to(5, { facts: asked, kind: StatementKind.diagnostics }))).toMatchObject({ backend })
+    expect(decide(THREE, to(5, { own: backend, kind: StatementKind.set }))).toMatchObject({ backend })
   })
 })
 

@@ -13,7 +13,7 @@ const LIMITS = { maxTransactionTimeMs: 1000, maxTransactionIdleTimeMs: 100, defa
 const NO_LIMITS = { maxTransactionTimeMs: 0, maxTransactionIdleTimeMs: 0, defaultQueryTimeoutMs: 0 }
 
 function facts(more: Partial<TimedFacts>): TimedFacts {
-  return { transactionSince: -1, transactionIdleSince: -1, statementSince: -1, ...more }
+  return { transactionSince: -1, transactionIdleSince: -1, statementSince: -1, statementLimitMs: 0, ...more }
 }
 
 const NOW = 10_000
@@ -59,6 +59,9 @@ describe('a session at 10,000 ms', () => {
     })
     expect(exceeded(facts({ statementSince: 0 }), NOW, LIMITS, { queryTimeoutMs: 0 })).toBeNull()
     expect(exceeded(facts({ statementSince: 0 }), NOW, LIMITS, { queryTimeoutMs: null })?.limitMs).toBe(500)
+    const ofRule = facts({ statementSince: 9_000, statementLimitMs: 2_000 })
+    expect(exceeded(ofRule, NOW, LIMITS, { queryTimeoutMs: 300 })).toBeNull()
+    expect(firstDue(ofRule, LIMITS, { queryTimeoutMs: 300 })).toBe(11_000)
   })
 })
 
