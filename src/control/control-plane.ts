@@ -50,6 +50,9 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private publishScheduled = false
   private readonly onObserved = new Set<() => void>()
   private phase: 'starting' | 'serving' | 'draining' = 'starting'
+  /** Resolves when the workers are told what is published, or need not be told any more. */
+  private readonly started: Promise<void>
+  private noteStarted: () => void = () => {}
 
   constructor(store: ConfigStore, tls: LoadedTls, entry: WorkerEntry, log: Logger) {
     const { config } = store
@@ -79,6 +82,9 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.published = this.build(1)
     this.ticketTimer = setInterval(() => this.rotateTicketKeys(), TICKET_KEYS_MS)
     this.ticketTimer.unref()
+    this.started = new Promise((resolve) => {
+      this.noteStarted = resolve
+    })
     store.attach(this)
   }
 
@@ -93,6 +99,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     await this.supervisor.start(this.published, this.monitor.health())
     if (this.phase !== 'starting') return
     this.phase = 'serving'
+    this.noteStarted()
     // What was seen while the workers started.
     this.schedulePublish()
   }
@@ -107,7 +114,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.monitor.reconfigure(effective.servers, effective.monitor)
     this.step(reconfigure(this.topology, rulesOf(effective), now()))
     const warnings = waiting.length === 0 ? [] : [`${waiting.join(', ')} changed: this needs a restart`]
-    return { warnings, late: this.publish() }
+    return { warnings, late: this.started.then(() => this.publish()) }
   }
 
   servers(): readonly ServerEntry[] {
@@ -215,6 +222,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   }
 
   private async end(): Promise<void> {
+    this.noteStarted()
     clearInterval(this.ticketTimer)
     this.statsHistory.stop()
     await this.monitor.stop()

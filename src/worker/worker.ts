@@ -11,7 +11,7 @@ import type { Logger } from '../shared/log.js'
 import { LoginThrottle } from '../shared/login-throttle.js'
 import { NetworkList } from '../shared/networks.js'
 import { NO_QUERY_RULES, type QueryRules } from '../shared/query-rules.js'
-import type { HealthReport, ListenAddress, ServerId, Snapshot, UserEntry } from '../shared/snapshot.js'
+import type { HealthReport, ListenAddress, ServerId, ServerStatus, Snapshot, UserEntry } from '../shared/snapshot.js'
 import type { UserRow } from '../shared/worker-tables.js'
 import { Classifier, type ClassifyOptions, VERBS } from '../sql/index.js'
 import { AddressLimit } from './address-limit.js'
@@ -29,6 +29,7 @@ import { explainRoute } from './explain.js'
 import { findSession, performKill, placeOf } from './kill.js'
 import { Lanes } from './lanes.js'
 import { LearnedWrites } from './learned-writes.js'
+import { leaveServers, leaveWithSession } from './leave-servers.js'
 import { Pool } from './pool.js'
 import { keepUp } from './pool-upkeep.js'
 import { warmUp } from './pool-warming.js'
@@ -161,12 +162,27 @@ export class Worker implements WorkerContext, SessionOwner {
     // Another primary may lack what was read from the last one.
     if (writersOf(before, this.view) !== writersOf(snapshot, this.view)) this.cache.clear()
     this.#take(snapshot)
-    for (const { id } of before.servers) {
-      const entries = snapshot.servers.filter((entry) => entry.id === id)
-      if (entries.every(({ status }) => status === 'OFFLINE_HARD'))
-        this.pool.closeServer(id, 'the server was taken offline')
+    for (const id of new Set(before.servers.map((entry) => entry.id))) {
+      const now = statusesOf(id, snapshot)
+      const isCut = now.length > 0 && now.every((status) => status === 'OFFLINE_HARD')
+      // Of a server that is removed nobody hears any more: one that did not answer is not waited for.
+      const isLost = now.length === 0 && statusesOf(id, before).every((status) => status === 'SHUNNED')
+      if (isCut || isLost) this.pool.closeServer(id, isCut ? 'the server was taken offline' : 'the server was removed')
     }
     this.#leaveSilentServers()
+    this.#leaveServers(monotonicMs())
+  }
+
+  /** Servers that are OFFLINE_SOFT, or removed, finish what they do and get nothing new: what is idle there is closed. */
+  #leaveServers(now: number): void {
+    const { snapshot } = this.view
+    const staying = new Set(snapshot.servers.filter(({ status }) => isInUse(status)).map(({ id }) => id))
+    const isLeaving = (id: ServerId): boolean => !staying.has(id)
+    if (![...this.pool.servers].some(({ id, backends }) => backends.size > 0 && isLeaving(id))) return
+    leaveServers(this.pool, isLeaving, now, snapshot.limits.diagnosticsHoldMs)
+    for (const { phase, execution } of this.#sessions.values()) {
+      if (phase === 'ready') leaveWithSession(execution, this.pool, isLeaving)
+    }
   }
 
   applyRules(rules: QueryRules): void {
@@ -444,6 +460,7 @@ export class Worker implements WorkerContext, SessionOwner {
     const { snapshot } = this.view
     const share = ({ id }: { id: ServerId }): number => this.#share(mostConnections(id, snapshot))
     keepUp(this.pool, snapshot.limits, now, share)
+    this.#leaveServers(now)
     warmUp(this.pool, snapshot.limits, share, (id) => findOnline(this.view, id), Math.random)
   }
 
@@ -461,6 +478,14 @@ export class Worker implements WorkerContext, SessionOwner {
     }
     return next
   }
+}
+
+function statusesOf(id: ServerId, { servers }: Snapshot): ServerStatus[] {
+  return servers.filter((entry) => entry.id === id).map(({ status }) => status)
+}
+
+function isInUse(status: ServerStatus): boolean {
+  return status === 'ONLINE' || status === 'SHUNNED'
 }
 
 /** The servers that are in use, to be compared. */

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Backend } from '../../../src/worker/backend.js'
+import { leaveServers } from '../../../src/worker/leave-servers.js'
 import { keepUp } from '../../../src/worker/pool-upkeep.js'
 import { warmUp } from '../../../src/worker/pool-warming.js'
 import { Keep } from '../../../src/worker/residue.js'
@@ -54,6 +55,23 @@ describe('idle connections', () => {
     await vi.advanceTimersByTimeAsync(6000)
     up({ freeConnectionsPct: 0 })
     expect(open(free)).toBe(1)
+  })
+
+  it('to a server that is left are closed, after a while also where a session may still ask something', async () => {
+    const [free, asked] = await Promise.all([world.get(new FakeHolder()), world.get(new FakeHolder())])
+    world.pool.rest(free, Keep.nothing)
+    world.pool.rest(asked, Keep.diagnostics)
+    const other = (id: string) => id === 'another'
+    leaveServers(world.pool, other, Date.now(), 1000)
+    expect(open([free, asked])).toBe(2)
+    leaveServers(world.pool, () => true, Date.now(), 1000)
+    expect(open([free])).toBe(0)
+    expect(open([asked])).toBe(1)
+    await vi.advanceTimersByTimeAsync(1100)
+    leaveServers(world.pool, () => true, Date.now(), 1000)
+    expect(open([asked])).toBe(0)
+    world.endQuit()
+    expect(world.suspicions).toEqual([])
   })
 
   it('that are too old are closed, not all at the same time', async () => {
