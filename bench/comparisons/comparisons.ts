@@ -107,7 +107,24 @@ const states: Comparison = {
   ],
 }
 
-export const COMPARISONS = { multiplexing, consistency, states } as const
+const digests: Comparison = {
+  summary: 'statistics by digest off, on, and of one statement in 100',
+  note: 'Point selects, as fast as they are answered, by the text protocol and as prepared statements.',
+  replicas: 0,
+  groups: ({ connections = DEFAULT_CLIENTS, serverConnections }) =>
+    (['point-select', 'prepared-point-select'] as const).map((workload) => ({
+      name: workload,
+      connections,
+      delayMs: 0,
+      cases: [
+        { name: 'off', workload, config: { query_digests: { enabled: false } } },
+        { name: 'on', workload, config: { query_digests: { enabled: true } } },
+        { name: 'one in 100', workload, config: { query_digests: { sample: 100 } } },
+      ].map((one) => (serverConnections === undefined ? one : { ...one, serverConnections })),
+    })),
+}
+
+export const COMPARISONS = { multiplexing, consistency, states, digests } as const
 export type ComparisonName = keyof typeof COMPARISONS
 
 export function isComparison(name: string): name is ComparisonName {

@@ -4,6 +4,7 @@
  */
 import { DEFAULT_DIGESTS } from '../../src/shared/snapshot.js'
 import { type ClassifyOptions, Digester, EMPTY_CATALOGUE } from '../../src/sql/index.js'
+import { DigestStatistics } from '../../src/worker/digest-statistics.js'
 import { Digests } from '../../src/worker/digests.js'
 import { runMicro } from './harness.js'
 
@@ -34,10 +35,21 @@ const fresh = (): number => {
   return find(text)
 }
 
+const statistics = new DigestStatistics(DEFAULT_DIGESTS.maxEntries)
+const scope = statistics.scopeOf(null, 'app', 'shop', '')
+const counted = met.map((text) => digests.of(text, 0, text.length, OPTIONS, false))
+const outcome = { latencyUs: 120, rowsAffected: 0, rowsSent: 1, failed: false }
+const count = (one: number): number => {
+  statistics.count(scope, 1, counted[one] as (typeof counted)[number], outcome, 1, at++)
+  return at
+}
+
 runMicro('digests', [
   { name: 'hash of a point select', operations: 1, run: () => digester.digest(point, 0, point.length, OPTIONS).low },
   { name: 'digest of a point select', operations: 1, run: () => find(point) },
   { name: 'digest of a join', operations: 1, run: () => find(join) },
   { name: `digest of one of ${MET} statements`, operations: 1, run: () => find(met[at++ % MET] as Buffer) },
+  { name: 'counting an execution', operations: 1, run: () => count(0) },
+  { name: `counting an execution of one of ${MET} statements`, operations: 1, run: () => count(at % MET) },
   { name: 'digest that was not met before, its text included', operations: 1, run: fresh },
 ])

@@ -256,7 +256,7 @@ const CLIENT_STATEMENT_BYTES = 200
 const SERVER_STATEMENT_BYTES = 150
 
 /** A row of statistics by digest, measured on Node 20. */
-const DIGEST_ROW_BYTES = 300
+const DIGEST_ROW_BYTES = 280
 
 /** Memory of digests and of what is counted by them. */
 export function digestBytes({ digestBytes: bytes, digestRows }: GlobalCounters): number {
