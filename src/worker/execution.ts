@@ -478,7 +478,7 @@ export class Execution implements RelayListener, BackendHolder {
   /** What takes a copy of the answer to the command in hand; null: nobody. */
   #captureOn(backend: Backend): Capture | null {
     if (this.command.cacheTtlMs === 0 || this.#answers === null) return null
-    return this.#answers.captureOn(backend, this.command.sentAt)
+    return this.#answers.captureOn(backend, monotonicMs())
   }
 
   #packetFor(backend: Backend): Buffer {

@@ -29,15 +29,12 @@ export class Capture {
     this.#terms = terms
   }
 
-  /**
-   * The command is sent, maybe once more: the answer will have what the server has now.
-   * @param sentAt monotonic ms, no later than now
-   */
-  sent({ target }: Backend, view: TopologyView, sentAt: number): void {
+  /** The command is about to be written to a server, maybe once more: the answer will have what the server has now. */
+  sent({ target }: Backend, view: TopologyView, now: number): void {
     this.#chunks = []
     this.#size = 0
     this.#wanted = true
-    this.#asOf = view.isWriter(target.hostgroup) ? sentAt : (findOnline(view, target.id)?.coversPrimaryAt ?? -1)
+    this.#asOf = view.isWriter(target.hostgroup) ? now : (findOnline(view, target.id)?.coversPrimaryAt ?? -1)
   }
 
   /** Bytes that go to the client; `bytes[start, end)` is used again after the call. */

@@ -51,9 +51,9 @@ export class SessionAnswers {
     return answer.bytes
   }
 
-  /** The command goes to a server. @param sentAt monotonic ms, no later than now */
-  captureOn(backend: Backend, sentAt: number): Capture | null {
-    this.#capture?.sent(backend, this.#context.view, sentAt)
+  /** The command is about to be written to a server. */
+  captureOn(backend: Backend, now: number): Capture | null {
+    this.#capture?.sent(backend, this.#context.view, now)
     return this.#capture
   }
 
