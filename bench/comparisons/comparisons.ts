@@ -124,7 +124,31 @@ const digests: Comparison = {
     })),
 }
 
-export const COMPARISONS = { multiplexing, consistency, states, digests } as const
+/** Every SELECT, for longer than a run. */
+const CACHED = {
+  query_rules: [{ rule_id: 1, match_digest: '^SELECT', cache_ttl: 600_000, apply: 1 }],
+  query_cache: { invalidation: 'table' },
+}
+
+const cache: Comparison = {
+  summary: 'point selects answered by the result cache and by the server',
+  note:
+    'Cached: a rule lets every SELECT be answered from the result cache; with writes, each of them ends all answers, since ' +
+    'there is one table.',
+  replicas: 0,
+  groups: ({ connections = DEFAULT_CLIENTS }) =>
+    ['point-select', 'prepared-point-select', 'few-writes'].map((workload) => ({
+      name: `${connections} clients, ${workload}`,
+      connections,
+      delayMs: 0,
+      cases: [
+        { name: 'server', workload, config: {} },
+        { name: 'cached', workload, config: CACHED },
+      ],
+    })),
+}
+
+export const COMPARISONS = { multiplexing, consistency, states, digests, cache } as const
 export type ComparisonName = keyof typeof COMPARISONS
 
 export function isComparison(name: string): name is ComparisonName {

@@ -28,7 +28,7 @@ export class CacheExchange {
     this.inUse = true
     const own = this.writing.get(asker) ?? new Map<number, readonly string[] | null>()
     this.writing.set(asker, own)
-    for (const [write, keys] of writes) own.set(write, keys)
+    for (const [write, tables] of writes) own.set(write, tables)
     const others = this.live().filter((handle) => handle !== asker)
     this.ask(
       others,

@@ -81,8 +81,8 @@ export type FromWorker =
   | { readonly type: 'cache-taken'; readonly request: number }
   | { readonly type: 'cache-written'; readonly writes: readonly CacheWritten[] }
 
-/** Writes by their numbers in their worker, with what they may change (see `Invalidation`); null: it could be anything. */
-export type CacheWrites = readonly (readonly [write: number, keys: readonly string[] | null])[]
+/** Writes by their numbers in their worker, with the tables that they may change, as `schema.table`; null: it could be any. */
+export type CacheWrites = readonly (readonly [write: number, tables: readonly string[] | null])[]
 
 /** The end of a write; `lost`: whether it comes about is not known yet. */
 export type CacheWritten = readonly [write: number, lost: boolean]

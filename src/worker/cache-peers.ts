@@ -10,7 +10,7 @@ export interface CachePeers {
   /** Resolves when all others know that writes have to be told from now on; false: that could not be made sure. */
   begin(): Promise<boolean>
   /** The same of one write. @param write a number that no other write of this worker has */
-  announce(write: number, keys: readonly string[] | null): Promise<boolean>
+  announce(write: number, tables: readonly string[] | null): Promise<boolean>
   ended(write: number, lost: boolean): void
 }
 
@@ -48,8 +48,8 @@ export class CacheChannel implements CachePeers {
     return this.#join().sent
   }
 
-  announce(write: number, keys: readonly string[] | null): Promise<boolean> {
-    const batch = this.#join([write, keys])
+  announce(write: number, tables: readonly string[] | null): Promise<boolean> {
+    const batch = this.#join([write, tables])
     return batch.sent
   }
 

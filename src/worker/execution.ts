@@ -475,6 +475,12 @@ export class Execution implements RelayListener, BackendHolder {
     this.#listener.commandSent()
   }
 
+  #keepAnswer(capture: Capture, backend: Backend, now: number): void {
+    capture.finish(backend, this.#context.cache, now)
+    this.#relay.capture = null
+    this.#answers!.forget()
+  }
+
   /** What takes a copy of the answer to the command in hand; null: nobody. */
   #captureOn(backend: Backend): Capture | null {
     if (this.command.cacheTtlMs === 0 || this.#answers === null) return null
@@ -589,7 +595,7 @@ export class Execution implements RelayListener, BackendHolder {
     if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     if (this.#notesWrite || this.#writes?.hasBegun === true) this.#writes!.answered(this.facts)
-    this.#relay.capture?.finish(backend, this.#context.cache, now)
+    if (this.#relay.capture !== null) this.#keepAnswer(this.#relay.capture, backend, now)
     this.running = null
     if (this.#inLane) return this.#answeredInLane(backend, now)
     // What was waited for is none of the statement's time.
@@ -665,6 +671,7 @@ export class Execution implements RelayListener, BackendHolder {
       return
     }
     this.#writes?.end(true)
+    this.#relay.capture?.drop()
     const cut = this.#relay.started && !backend.follower.atBoundary
     if (cut) return this.#listener.broken(reason)
     if (isPlainRollback(command) && !this.#relay.started && this.facts.pins === Pin.transaction) {

@@ -7,6 +7,9 @@ import { keysOf, type TableMark, TableMarks } from './table-marks.js'
 /** What an answer takes besides its bytes and its key, measured on Node 20. */
 const ENTRY_BYTES = 400
 
+/** So long after a change of what ends answers nothing is kept, in ms. */
+const SETTLING_MS = 1_000
+
 /** The answer to a read, as it went to a client, header and sequence number of each packet included. */
 export interface CachedAnswer {
   readonly bytes: Buffer
@@ -70,6 +73,8 @@ export class ResultCache {
     this.#workers = workers
     this.clear()
     this.#answers = null
+    // The other workers are told of it at this moment, too, and may not note all of their writes yet.
+    if (before.invalidation !== settings.invalidation) this.#marks.startAnew(this.#now() + SETTLING_MS)
   }
 
   /** Whether writes have to be noted (and other workers told of them). */
@@ -185,14 +190,9 @@ export class ResultCache {
     return invalidation === 'off' ? [] : this.#marks.ofRead(keysOf(tables, invalidation))
   }
 
-  /** By what the other workers know what a write changes. @param tables see `tablesWritten` */
-  keysOfWrite(tables: readonly string[] | null): readonly string[] | null {
-    return keysOf(tables, this.#settings.invalidation)
-  }
-
-  /** A write begins, of this worker's own. @returns what is to be told its end */
-  began(keys: readonly string[] | null): readonly TableMark[] {
-    const marks = this.#marks.ofWrite(keys)
+  /** A write begins. @param tables see `tablesWritten` @returns what is to be told its end */
+  began(tables: readonly string[] | null): readonly TableMark[] {
+    const marks = this.#marks.ofWrite(keysOf(tables, this.#settings.invalidation))
     for (const mark of marks) mark.begin()
     return marks
   }
@@ -209,7 +209,7 @@ export class ResultCache {
     this.#noting = true
     const known = this.#others.get(from) ?? new Map<number, readonly TableMark[]>()
     this.#others.set(from, known)
-    for (const [write, keys] of writes) if (!known.has(write)) known.set(write, this.began(keys))
+    for (const [write, tables] of writes) if (!known.has(write)) known.set(write, this.began(tables))
   }
 
   othersEnded(from: number, writes: readonly (readonly [number, boolean])[]): void {

@@ -57,6 +57,11 @@ export class SessionAnswers {
     return this.#capture
   }
 
+  /** The command is answered: nothing of it is held. */
+  forget(): void {
+    this.#capture = null
+  }
+
   /** Servers that are told the client's address may let it in as somebody else. */
   #addressOf({ backends }: Asking): string {
     const { servers } = this.#context.view.snapshot

@@ -89,15 +89,14 @@ export class SessionWrites {
   }
 
   #begin(tables: readonly string[] | null, all: readonly string[] | null): Promise<boolean> | null {
-    const keys = this.#cache.keysOfWrite(all)
-    if (keys !== null && keys.length === 0) {
+    if (all !== null && all.length === 0) {
       this.#inFlight = { write: 0, marks: NONE, tables, told: false }
       return null
     }
     const told = this.#cache.peers.state === 'connected'
     const write = told ? ++lastWrite : 0
-    this.#inFlight = { write, marks: this.#cache.began(keys), tables, told }
-    return told ? this.#cache.peers.announce(write, keys) : null
+    this.#inFlight = { write, marks: this.#cache.began(all), tables, told }
+    return told ? this.#cache.peers.announce(write, all) : null
   }
 
   /** Whether a write is in flight. */

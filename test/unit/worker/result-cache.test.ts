@@ -43,7 +43,7 @@ function world(settings: Partial<QueryCacheSettings> = {}, workers = 1) {
     clock.now++
   }
   const write = (tables: readonly string[] | null): void => {
-    const marks = cache.began(cache.keysOfWrite(tables))
+    const marks = cache.began(tables)
     clock.now++
     cache.ended(marks, false)
   }

@@ -104,10 +104,10 @@ describe('what a session writes', () => {
     expect(ends).toHaveLength(4)
   })
 
-  it('is told by schema, or not by name at all, as is configured', () => {
+  it('is told by tables or not by name at all, as is configured', () => {
     const bySchema = bound(new World('schema'))
     bySchema.run('UPDATE t JOIN db.u SET a = 1')
-    expect(bySchema.told).toEqual([['s', 'db']])
+    expect(bySchema.told).toEqual([['s.t', 'db.u']])
     const byNothing = bound(new World('any'))
     byNothing.run('UPDATE t SET a = 1')
     expect(byNothing.told).toEqual([null])
