@@ -64,13 +64,15 @@ let lastStatement = 0
  */
 export function keyOfCommand(
   session: number,
-  { code, buffer, start, end, hintHostgroup }: CommandInHand,
+  { code, buffer, start, end, hintHostgroup, ruling }: CommandInHand,
   statement: PreparedStatement | null,
   capabilities: number,
 ): string | null {
   if (end - start > COMMAND_BYTES_MAX) return null
+  // Rules may send the same text elsewhere, by the client's address for one.
+  const hostgroup = hintHostgroup >= 0 ? hintHostgroup : (ruling?.hostgroup ?? -1)
   if (code === Command.QUERY) {
-    return `${session} ${hintHostgroup} q ${buffer.toString('latin1', start + HEADER_SIZE + 1, end)}`
+    return `${session} ${hostgroup} q ${buffer.toString('latin1', start + HEADER_SIZE + 1, end)}`
   }
   if (statement === null) return null
   const parameters = parametersOf(buffer.subarray(start, end), statement, capabilities)
@@ -81,5 +83,5 @@ export function keyOfCommand(
     number = ++lastStatement
     statementNumbers.set(shared, number)
   }
-  return `${session} ${hintHostgroup} e${number} ${parameters}`
+  return `${session} ${hostgroup} e${number} ${parameters}`
 }

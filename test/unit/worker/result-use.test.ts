@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Answer, Capability, Command, encodeQuery, MariadbCapability } from '../../../protocol/index.js'
+import { newRuling } from '../../../src/rules/ruling.js'
 import { newGlobalCounters } from '../../../src/shared/counters.js'
 import {
   DEFAULT_CONSISTENCY,
@@ -309,6 +310,12 @@ describe('the key of an answer', () => {
     ['other capabilities', () => ({ ...ask('SELECT 1'), backends: { login: eofless } })],
   ])('is another one with %s', (_what, asking) => {
     expect(keyOf(asking())).not.toBe(plain)
+  })
+
+  it('is another one where a rule names a hostgroup', () => {
+    const asking = ask('SELECT 1')
+    asking.command.ruling = { ...newRuling(), hostgroup: 7 }
+    expect(keyOf(asking)).not.toBe(plain)
   })
 
   it('is another one after the session has changed, and that of before when it has changed back', () => {
