@@ -87,11 +87,22 @@ export class ConfigStore {
     }
     this.runtimeValues = values
     const onlyFile = SECTIONS.every((section) => winnerOf(section, this.source, this.saved) === 'file')
-    this.built = onlyFile ? fromFile : buildFrom(this.source, values, env)
+    this.built = onlyFile ? fromFile : this.buildSaved(values)
     this.startReport = [
       ...unknownVariables(this.saved).map((name) => `${this.diskFile}: ${name} is not known here and left out`),
       ...(this.saved.size === 0 ? [] : [describeWinners(this.source, this.saved)]),
     ]
+  }
+
+  /** What was saved has been checked then; a later version, or files that are gone, may find fault with it all the same. */
+  private buildSaved(values: ReadonlyMap<Section, SectionValues>): BuiltConfig {
+    try {
+      return buildFrom(this.source, values, this.env)
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error
+      const hint = `saved in ${this.diskFile}: edit the section in ${this.source.path}, or move that file away`
+      throw new UsageError(`${error.message} (${hint})`)
+    }
   }
 
   /** What was loaded to runtime. */
@@ -167,10 +178,15 @@ export class ConfigStore {
     return new RowsDocument(this.source.document, new Map(values)).value
   }
 
-  /** After statements that changed rows of the schema `disk`. Only within `exclusively`. */
+  /** After statements that changed rows of the schema `disk`; undoes them when that fails. Only within `exclusively`. */
   async persistTable(table: string): Promise<void> {
     const sections = SECTIONS.filter(({ tables }) => tables.some(({ name }) => name === table))
-    await this.persist(sections, (section) => this.disk.rowsOf(section))
+    try {
+      await this.persist(sections, (section) => this.disk.rowsOf(section))
+    } catch (error) {
+      for (const section of sections) this.disk.replace(section, this.saved.get(section.name)?.rows ?? new Map())
+      throw error
+    }
   }
 
   /** LOAD ... TO RUNTIME. Rejects with a UsageError that names row and column, nothing changed. */
@@ -210,7 +226,10 @@ export class ConfigStore {
     })
   }
 
-  /** SAVE ... TO DISK. Rejects with the system's error, the disk as it was. */
+  /**
+   * SAVE ... TO DISK. Rejects with the system's error, or a UsageError for what no start would take; the disk is as it was
+   * then.
+   */
   saveToDisk(name: SectionName): Promise<void> {
     return this.exclusively(() => this.persist([sectionNamed(name)], (section) => this.memory.rowsOf(section)))
   }
@@ -320,10 +339,12 @@ export class ConfigStore {
   private async persist(sections: readonly Section[], rowsOf: (section: Section) => SectionRows): Promise<void> {
     const next = new Map(this.saved)
     for (const section of sections) {
+      const rows = rowsOf(section)
+      buildFrom(this.source, new Map(this.runtimeValues).set(section, valuesOf(section, rows)), this.env)
       next.set(section.name, {
         savedAt: Date.now(),
         fileHash: this.fileHashes.get(section.name) as string,
-        rows: mapRows(rowsOf(section), withoutAdminPasswords),
+        rows: mapRows(rows, withoutAdminPasswords),
       })
     }
     await writeDisk(this.diskFile, next)
