@@ -39,7 +39,10 @@ module.exports = {
       comment: 'commands of the operator talk to a port; of the control plane they know its configuration alone',
       severity: 'error',
       from: { path: '^src/tools/' },
-      to: { path: '^src/', pathNot: '^src/(tools|shared|sql)/|^src/control/(config[^/]*|addresses|tls)\\.ts$' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(tools|shared|sql)/|^src/control/(config[^/]*|config-store/[^/]*|addresses|tls)\\.ts$',
+      },
     },
     {
       name: 'mysql2-is-not-on-the-query-path',

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
 import { UsageError } from '../../../shared/errors.js'
+import { configText } from '../../config-store/config-text.js'
 import { writeWhole } from '../../config-store/disk-file.js'
 import { notSupported, syntaxError, tlsNotReloaded } from '../errors.js'
 import { type AdminResult, type CommandContext, OK, rows } from '../session.js'
 import { sectionChecksum } from '../tables/config-tables.js'
 import { isWord, type Token } from '../tokens.js'
 import { type AdminCommand, adminOnly } from './command.js'
-import { configText } from './config-text.js'
 import { refused, sectionNamedBy, transfer } from './transfer.js'
 
 /** Reads the files of `tls` again, as SIGHUP does with all of the configuration. */

@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import type { ConfigStore } from '../../config-store/store.js'
+import type { ConfigStore } from './store.js'
 
 const HIDDEN = '********'
 const SECRET_KEYS: readonly string[] = ['password', 'password_hash', 'backend_password', 'token']
