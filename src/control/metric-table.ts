@@ -371,6 +371,18 @@ export const METRICS: readonly MetricDefinition[] = [
     ({ counters }) => counters.global.queryCacheAnnouncementsLost,
   ),
   single(
+    'sluice_mirrors_sent_total',
+    'counter',
+    'Copies of statements that query rules have sent to a mirror hostgroup.',
+    ({ counters }) => counters.global.mirrorsSent,
+  ),
+  single(
+    'sluice_mirrors_dropped_total',
+    'counter',
+    'Statements that were not copied because 64 copies were in flight in the worker.',
+    ({ counters }) => counters.global.mirrorsDropped,
+  ),
+  single(
     'sluice_consistency_hints_unknown_total',
     'counter',
     'Hints and query attributes of consistency that were not understood; their statements run on the primary.',

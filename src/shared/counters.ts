@@ -112,6 +112,9 @@ export interface GlobalCounters {
   queryCachePurged: number
   /** Writes of which not all workers that keep answers knew in time. */
   queryCacheAnnouncementsLost: number
+  /** Copies of statements that query rules have sent elsewhere, and those that were one too many at a time. */
+  mirrorsSent: number
+  mirrorsDropped: number
   /** Gauges. */
   queryCacheEntries: number
   queryCacheMemoryBytes: number
@@ -230,6 +233,8 @@ export function newGlobalCounters(): GlobalCounters {
     queryCacheBytesOut: 0,
     queryCachePurged: 0,
     queryCacheAnnouncementsLost: 0,
+    mirrorsSent: 0,
+    mirrorsDropped: 0,
     queryCacheEntries: 0,
     queryCacheMemoryBytes: 0,
     digestsKnown: 0,

@@ -7,7 +7,6 @@ import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
 import type { BackendLogin } from './backend-login.js'
 import { announceKey, showsUnderKey, writesUnderKey } from './causal-announce.js'
-import type { ClientSocket } from './client-socket.js'
 import { CommandInHand, isExecute } from './command.js'
 import { afterReset } from './connection-reset.js'
 import { noteWrite } from './consistency-learn.js'
@@ -25,7 +24,7 @@ import type { BackendHolder } from './pool-terms.js'
 import { asRefusedByPrimary } from './read-only-refusal.js'
 import { ReadTime } from './read-time.js'
 import { askInsertId, asksOfLast } from './recall.js'
-import { Relay, type RelayListener } from './relay.js'
+import { type AnswerSink, Relay, type RelayListener } from './relay.js'
 import { endOnReplica, leavesReplica } from './replica-transaction.js'
 import { type LastInsertId, Residue } from './residue.js'
 import type { Capture } from './result-capture.js'
@@ -113,7 +112,7 @@ export class Execution implements RelayListener, BackendHolder {
 
   constructor(
     context: WorkerContext,
-    client: ClientSocket,
+    client: AnswerSink,
     capabilities: number,
     login: BackendLogin,
     facts: SessionFacts,

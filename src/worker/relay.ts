@@ -9,8 +9,16 @@ import {
   ResponseEvent,
 } from '../../protocol/index.js'
 import type { Backend, Exchange } from './backend.js'
-import type { ClientSocket } from './client-socket.js'
 import type { Capture } from './result-capture.js'
+
+/** Where an answer goes: the client's socket (client-socket.ts), as a rule. */
+export interface AnswerSink {
+  readonly congested: boolean
+  write(bytes: Buffer): void
+  /** Memory that belongs to the lender's read buffer. */
+  writeBorrowed(chunk: Buffer, start: number, end: number, lender: Backend): void
+  onDrain(callback: () => void): void
+}
 
 /** What a relay tells the session of an answer. */
 export interface RelayListener {
@@ -39,7 +47,7 @@ export interface RelayListener {
  * encoded anew, since the client may not have asked for it.
  */
 export class Relay implements Exchange {
-  readonly #client: ClientSocket
+  readonly #client: AnswerSink
   readonly #listener: RelayListener
   /** The client's negotiated CLIENT_* flags. */
   readonly #capabilities: number
@@ -52,7 +60,7 @@ export class Relay implements Exchange {
   /** The ERR of this answer was kept from the client. */
   #swallowed = false
 
-  constructor(client: ClientSocket, capabilities: number, listener: RelayListener) {
+  constructor(client: AnswerSink, capabilities: number, listener: RelayListener) {
     this.#client = client
     this.#capabilities = capabilities
     this.#listener = listener

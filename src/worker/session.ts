@@ -27,6 +27,8 @@ const REFUSED_CHANGES_MAX = 3
 /** Told what becomes of a session. */
 export interface SessionOwner {
   sessionClosed(session: Session): void
+  /** Its command in hand is about to be executed, and query rules say something of it. */
+  ruled(session: Session): void
   /** It belongs to another user now, whose login is to be ended with `sequence`. */
   userChanged(session: Session, before: string, sequence: number): void
   /** It does not become `refused`, and stays with the user whom it has had. */
@@ -145,6 +147,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   }
 
   #execute(): void {
+    if (this.execution.command.ruling !== null) this.#owner.ruled(this)
     this.#move('waiting')
     this.execution.start()
   }

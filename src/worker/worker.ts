@@ -30,6 +30,7 @@ import { findSession, performKill, placeOf } from './kill.js'
 import { Lanes } from './lanes.js'
 import { LearnedWrites } from './learned-writes.js'
 import { leaveServers, leaveWithSession } from './leave-servers.js'
+import { Mirrors } from './mirrors.js'
 import { Pool } from './pool.js'
 import { keepUp } from './pool-upkeep.js'
 import { warmUp } from './pool-warming.js'
@@ -82,6 +83,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly knownSchemas = new LRUCache<string, true>({ max: KNOWN_SCHEMAS_MAX, ttl: KNOWN_SCHEMAS_MS })
 
   readonly #send: (message: FromWorker) => void
+  readonly #mirrors = new Mirrors(this)
   readonly #sessions = new Map<number, Session>()
   readonly #sessionsOfUser = new Map<string, number>()
   readonly #proxyErrors: Record<string, number> = {}
@@ -363,6 +365,10 @@ export class Worker implements WorkerContext, SessionOwner {
   /** Sessions of a user on this worker. */
   sessionsOf(user: string): number {
     return this.#sessionsOfUser.get(user) ?? 0
+  }
+
+  ruled(session: Session): void {
+    this.#mirrors.copy(session.execution)
   }
 
   sessionClosed(session: Session): void {

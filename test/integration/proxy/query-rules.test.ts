@@ -71,6 +71,16 @@ describe.each<Engine>(['mysql', 'mariadb'])('query rules in front of %s', (engin
       { rule_id: 70, match_pattern: 'write_it_down', log: 1, apply: 1 },
       { rule_id: 80, match_pattern: 'any_replica', attributes: '{"sluice": {"consistency": "eventual"}}', apply: 1 },
       { rule_id: 81, match_pattern: 'surely', attributes: '{"sluice": {"consistency": "strong"}}', apply: 1 },
+      { rule_id: 82, match_pattern: 'copied', mirror_hostgroup: 5, apply: 1 },
+      { rule_id: 83, match_pattern: 'turned', mirror_flagOUT: 11, apply: 1 },
+      {
+        rule_id: 84,
+        flagIN: 11,
+        match_pattern: 'turned',
+        replace_pattern: 'turned_over',
+        destination_hostgroup: 5,
+        apply: 1,
+      },
       { rule_id: 85, match_pattern: 'count_me', apply: 1 },
       { rule_id: 90, active: 0, error_msg: 'this rule is not active' },
     ]
@@ -276,6 +286,39 @@ describe.each<Engine>(['mysql', 'mariadb'])('query rules in front of %s', (engin
     const fresh = await connect()
     await fresh.query('SET sluice_consistency = session')
     expect(await value(fresh, `${PORT} /* surely */`)).not.toBe(cluster.primary.port)
+  })
+
+  describe('mirrors', () => {
+    const onReports = (marker: string): Promise<number> => running(cluster, reports, marker)
+
+    it('a copy is executed by the mirror hostgroup, and its answer is nobody’s', SLOW, async () => {
+      const answered = await value(client, `SELECT IF(@@port = ${reports.port}, SLEEP(1), 7) /* copied */`)
+      // Where a replica has answered that is the mirror as well, it has slept.
+      expect([0, 7]).toContain(answered)
+      await client.query('BEGIN')
+      await client.query('SELECT 1 /* copied in_a_transaction */')
+      await client.query('ROLLBACK')
+    })
+
+    it('a chain of its own may rewrite the copy, and say where it goes', SLOW, async () => {
+      const other = await connect()
+      expect(
+        await value(other, `SELECT /* sluice: primary */ IF(@@port = ${reports.port}, SLEEP(2), 7) /* turned */`),
+      ).toBe(7)
+      await until('the copy to run', async () => (await onReports('turned_over')) === 1)
+      await until('the copy to be over', async () => (await onReports('turned_over')) === 0)
+    })
+
+    it('a copy that fails is nobody’s matter, and all are counted', SLOW, async () => {
+      const [result] = await client.query<ResultSetHeader>('REPLACE INTO t VALUES (7, "copied")')
+      expect(result.affectedRows).toBeGreaterThanOrEqual(1)
+      expect(await value(client, 'SELECT v FROM t WHERE id = 7 /* to_primary */')).toBe('copied')
+      await until('three copies', async () => {
+        const rows = await admin(proxy, "SELECT * FROM stats_mysql_global WHERE Variable_Name LIKE 'Sluice_Mirrors%'")
+        const counts = Object.fromEntries(rows.map((row) => [row['Variable_Name'], row['Variable_Value']]))
+        return counts['Sluice_Mirrors_Sent'] === '3' && counts['Sluice_Mirrors_Dropped'] === '0'
+      })
+    })
   })
 
   it('hits are counted over all workers, of active rules', SLOW, async () => {
