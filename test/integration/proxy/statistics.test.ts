@@ -219,6 +219,32 @@ describe.each(['mysql', 'mariadb'] as const)('statistics of a proxy in front of 
 })
 
 describe('digests', () => {
+  it('of what the result cache has answered stand in hostgroup -1', async () => {
+    const cluster = await sharedCluster('mysql')
+    const database = await createDatabase(cluster)
+    await cluster.execute(cluster.primary, `CREATE TABLE ${database}.t (id INT PRIMARY KEY)`)
+    await cluster.execute(cluster.primary, `INSERT INTO ${database}.t VALUES (1), (2)`)
+    await cluster.waitForReplicas()
+    const rule = { rule_id: 1, active: 1, match_digest: '^SELECT id AS kept', cache_ttl: 600_000, apply: 1 }
+    const proxy = await startProxy(cluster, { query_rules: [rule], consistency: { level: 'eventual' } })
+    const client = await proxy.connect({ database })
+    let sent = 0
+    // Answers are kept once it is known how old a replica's are.
+    const rows = await until('an answer of the result cache', async () => {
+      expect((await client.query('SELECT id AS kept FROM t'))[0]).toHaveLength(2)
+      sent++
+      const found = await admin(
+        proxy,
+        "SELECT hostgroup, count_star, sum_rows_sent FROM stats_mysql_query_digest WHERE digest_text LIKE '% kept %' ORDER BY 1",
+      )
+      return found[0]['hostgroup'] === '-1' && found
+    })
+    expect(rows).toEqual([
+      { hostgroup: '-1', count_star: '1', sum_rows_sent: '2' },
+      { hostgroup: '1', count_star: String(sent - 1), sum_rows_sent: String(2 * (sent - 1)) },
+    ])
+  })
+
   it('are not counted when they are off, and are told apart by address where that is asked for', async () => {
     const cluster = await sharedCluster('mysql')
     const off = await startProxy(cluster, { query_digests: { enabled: false } })
