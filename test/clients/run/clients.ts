@@ -45,12 +45,12 @@ export const CLIENTS: readonly Client[] = [
     name: name === 'mariadb' ? 'mariadb-connector-nodejs' : name,
     prepare: async () => node(`${name}.mjs`, await fetchPackages('npm', NPM)),
   })),
-  ...['pymysql', 'mysqlclient'].map((name) => ({ name, prepare: () => python(name) })),
+  ...['pymysql', 'mysqlclient'].map((name) => ({ name, prepare: () => python(`client_${name}`) })),
   ...['mysqli', 'pdo'].map((name) => ({ name: `php-${name}`, prepare: () => php(name) })),
   { name: 'dbd-mysql', prepare: perl },
   { name: 'ruby-mysql2', prepare: ruby },
   { name: 'connector-j', prepare: java },
-  { name: 'go-sql-driver', prepare: go },
+  { name: 'go-sql-driver', prepare: () => go('go-sql-driver') },
   { name: 'sysbench', prepare: sysbench },
 ]
 
@@ -73,6 +73,12 @@ async function program(name: string, folder: string, packages: Packages, program
   return { command: ['bash', script(name)], env }
 }
 
+/** For the admin port, which is no server to be compared with: see `test/clients/admin.matrix.ts`. */
+export const ADMIN_CLIENTS = {
+  pymysql: () => python('admin_pymysql'),
+  goSqlDriver: () => go('admin-go'),
+}
+
 async function python(name: string): Promise<Launch> {
   const names = ['python3', 'python3-pymysql', 'python3-mysqldb', 'python3-cryptography']
   const prefix = await fetchPackages('python', debian(...names))
@@ -82,7 +88,7 @@ async function python(name: string): Promise<Launch> {
     PYTHONPATH: join(prefix, 'usr/lib/python3/dist-packages'),
     PYTHONDONTWRITEBYTECODE: '1',
   }
-  return { command: [join(prefix, 'usr/bin/python3'), script(`python/client_${name}.py`)], env }
+  return { command: [join(prefix, 'usr/bin/python3'), script(`python/${name}.py`)], env }
 }
 
 async function php(name: string): Promise<Launch> {
@@ -152,7 +158,7 @@ async function java(): Promise<Launch> {
 }
 
 /** The driver's sources are a package, so the script is compiled with them, in the way of before there were modules. */
-async function go(): Promise<Launch> {
+async function go(name: string): Promise<Launch> {
   const prefix = await fetchPackages('go', debian('golang-go', 'golang-github-go-sql-driver-mysql-dev'))
   const root = only(join(prefix, 'usr/lib'), /^go-\d/)
   const build = join(cacheFolder(), 'clients', 'go-build')
@@ -166,8 +172,8 @@ async function go(): Promise<Launch> {
     CGO_ENABLED: '0',
     GOCACHE: join(build, 'cache'),
   }
-  const program = join(build, 'go-sql-driver')
-  const compile = [join(root, 'bin/go'), 'build', '-o', program, script('go-sql-driver.go')]
+  const program = join(build, name)
+  const compile = [join(root, 'bin/go'), 'build', '-o', program, script(`${name}.go`)]
   const { code, output } = await run(compile, { env: { ...process.env, ...env } })
   if (code !== 0) throw new Error(`go build failed: ${output}`)
   return { command: [program], env: {} }

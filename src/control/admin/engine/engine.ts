@@ -45,8 +45,8 @@ export class Engine {
   run(request: EngineRequest): EngineResult {
     const { sql, answer, write } = request
     this.session = request.session
-    if (answer === 'describe') return { columns: this.columnsOf(sql), rows: [] }
     this.fill(request.fill)
+    if (answer === 'describe') return { columns: this.columnsOf(sql), rows: [] }
     if (write !== undefined) return this.write(sql, request.params, write)
     const result = this.query(sql, request.params)
     return answer === 'rows' ? result : { packets: rowsPackets(result, answer) }

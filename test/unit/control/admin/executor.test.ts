@@ -326,7 +326,7 @@ describe('writes', () => {
     const session = sessionOf('admin')
     const run = (sql: string, params: SqlValue[] = []) => by.execute(sql, params, session)
     const read = async (sql: string) => (await all(sql, [], session, by)).rows
-    return { view, run, read }
+    return { view, run, read, by, session }
   }
   let own: EngineHost
   beforeEach(async () => {
@@ -430,6 +430,13 @@ describe('writes', () => {
       ['fresh', 'clear', null],
     ])
     expect(JSON.stringify(await read('SELECT * FROM runtime_mysql_users'))).not.toContain('clear')
+  })
+
+  it('never show a password to a statement that was prepared after they ran', async () => {
+    const { run, read, by, session } = changing()
+    await run("INSERT INTO mysql_users (username, password) VALUES ('fresh', 'clear')")
+    await by.describe('SELECT password FROM mysql_users', session)
+    expect(JSON.stringify(await read('SELECT * FROM mysql_users'))).not.toContain('clear')
   })
 
   it('outlive the engine: a statement that ran too long takes its thread with it, and nothing else', async () => {
