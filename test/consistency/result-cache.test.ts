@@ -15,12 +15,15 @@ import { describeViolation, type Violation, verify } from './verifier.js'
  */
 const SEED = process.env['SLUICE_CONSISTENCY_SEED'] ?? String(Date.now() % 1_000_000)
 const SECONDS = 5
+/** A busy machine takes longer for what a run has to have to prove something. */
+const SECONDS_MAX = 25
+const WRITES_MIN = 40
 const CLIENTS = 8
 /** Each is a register of its own, so that a write ends the answers of one. */
 const TABLES = 5
 const CACHE_TTL_MS = 60_000
 const WRITE_PAUSE_MS_MAX = 120
-const SLOW = { timeout: 60_000 }
+const SLOW = { timeout: 120_000 }
 
 interface Run {
   readonly violations: readonly Violation[]
@@ -55,11 +58,15 @@ describe.each<Engine>(['mysql', 'mariadb'])('answers from the result cache on %s
   /** @param asOne all clients together are promised what one session is */
   async function run(proxy: RunningProxy, asOne: boolean): Promise<Run> {
     const recorder = new Recorder()
-    const until = performance.now() + SECONDS * 1000
+    const began = performance.now()
+    const goesOn = (): boolean => {
+      const seconds = (performance.now() - began) / 1000
+      return seconds < SECONDS || (seconds < SECONDS_MAX && writesOf(recorder) < WRITES_MIN)
+    }
     const clients = Array.from({ length: CLIENTS }, async (_, index) => {
       const random = new Random(`${engine} ${SEED} ${index}`)
       const client = new Client(await proxy.connect({ database }), recorder, random, asOne ? 0 : index)
-      while (performance.now() < until) await client.step()
+      while (goesOn()) await client.step()
     })
     await Promise.all(clients)
     // Counters come once a second.
@@ -81,14 +88,14 @@ describe.each<Engine>(['mysql', 'mariadb'])('answers from the result cache on %s
     const result = await run(proxy, true)
     expectNone(result)
     expect(await metric(proxy, 'sluice_query_cache_announcements_lost_total')).toBe(0)
-    expect(result.writes).toBeGreaterThan(30)
+    expect(result.writes).toBeGreaterThanOrEqual(WRITES_MIN)
     expect(result.hits).toBeGreaterThan(20)
   })
 
   it('are never older than what their session was told, whichever replica was asked', SLOW, async () => {
     const result = await run(await start('table'), false)
     expectNone(result)
-    expect(result.writes).toBeGreaterThan(30)
+    expect(result.writes).toBeGreaterThanOrEqual(WRITES_MIN)
     expect(result.hits).toBeGreaterThan(20)
   })
 
@@ -97,6 +104,10 @@ describe.each<Engine>(['mysql', 'mariadb'])('answers from the result cache on %s
     expect(violations.length).toBeGreaterThan(0)
   })
 })
+
+function writesOf({ operations }: Recorder): number {
+  return operations.filter(({ kind }) => kind === 'write').length
+}
 
 /** Writes and reads registers at random, and records what it sees. */
 class Client {
