@@ -243,7 +243,7 @@ describe('digests', () => {
       { hostgroup: '-1', count_star: '1', sum_rows_sent: '2' },
       { hostgroup: '1', count_star: String(sent - 1), sum_rows_sent: String(2 * (sent - 1)) },
     ])
-  })
+  }, 120_000)
 
   it('are not counted when they are off, and are told apart by address where that is asked for', async () => {
     const cluster = await sharedCluster('mysql')
