@@ -27,6 +27,10 @@ const FIRST_ROUND_MS = 2000
 /** Whoever gets hold of the keys of session tickets can read no more than this. */
 const TICKET_KEYS_MS = 12 * 3_600_000
 
+/** After a snapshot the next one waits for so many times what this one took, and for no longer than the maximum. */
+const PUBLISH_PAUSE = 3
+const PUBLISH_PAUSE_MS_MAX = 200
+
 /** What a worker process runs. */
 export interface WorkerEntry {
   readonly file: string
@@ -48,6 +52,8 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private topology: TopologyState
   private published: Snapshot
   private publishScheduled = false
+  /** How long making and sending the last snapshot took. */
+  private publishMs = 0
   private readonly onObserved = new Set<() => void>()
   private phase: 'starting' | 'serving' | 'draining' = 'starting'
   /** Resolves when the workers are told what is published, or need not be told any more. */
@@ -242,16 +248,24 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private schedulePublish(): void {
     if (this.publishScheduled || this.phase === 'starting') return
     this.publishScheduled = true
-    setImmediate(() => {
+    const publish = (): void => {
       this.publishScheduled = false
       void this.publish()
-    })
+    }
+    // With a thousand servers a snapshot is large, and they may change one by one: most of the time is left for the rest.
+    const waitMs = Math.min(this.publishMs * PUBLISH_PAUSE, PUBLISH_PAUSE_MS_MAX)
+    if (waitMs < 1) setImmediate(publish)
+    else setTimeout(publish, waitMs)
   }
 
   /** @returns the numbers of workers that did not take it in time */
   private async publish(): Promise<readonly number[]> {
+    const began = monotonicMs()
     this.published = this.build(this.published.version + 1)
-    return this.phase === 'starting' ? [] : this.supervisor.publish(this.published)
+    if (this.phase === 'starting') return []
+    const late = this.supervisor.publish(this.published)
+    this.publishMs = monotonicMs() - began
+    return late
   }
 
   private build(version: number): Snapshot {

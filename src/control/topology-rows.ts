@@ -131,14 +131,16 @@ function placeRows(state: TopologyState): PlacedRow[] {
     .filter((row) => !paired.has(row.hostgroup))
     .map((row) => ({ row, hostgroup: row.hostgroup, role: null }))
   for (const pair of replicationHostgroups) rows.push(...placePair(state, pair))
-  return rows.sort((a, b) => a.hostgroup - b.hostgroup || servers.indexOf(a.row) - servers.indexOf(b.row))
+  const placeOf = new Map(servers.map((row, index) => [row, index]))
+  return rows.sort((a, b) => a.hostgroup - b.hostgroup || placeOf.get(a.row)! - placeOf.get(b.row)!)
 }
 
 /** Each server of a pair is in one of its two hostgroups; its row there, or else its only row, travels with it. */
 function placePair(state: TopologyState, pair: ReplicationHostgroup): PlacedRow[] {
   const rows = state.rules.servers.filter((row) => row.hostgroup === pair.writer || row.hostgroup === pair.reader)
-  return [...new Set(rows.map((row) => row.id))].map((id): PlacedRow => {
-    const own = rows.filter((row) => row.id === id)
+  const byId = new Map<ServerId, ServerConfig[]>()
+  for (const row of rows) byId.set(row.id, [...(byId.get(row.id) ?? []), row])
+  return [...byId].map(([id, own]): PlacedRow => {
     const role = isWriter(state, pair, id) ? 'writer' : 'reader'
     const hostgroup = pair[role]
     return { row: own.find((row) => row.hostgroup === hostgroup) ?? own[0], hostgroup, role }

@@ -10,7 +10,7 @@ import type {
   TopologyState,
   TopologyStep,
 } from './topology-types.js'
-import { doubtedWriters, electWriters, firstWriters, refusedWriters } from './topology-writer.js'
+import { doubtedWriters, electWriters, firstWriters, isDown, refusedWriters } from './topology-writer.js'
 
 const EVENTS_MAX = 1000
 
@@ -46,8 +46,21 @@ export function initialTopology(rules: TopologyRules): TopologyState {
 export function observe(state: TopologyState, observation: Observation, now: Instant): TopologyStep {
   const node = state.nodes.get(observation.server)
   if (node === undefined) return { state, effects: [] }
-  const nodes = new Map(state.nodes).set(observation.server, observed(node, observation, now.monotonicMs))
+  const seen = observed(node, observation, now.monotonicMs)
+  const nodes = new Map(state.nodes).set(observation.server, seen)
+  if (saysNothingNew(state, node, seen)) return { state: { ...state, nodes }, effects: [] }
   return settle(state, { ...state, nodes }, now)
+}
+
+/**
+ * One more failure of a server that was down and is, or that is not down yet: nothing follows from it, and a thousand servers
+ * that do not answer must not keep this process busy. Where two servers are writable, every word counts.
+ */
+function saysNothingNew(state: TopologyState, before: NodeState, after: NodeState): boolean {
+  if (after.failures === 0 || before.blindReason !== '' || state.refused.size > 0) return false
+  const isDownNow = isDown(after, state.rules)
+  if (isDown(before, state.rules) !== isDownNow) return false
+  return !isDownNow || before.failureReason === after.failureReason
 }
 
 /** Takes new rules. Servers that stay keep what is known of them, writers their role. */
@@ -100,7 +113,9 @@ function settle(before: TopologyState, changed: TopologyState, now: Instant): To
   const elected = { ...changed, writers: electWriters(changed) }
   const gated = { ...elected, lagGates: updateLagGates(elected, now.monotonicMs) }
   const refusing = { ...gated, refused: refusedWriters(gated) }
-  const entries = deriveEntries(refusing)
+  const derived = deriveEntries(refusing)
+  const same = sameEntries(before.entries, derived)
+  const entries = same ? before.entries : derived
   const changes = [
     ...blindnessChanges(before, refusing),
     ...refusalChanges(before, refusing),
@@ -108,15 +123,15 @@ function settle(before: TopologyState, changed: TopologyState, now: Instant): To
   ]
   const events = changes.map(({ server, what, why }): TopologyEvent => ({ time: now.dateMs, server, what, why }))
   const effects: TopologyEffect[] = changes.map(({ level }, index) => ({ kind: 'log', level, event: events[index] }))
+  const doubtedBefore = doubtedWriters(before)
   for (const server of doubtedWriters(refusing)) {
-    if (!doubtedWriters(before).has(server)) effects.push({ kind: 'check', server })
+    if (!doubtedBefore.has(server)) effects.push({ kind: 'check', server })
   }
-  const same = sameEntries(before.entries, entries)
   if (!same) effects.push({ kind: 'publish' })
   return {
     state: {
       ...refusing,
-      entries: same ? before.entries : entries,
+      entries,
       events: events.length === 0 ? before.events : [...before.events, ...events].slice(-EVENTS_MAX),
     },
     effects,
@@ -160,9 +175,11 @@ function refusalChanges(before: TopologyState, after: TopologyState): Change[] {
 
 function entryChanges(before: readonly ServerEntry[], after: readonly ServerEntry[], state: TopologyState): Change[] {
   const changes: Change[] = []
-  for (const server of new Set([...before, ...after].map((entry) => entry.id))) {
-    const old = before.filter((entry) => entry.id === server)
-    const fresh = after.filter((entry) => entry.id === server)
+  if (before === after) return changes
+  const [oldOf, freshOf] = [byServer(before), byServer(after)]
+  for (const server of new Set([...oldOf.keys(), ...freshOf.keys()])) {
+    const old = oldOf.get(server) ?? []
+    const fresh = freshOf.get(server) ?? []
     const from = hostgroupsOf(old)
     const to = hostgroupsOf(fresh)
     if (from !== to) {
@@ -186,6 +203,16 @@ function entryChanges(before: readonly ServerEntry[], after: readonly ServerEntr
   return changes
 }
 
+function byServer(entries: readonly ServerEntry[]): Map<ServerId, ServerEntry[]> {
+  const found = new Map<ServerId, ServerEntry[]>()
+  for (const entry of entries) {
+    const own = found.get(entry.id)
+    if (own === undefined) found.set(entry.id, [entry])
+    else own.push(entry)
+  }
+  return found
+}
+
 function hostgroupsOf(entries: readonly ServerEntry[]): string {
   const numbers = entries.map((entry) => entry.hostgroup).sort((a, b) => a - b)
   return numbers.length === 0 ? '' : `hostgroup ${numbers.join(', ')}`
@@ -202,6 +229,7 @@ function sameEntries(a: readonly ServerEntry[], b: readonly ServerEntry[]): bool
 }
 
 function sameEntry(a: ServerEntry, b: ServerEntry): boolean {
-  for (const key of Object.keys({ ...a, ...b }) as (keyof ServerEntry)[]) if (a[key] !== b[key]) return false
+  for (const key in a) if (a[key as keyof ServerEntry] !== b[key as keyof ServerEntry]) return false
+  for (const key in b) if (!(key in a)) return false
   return true
 }

@@ -164,11 +164,12 @@ export class Worker implements WorkerContext, SessionOwner {
     // Another primary may lack what was read from the last one.
     if (writersOf(before, this.view) !== writersOf(snapshot, this.view)) this.cache.clear()
     this.#take(snapshot)
-    for (const id of new Set(before.servers.map((entry) => entry.id))) {
-      const now = statusesOf(id, snapshot)
+    const [statusesBefore, statuses] = [statusesOf(before), statusesOf(snapshot)]
+    for (const [id, was] of statusesBefore) {
+      const now = statuses.get(id) ?? []
       const isCut = now.length > 0 && now.every((status) => status === 'OFFLINE_HARD')
       // Of a server that is removed nobody hears any more: one that did not answer is not waited for.
-      const isLost = now.length === 0 && statusesOf(id, before).every((status) => status === 'SHUNNED')
+      const isLost = now.length === 0 && was.every((status) => status === 'SHUNNED')
       if (isCut || isLost) this.pool.closeServer(id, isCut ? 'the server was taken offline' : 'the server was removed')
     }
     this.#leaveSilentServers()
@@ -486,8 +487,11 @@ export class Worker implements WorkerContext, SessionOwner {
   }
 }
 
-function statusesOf(id: ServerId, { servers }: Snapshot): ServerStatus[] {
-  return servers.filter((entry) => entry.id === id).map(({ status }) => status)
+/** Of each server, in all its hostgroups. */
+function statusesOf({ servers }: Snapshot): Map<ServerId, ServerStatus[]> {
+  const statuses = new Map<ServerId, ServerStatus[]>()
+  for (const { id, status } of servers) statuses.set(id, [...(statuses.get(id) ?? []), status])
+  return statuses
 }
 
 function isInUse(status: ServerStatus): boolean {

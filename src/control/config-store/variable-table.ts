@@ -126,6 +126,7 @@ const same = (section: string, prefix: string, keys: readonly string[]): Variabl
   keys.map((key) => variable(`${prefix}${key}`, section, key))
 
 const LIMITS = [
+  fixed('mysql-long_query_time', '1000', 'statements that take longer than a second are counted as slow'),
   ...same('limits', 'mysql-', [
     'max_connections',
     'max_connections_per_address',

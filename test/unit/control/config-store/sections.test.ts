@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { columnsOf } from '../../../../src/control/admin/engine/schema.js'
 import { CONFIG_SCHEMA } from '../../../../src/control/config-schema.js'
@@ -21,6 +22,12 @@ describe('the sections', () => {
       const { data } = CONFIG_SCHEMA.shape[key as 'limits'].safeParse({})
       for (const name of Object.keys(data ?? {})) expect(paths, `${key}.${name}`).toContain(`${key}.${name}`)
     }
+  })
+
+  it('have their variables in docs/admin.md', () => {
+    const page = readFileSync(new URL('../../../../docs/admin.md', import.meta.url), 'utf8')
+    const listed = [...page.matchAll(/^\| `((?:mysql|admin)-\w+)` \|/gm)].map((match) => match[1])
+    expect(listed.sort()).toEqual(VARIABLES.map(({ name }) => name).sort())
   })
 
   it('know their tables’ columns: rows of a file have exactly those', () => {
