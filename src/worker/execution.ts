@@ -1,7 +1,6 @@
 import { Command, type ErrPacket, type OkPacket } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
 import { ProxyError } from '../shared/errors.js'
-import { Effect } from '../sql/index.js'
 import { acquire, isReady } from './acquire.js'
 import type { RelayedConnection } from './authentication.js'
 import type { Backend } from './backend.js'
@@ -11,17 +10,13 @@ import { CommandInHand, isExecute } from './command.js'
 import { afterReset } from './connection-reset.js'
 import { noteWrite } from './consistency-learn.js'
 import type { WorkerContext } from './context.js'
-import { dropStatements } from './drop-statements.js'
 import { learnFromWhole } from './execution-learn.js'
 import { routeCommand } from './execution-route.js'
 import { holdBack } from './hold-back.js'
-import { isReadOnlyRefusal } from './learned-writes.js'
 import { LoadOfStatement } from './load-of-statement.js'
-import { isPlainRollback, isShuttingDown, loseInFlight, settleLoss } from './lost.js'
+import { isPlainRollback, loseInFlight, settleLoss } from './lost.js'
 import type { PacketWidener } from './packet-widener.js'
-import { namesOfLogin } from './parse-state.js'
 import type { BackendHolder } from './pool-terms.js'
-import { asRefusedByPrimary } from './read-only-refusal.js'
 import { ReadTime } from './read-time.js'
 import { askInsertId, asksOfLast } from './recall.js'
 import { type AnswerSink, Relay, type RelayListener } from './relay.js'
@@ -29,10 +24,12 @@ import { endOnReplica, leavesReplica } from './replica-transaction.js'
 import { type LastInsertId, Residue } from './residue.js'
 import type { Capture } from './result-capture.js'
 import type { Decision } from './router.js'
+import { inWordsOfPrimary, isSentAgain, mayRepeat } from './sent-again.js'
 import { SessionAnswers } from './session-answers.js'
 import { SessionBackends } from './session-backends.js'
 import { Pin, type SessionFacts } from './session-facts.js'
 import { AnswerNotes, learnFromOk } from './session-learn.js'
+import { serverHasReset } from './session-reset.js'
 import type { SessionRules } from './session-rules.js'
 import type { SessionState } from './session-state.js'
 import type { SessionText } from './session-text.js'
@@ -42,9 +39,6 @@ import { addressedTo } from './statement-packets.js'
 import { type PreparedStatement, Statements } from './statements.js'
 import type { Candidate } from './topology-view.js'
 import { bringVariables, readAgain, type VariablesElsewhere } from './variables-elsewhere.js'
-
-/** A read that lost its connection, or a server that could not be reached, is tried on another one so many times. */
-const ATTEMPTS_MAX = 4
 
 /** What an execution tells its session. */
 export interface ExecutionListener {
@@ -139,6 +133,11 @@ export class Execution implements RelayListener, BackendHolder {
     return this.#statements
   }
 
+  /** Closes all prepared statements of the session. */
+  clearStatements(): void {
+    this.#statements?.clear()
+  }
+
   /** What others have been answered to the command in hand; null: a server has to be asked. */
   answerFromCache(): Buffer | null {
     this.#answers ??= new SessionAnswers(this.#context)
@@ -195,70 +194,6 @@ export class Execution implements RelayListener, BackendHolder {
     this.command.release()
     this.#statements?.clear()
     this.backends.releaseAll((backend) => this.facts.keeps(backend) || this.facts.isDirty(backend))
-  }
-
-  /**
-   * Forgets all that the session has set up, as COM_RESET_CONNECTION does.
-   * @returns false when the command in hand has to go to the server: there is something to be undone there, or the
-   * connection cannot be opened anew
-   */
-  reset(): boolean {
-    const keepsConnection = this.backends.login.withoutPassword === true
-    const { flavor, collation } = this.#context.view.snapshot.greeting
-    // MySQL goes back to its own character set, MariaDB to the one of the login.
-    const kept = this.#forget(flavor === 'mysql' && !keepsConnection ? collation : this.state.collation)
-    if (kept === null || kept.state !== 'idle') {
-      if (!keepsConnection) this.backends.releaseAll((backend) => this.facts.isDirty(backend))
-      return !keepsConnection
-    }
-    // Until the server has done it; see `answered`.
-    this.facts.addPin(keepsConnection ? Pin.authentication : Pin.sessionState, kept)
-    this.backends.releaseOthers(kept, (backend) => this.facts.isDirty(backend))
-    dropStatements(kept)
-    kept.applied.reset()
-    kept.applied.noteCurrent(this.state)
-    return false
-  }
-
-  /**
-   * Begins anew as the same user, as on a MariaDB server that has refused COM_CHANGE_USER: it resets the session first and
-   * then looks who it is to be. The schema stays; the character set is the server's own (sql_parse.cc, COM_CHANGE_USER).
-   */
-  startOver(): void {
-    const keepsConnection = this.backends.login.withoutPassword === true
-    const { collation } = this.#context.view.snapshot.greeting
-    const kept = this.#forget(keepsConnection ? this.state.collation : collation)
-    if (!keepsConnection) {
-      return this.backends.releaseAll((backend) => backend === kept || this.facts.isDirty(backend))
-    }
-    const names = namesOfLogin(collation)
-    if (names !== null) this.state.setNames(names)
-    if (kept === null) return
-    // It is reset before its next command.
-    this.facts.addPin(Pin.authentication, kept)
-    kept.ignoresSpace = false
-    kept.applied.tainted = true
-    kept.applied.noteStale()
-  }
-
-  /** @returns the connection that what is forgotten has held */
-  #forget(collation: number): Backend | null {
-    const { pinned, heldOn } = this.facts
-    this.#statements?.clear()
-    this.elsewhere = null
-    this.residue.reset()
-    this.facts.reset()
-    this.rules.reset()
-    this.backends.exclusive = false
-    this.state.reset(collation)
-    if (this.#context.view.flavor === 'mariadb') this.leaveIgnoreSpace()
-    return pinned ?? heldOn
-  }
-
-  /** CLIENT_IGNORE_SPACE means something to a MariaDB server only until the session is reset or its user changes. */
-  leaveIgnoreSpace(): void {
-    this.text.leaveIgnoreSpace()
-    this.backends.leaveIgnoreSpace()
   }
 
   /** Uses a connection that the client has logged in to itself, and no other. */
@@ -508,51 +443,12 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   refused(errno: number, message: string, backend: Backend): boolean {
-    if (STATEMENT_GONE.has(errno) && this.#mayPrepareAgain()) {
-      this.statement!.on(backend)?.close()
-      return true
-    }
-    if (isReadOnlyRefusal(errno) && this.#isMistakenRead(backend)) {
-      this.#learnWrite(`${errno} ${message}`)
-      return true
-    }
-    if (!isShuttingDown(errno) || !this.#mayRepeat()) return false
-    backend.destroy(message)
-    return true
+    return isSentAgain(this, this.#context, this.#relay.started, errno, message, backend)
   }
 
   reworded(err: ErrPacket, backend: Backend): ErrPacket | null {
     this.count.failed(backend, err.errno, err.message)
-    const { timedOut } = this.command
-    if (timedOut !== null && err.errno === INTERRUPTED) return timedOut
-    const { hostgroup, flavor } = backend.target
-    // What commits implicitly is no statement of the transaction: the primary would execute it.
-    const commits = (this.command.effects & Effect.implicitCommit) !== 0
-    if (commits || this.#context.view.isWriter(hostgroup)) return null
-    return asRefusedByPrimary(err, this.facts.statusFlags, flavor)
-  }
-
-  /** A replica refuses what was taken for a read: the primary has the last word on it. */
-  #isMistakenRead(backend: Backend): boolean {
-    const { command, facts } = this
-    const isReplica = !this.#context.view.isWriter(backend.target.hostgroup)
-    return isReplica && command.repeatable && !command.learned && facts.pinned === null && !facts.inTransaction
-  }
-
-  #learnWrite(error: string): void {
-    const { command, statement } = this
-    const digest = this.text.digestOf(command, statement?.shared ?? null)
-    if (digest !== null) this.#context.learned.learn(digest, error)
-    this.#context.counters.writesLearned++
-    command.learned = true
-    command.repeatable = false
-  }
-
-  /** The server does not have the statement any more, and has not executed anything. */
-  #mayPrepareAgain(): boolean {
-    const { command, statement } = this
-    if (statement === null || !isExecute(command.code) || command.preparedAgain || command.streamed) return false
-    return statement.longDataOn === null && statement.shared.complete
+    return inWordsOfPrimary(this, this.#context.view, err, backend)
   }
 
   keptFromClient(backend: Backend): void {
@@ -599,7 +495,7 @@ export class Execution implements RelayListener, BackendHolder {
     if (this.#inLane) return this.#answeredInLane(backend, now)
     // What was waited for is none of the statement's time.
     this.#time?.learn(now - this.command.startedAt)
-    if (this.command.code === Command.RESET_CONNECTION) this.#wasReset(backend)
+    if (this.command.code === Command.RESET_CONNECTION) serverHasReset(this, backend)
     this.#letAllRest()
     this.#listener.answered()
   }
@@ -621,15 +517,6 @@ export class Execution implements RelayListener, BackendHolder {
     this.facts.last = null
     this.#context.lanes.leave(lane, now)
     this.#listener.answered()
-  }
-
-  /** The server has undone all: nothing keeps the session there any more, unless it has no other. */
-  #wasReset(backend: Backend): void {
-    if (this.backends.login.withoutPassword === true) return
-    this.facts.removePin(Pin.sessionState)
-    // MySQL has its own character set now, and not that of the login any more.
-    if (backend.target.flavor === 'mysql') backend.collation = this.state.collation
-    else backend.ignoresSpace = false
   }
 
   /** A KILL QUERY that came too late can hit what runs there next: that is not to be another session's. */
@@ -661,7 +548,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#inLane = false
     this.running = null
     this.#load.end(-1)
-    if (this.#mayRepeat()) {
+    if (mayRepeat(this, this.#relay.started)) {
       this.#context.counters.queriesRetried++
       command.exclude(backend.target.id)
       this.#context.log.info({ server: backend.target.id, reason }, 'a read is repeated on another server')
@@ -709,16 +596,4 @@ export class Execution implements RelayListener, BackendHolder {
     this.residue.insertIdOn = null
     if (insertId !== null) this.residue.lastInsertId = insertId
   }
-
-  #mayRepeat(): boolean {
-    const { command, facts } = this
-    const retries = command.ruling?.retries ?? -1
-    const attemptsMax = retries < 0 ? ATTEMPTS_MAX : retries + 1
-    return command.repeatable && !this.#relay.started && facts.pinned === null && command.attempts < attemptsMax
-  }
 }
-
-/** ER_QUERY_INTERRUPTED: killed. */
-const INTERRUPTED = 1317
-/** ER_UNKNOWN_STMT_HANDLER and ER_NEED_REPREPARE. */
-const STATEMENT_GONE: ReadonlySet<number> = new Set([1243, 1615])

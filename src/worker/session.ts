@@ -17,6 +17,7 @@ import { type IncomingListener, SessionIncoming } from './session-incoming.js'
 import { aimKill, findKilled, isPerformed, killedItself, needsNoServer, notOwner } from './session-kill.js'
 import type { LoggedIn } from './session-login.js'
 import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
+import { leaveIgnoreSpace, startOver } from './session-reset.js'
 import { beginAs, type ClientTerms } from './session-start.js'
 import { TimedSession } from './timed-session.js'
 import { judge, ruleOf, UNKNOWN_COMMAND, type Verdict } from './verdict.js'
@@ -233,11 +234,11 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     const before = this.execution
     this.#change = null
     if (this.#staysWhenRefused) {
-      before.startOver()
+      startOver(before, this.#context.view)
       this.#before = before
     } else before.end()
     this.execution = beginAs(result, this, this.#client, this.#context, this)
-    if (this.#context.view.flavor === 'mariadb') this.execution.leaveIgnoreSpace()
+    if (this.#context.view.flavor === 'mariadb') leaveIgnoreSpace(this.execution)
     this.execution.facts.consistency.inherit(before.facts.consistency)
     this.#move('admitting')
     this.#owner.userChanged(this, before.facts.user.name, result.sequence)
@@ -249,7 +250,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     if (!this.#staysWhenRefused) return this.close(reason)
     this.#change = null
     this.#refusedChanges++
-    this.execution.startOver()
+    startOver(this.execution, this.#context.view)
     this.#nextCommand()
   }
 

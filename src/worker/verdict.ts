@@ -7,6 +7,7 @@ import type { WorkerContext } from './context.js'
 import type { Execution } from './execution.js'
 import { answerOwn, executeOwn, isAnsweredAsOwn, prepareOwn } from './own-answers.js'
 import { judgeByRules } from './rule-verdict.js'
+import { resetSession } from './session-reset.js'
 import { ownStatement, positionStatement } from './sluice-variables.js'
 import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from './statements.js'
 import type { Wishes } from './wishes.js'
@@ -38,7 +39,7 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
     case Handling.changeUser:
       return command.streamed ? MALFORMED : 'changeUser'
     case Handling.reset:
-      return execution.reset() ? 'ok' : 'execute'
+      return resetSession(execution, context.view) ? 'ok' : 'execute'
     case Handling.ping:
       return 'ok'
     case Handling.quit:
