@@ -216,7 +216,7 @@ describe('the life of a proxy', () => {
     for (let i = 0; i < 5; i++) expect(await value(client, 'SELECT @@port')).not.toBe(replica.port)
     expect(await rejection(monitor.query(`SELECT '${'x'.repeat(3000)}'`))).toMatchObject({ errno: 1153 })
 
-    for (const bad of [`${good}\nnonsense: 1\n`, 'servers: []', '}{']) {
+    for (const bad of [`${good}\nnonsense: 1\n`, 'servers: {}', '}{']) {
       const lines = proxy.log().length
       reload(bad)
       await until('the refusal', () =>
@@ -229,7 +229,7 @@ describe('the life of a proxy', () => {
     expect(await value(await proxy.connect({ user, password }), 'SELECT 42')).toBe(42)
 
     reload(good.replace('workers: 1', 'workers: 2'))
-    await until('the warning', () => logged(proxy, 'workers changed in'))
+    await until('the warning', () => logged(proxy, 'workers changed: this needs a restart'))
     reload(good.replace(/name: monitor/, 'name: nobody'))
     await until('the user to be gone', () =>
       proxy.connect({ user, password }).then(
