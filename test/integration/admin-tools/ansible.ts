@@ -182,6 +182,33 @@ export async function replicationHostgroups(ask: Ask): Promise<void> {
   await absent(ask, thing)
 }
 
+/** proxysql_mysql_hostgroup_attributes, which writes all columns, those without a wish with ProxySQL's defaults */
+export async function hostgroupAttributes(ask: Ask): Promise<void> {
+  await connect(ask)
+  const thing: Thing = {
+    table: 'mysql_hostgroup_attributes',
+    count: 'attributes',
+    key: { hostgroup_id: 1 },
+    data: {
+      max_num_online_servers: 1_000_000,
+      autocommit: -1,
+      free_connections_pct: 10,
+      init_connect: '',
+      multiplex: 0,
+      connection_warming: 0,
+      throttle_connections_per_sec: 1_000_000,
+      ignore_session_variables: '',
+      hostgroup_settings: '',
+      servers_defaults: '',
+      comment: 'by a module',
+    },
+    section: 'MYSQL SERVERS',
+  }
+  await present(ask, thing)
+  await change(ask, thing, { multiplex: 1 })
+  await absent(ask, thing)
+}
+
 /** proxysql_global_variables */
 export async function globalVariables(ask: Ask): Promise<void> {
   await connect(ask)

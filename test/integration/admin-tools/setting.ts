@@ -3,7 +3,7 @@ import { createDatabase, sharedCluster } from '../../helpers/cluster.js'
 import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
 import { type AdminClient, asking } from './ask.js'
 import type { AdminLogin } from './clients.js'
-import { TOOLS } from './tools.js'
+import { TOOLS, type Tool } from './tools.js'
 
 /** One Sluice for all clients: what a tool adds it takes away again. */
 export interface ToolSetting {
@@ -24,9 +24,14 @@ export async function makeToolSetting(): Promise<ToolSetting> {
 }
 
 /** A test for each tool: the client sends what it sends. */
-export function describeTools(name: string, setting: () => ToolSetting, connect: () => Promise<AdminClient>): void {
+export function describeTools(
+  name: string,
+  setting: () => ToolSetting,
+  connect: () => Promise<AdminClient>,
+  tools: readonly Tool[] = TOOLS,
+): void {
   describe(name, () => {
-    for (const tool of TOOLS) {
+    for (const tool of tools) {
       it(`serves ${tool.name}`, { timeout: 60_000 }, async () => {
         const { proxy, schema } = setting()
         const app = await proxy.connect({ database: schema })
