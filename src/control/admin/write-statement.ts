@@ -108,20 +108,28 @@ function refuseReturning(tokens: readonly Token[]): void {
 /** Who gives as many values as ProxySQL's table has columns means those. */
 function columnListFor(table: string, after: readonly Token[]): readonly Token[] {
   const own = OWN_COLUMNS[table]
-  if (own === undefined || !isWord(after[0], 'VALUES') || !isPunctuation(after[1], '(')) return []
+  if (own === undefined) return []
   const known = columnsOf(table).slice(0, -own)
-  if (countItems(after.slice(1)) !== known.length) return []
-  return [word(`(${known.join(', ')})`)]
+  return countValues(after) === known.length ? [word(`(${known.join(', ')})`)] : []
 }
 
-/** Number of items in the parentheses with which the tokens begin. */
+/** How many values a row of `VALUES (...)` or `SELECT ...` has; null: something else stands there, or a `*`. */
+function countValues(tokens: readonly Token[]): number | null {
+  if (isWord(tokens[0], 'VALUES') && isPunctuation(tokens[1], '(')) return countItems(tokens.slice(2))
+  if (!isWord(tokens[0], 'SELECT')) return null
+  const from = outermost(tokens, (token) => isWord(token, 'FROM'))
+  const list = from < 0 ? tokens : tokens.slice(0, from)
+  return list.some((token) => isPunctuation(token, '*')) ? null : countItems(list.slice(1))
+}
+
+/** Number of items up to the parenthesis that closes them, or the end. */
 function countItems(tokens: readonly Token[]): number {
   let depth = 0
   let items = 1
   for (const token of tokens) {
     if (isPunctuation(token, '(')) depth++
-    else if (isPunctuation(token, ')') && --depth === 0) return items
-    else if (isPunctuation(token, ',') && depth === 1) items++
+    else if (isPunctuation(token, ')') && --depth < 0) return items
+    else if (isPunctuation(token, ',') && depth === 0) items++
   }
   return items
 }

@@ -396,6 +396,17 @@ describe('writes', () => {
     expect(await read("SELECT comment, proxy_protocol FROM mysql_servers WHERE hostname='db1'")).toEqual([
       ['(a, b)', 'off'],
     ])
+    const copy =
+      "SELECT 3, hostname, port, gtid_port, status, weight, 0, MAX(1, 2), 0, 0, 0, (SELECT 'a') FROM mysql_servers"
+    await run(`INSERT INTO mysql_servers ${copy} WHERE hostname = 'db1'`)
+    await run("REPLACE INTO mysql_servers SELECT 4, 'db1', 3306, 0, 'ONLINE', 1, 0, 1000, 0, 0, 0, ''")
+    // As many as there are with Sluice's own.
+    await run('INSERT OR IGNORE INTO mysql_servers SELECT * FROM mysql_servers')
+    expect(await read("SELECT hostgroup_id, comment FROM mysql_servers WHERE hostname='db1'")).toEqual([
+      ['2', '(a, b)'],
+      ['3', 'a'],
+      ['4', ''],
+    ])
   })
 
   it('that fail leave nothing behind, however they ask for it', async () => {
