@@ -13,6 +13,7 @@ import { CausalExchange } from './causal-exchange.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import type { PublishedRules } from './published-rules.js'
 import { SessionFinder } from './session-finder.js'
+import { ShareBook } from './share-book.js'
 import type { WorkerView } from './view.js'
 import { WorkerHandle } from './worker-handle.js'
 import { WorkerQuestions } from './worker-questions.js'
@@ -69,6 +70,7 @@ export class Supervisor {
   private readonly routes = new WorkerQuestions<RouteAnswer | null>()
   private readonly cache = new CacheExchange(() => [...this.handles.values()].filter(({ state }) => state !== 'exited'))
   private readonly addresses = new AddressBook(() => this.live())
+  private readonly shares = new ShareBook(monotonicMs)
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
   private health: HealthReport | null = null
@@ -88,6 +90,7 @@ export class Supervisor {
     if (this.stopping) throw new Error('stopped before it was started')
     this.snapshot = snapshot
     this.health = health
+    this.shares.configure(snapshot)
     // Every worker accepts from the shared listener itself: no connection takes a detour through this process.
     cluster.schedulingPolicy = cluster.SCHED_NONE
     const execArgv = [...process.execArgv, ...WORKER_NODE_OPTIONS]
@@ -112,6 +115,7 @@ export class Supervisor {
     this.snapshot = snapshot
     const live = this.live()
     for (const handle of live) handle.sendSnapshot(snapshot)
+    this.shares.configure(snapshot)
     const waitsFor = new Set(live.filter((handle) => handle.ackedVersion < snapshot.version))
     if (waitsFor.size === 0) return Promise.resolve([])
     return new Promise((resolve) => {
@@ -228,6 +232,7 @@ export class Supervisor {
     if (handle.hasSpoken || handle.state !== 'starting') return
     handle.sendSnapshot(this.snapshot!)
     handle.sendHealth(this.health!)
+    this.shares.greet(handle)
     this.cache.greet(handle)
     setTimeout(() => this.greet(handle), GREET_AGAIN_MS).unref()
   }
@@ -295,6 +300,9 @@ export class Supervisor {
         return
       case 'address-counts':
         this.addresses.took(handle, message.counts)
+        return
+      case 'server-use':
+        this.shares.took(handle, message.sequence, message.uses)
     }
   }
 
@@ -323,6 +331,7 @@ export class Supervisor {
     this.routes.workerGone(handle)
     this.sessions.workerGone(handle)
     this.addresses.workerGone(handle)
+    this.shares.workerGone(handle)
     this.causal.workerGone(handle)
     this.cache.workerGone(handle)
     this.options.onWorkersChanged(this.pids())

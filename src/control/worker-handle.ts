@@ -8,6 +8,7 @@ import type {
   CacheWritten,
   CausalPosition,
   FromWorker,
+  ServerShares,
   SessionKill,
   SessionPlace,
   SessionWanted,
@@ -100,6 +101,10 @@ export class WorkerHandle {
 
   tellAddresses(counts: AddressCounts): void {
     this.send({ type: 'address-counts', counts })
+  }
+
+  tellShares(sequence: number, shares: ServerShares): void {
+    this.send({ type: 'server-shares', sequence, shares })
   }
 
   askProcesslist(request: number): void {

@@ -1,3 +1,4 @@
+import type { ServerUse } from './connection-shares.js'
 import type { WorkerCounters } from './counters.js'
 import type { RouteAnswer, RouteQuestion } from './explanation.js'
 import type { QueryRules } from './query-rules.js'
@@ -25,6 +26,8 @@ export type ToWorker =
   | { readonly type: 'kill-session'; readonly kill: SessionKill }
   /** Client connections of the other workers by address, where they have changed; only with a limit per address. */
   | { readonly type: 'address-counts'; readonly counts: AddressCounts }
+  /** How many connections this worker may have to each server. Answered by `server-use` with the same number. */
+  | { readonly type: 'server-shares'; readonly sequence: number; readonly shares: ServerShares }
   /** Another worker is about to write under a causal key. Answered by `causal-taken` with the same request number. */
   | { readonly type: 'causal-announce'; readonly request: number; readonly key: string }
   /** All other workers know what this one has announced. */
@@ -72,6 +75,8 @@ export type FromWorker =
   | { readonly type: 'kill-session'; readonly kill: SessionKill }
   /** This worker's own client connections by address, where they have changed. */
   | { readonly type: 'address-counts'; readonly counts: AddressCounts }
+  /** What this worker has of each server, knowing the `server-shares` with this number; also unasked when statements wait. */
+  | { readonly type: 'server-use'; readonly sequence: number; readonly uses: ServerUses }
   /** Answered by `causal-known` with the same request number. */
   | { readonly type: 'causal-announce'; readonly request: number; readonly key: string }
   | { readonly type: 'causal-taken'; readonly request: number }
@@ -97,6 +102,10 @@ export interface CausalPosition {
 
 /** Connections by client address; 0: there is none any more. */
 export type AddressCounts = Readonly<Record<string, number>>
+
+/** Connections by server that a worker may have. */
+export type ServerShares = Readonly<Record<ServerId, number>>
+export type ServerUses = Readonly<Record<ServerId, ServerUse>>
 
 /** A session by one of its ids, as KILL names it. */
 export interface SessionWanted {

@@ -27,16 +27,18 @@ export function runWorker(): void {
     if (worker === null) return
     send({ type: 'counters', counters: worker.report() })
     worker.reportRuleHits()
+    worker.shares.tell()
   }
 
-  /** Waits for the query rules that it names. */
+  /** Waits for the query rules that it names, or for the first shares of connections. */
   let waiting: Snapshot | null = null
   let rules = NO_QUERY_RULES
+  let shares: Extract<ToWorker, { type: 'server-shares' }> | null = null
   const take = (snapshot: Snapshot): void => {
-    if ((snapshot.rulesVersion ?? 0) !== rules.version) {
-      waiting = snapshot
-      return send({ type: 'get-rules' })
-    }
+    waiting = snapshot
+    // They come behind it; until this worker says something, both are repeated.
+    if (shares === null) return
+    if ((snapshot.rulesVersion ?? 0) !== rules.version) return send({ type: 'get-rules' })
     waiting = null
     if (worker === null) return void start(snapshot)
     worker.applyRules(rules)
@@ -47,6 +49,7 @@ export function runWorker(): void {
   const start = async (snapshot: Snapshot): Promise<void> => {
     worker = new Worker(number, snapshot, log, send)
     worker.applyRules(rules)
+    worker.shares.take(shares!.sequence, shares!.shares)
     try {
       await worker.listen()
     } catch (error) {
@@ -78,6 +81,11 @@ export function runWorker(): void {
         return take(message.snapshot)
       case 'rules':
         rules = message.rules
+        if (waiting !== null) take(waiting)
+        return
+      case 'server-shares':
+        shares = message
+        if (worker !== null) return worker.shares.take(message.sequence, message.shares)
         if (waiting !== null) take(waiting)
         return
       case 'health':

@@ -16,8 +16,12 @@ export interface BackendHolder {
 export interface PoolTerms {
   readonly now: () => number
   readonly connect: typeof connectBackend
-  /** Connections that this worker may have to the server. */
+  /** Connections that this worker may have to the server as a member of the hostgroup. */
   readonly share: (candidate: Candidate) => number
+  /** The same, whatever the hostgroup. */
+  readonly shareOf: (server: ServerId) => number
+  /** The share allows no connection that is wanted. */
+  readonly isShort: (server: ServerId) => void
   /** How long an idle session may hold a connection for what it may still ask for there while others wait. */
   readonly diagnosticsHoldMs: () => number
   /** Connections per second that this worker may open to the servers of a hostgroup, at least 1. */

@@ -12,6 +12,8 @@ const AGE_SPREAD = 0.25
 const KEPT_MIN = 1
 /** A connection that was used within this time is not one too many, but between two statements. */
 const QUIET_MS = 5_000
+/** A server that does not end a connection within this time after COM_QUIT is not waited for. */
+const CLOSING_MS = 5_000
 
 /** How many idle connections to a server are kept. @param share connections that this worker may have to it */
 export function spareConnections(share: number, { freeConnectionsPct }: Limits): number {
@@ -33,6 +35,8 @@ export function keepUp(pool: Pool, limits: Limits, now: number, share: (server: 
         }
       }
     }
+    for (const [backend, since] of server.closing)
+      if (now - since > CLOSING_MS) backend.destroy('no answer to COM_QUIT')
     server.forgetUnused()
   }
 }

@@ -62,7 +62,7 @@ export class Pool implements BackendOwner {
   /** Opens a connection that nobody has asked for yet; does nothing where none may be opened. */
   async warm(candidate: Candidate, customer: Opening, timeoutMs: number): Promise<void> {
     const pool = this.#poolAt(candidate.entry.id)
-    if (pool.waiters.length > 0 || pool.size >= this.#terms.share(candidate)) return
+    if (pool.waiters.length > 0 || pool.all >= this.#terms.share(candidate)) return
     const permit = this.#permit(pool, candidate, false)
     if (permit !== null) this.#free(await this.#open(pool, candidate, customer, timeoutMs, permit))
   }
@@ -204,7 +204,8 @@ export class Pool implements BackendOwner {
   // Room, and waiting for it. --------------------------------------------------------------------------------------------
 
   /**
-   * Allows one connection to be opened, and makes room for it by closing one that is idle; null: none may be.
+   * Allows one connection to be opened; null: none may be now. Where there is no room one that is idle is closed, and
+   * when the server has ended that those who wait are served.
    * @param pressing somebody waits: for as long as `diagnosticsHoldMs` says, if need be
    */
   #permit(pool: ServerPool, candidate: Candidate, pressing: boolean): Permit | null {
@@ -212,7 +213,11 @@ export class Pool implements BackendOwner {
     const { hostgroup } = candidate.entry
     const { breaker } = candidate.target.known
     if (!breaker.mayOpen(now) || !this.#throttle.mayOpen(hostgroup, now)) return null
-    if (pool.size >= this.#terms.share(candidate) && !this.#makeRoom(pool, now, pressing)) return null
+    if (pool.all >= this.#terms.share(candidate)) {
+      const isComing = pool.closing.size > 0 && pool.closing.size >= pool.waiters.length
+      if (!isComing && !this.#makeRoom(pool, now, pressing)) this.#terms.isShort(pool.id)
+      return null
+    }
     this.#throttle.opened(hostgroup, now)
     pool.opening++
     return breaker.tried() ? 'probe' : 'plain'
@@ -258,6 +263,7 @@ export class Pool implements BackendOwner {
     // Closing one to make room comes back here.
     if (pool.serving) return
     pool.serving = true
+    this.#shrink(pool)
     while (pool.waiters.length > 0) {
       const [{ profile, holder, candidate, serve }] = pool.waiters
       const backend = profile === null ? null : this.#idleFor(pool, profile)
@@ -268,6 +274,18 @@ export class Pool implements BackendOwner {
       serve(served)
     }
     pool.serving = false
+  }
+
+  /** Closes what is idle of the connections that are more than the share: whoever waits here is not to keep them from others. */
+  #shrink(pool: ServerPool): void {
+    for (let excess = pool.size - this.#terms.shareOf(pool.id); excess > 0; excess--) {
+      if (!this.#makeRoom(pool, this.#terms.now(), true)) return
+    }
+  }
+
+  /** This worker may have more or fewer connections from now on. */
+  sharesChanged(): void {
+    for (const pool of this.#servers.values()) this.#serve(pool)
   }
 
   #idleFor(pool: ServerPool, profile: ConnectionProfile): Backend | null {
@@ -311,15 +329,18 @@ export class Pool implements BackendOwner {
     const pool = this.#servers.get(id)
     if (pool === undefined) return
     pool.sendAway()
-    for (const backend of [...pool.backends]) backend.destroy(reason)
+    for (const backend of [...pool.backends, ...pool.closing.keys()]) backend.destroy(reason)
   }
 
   backendMoved(backend: Backend, _from: BackendState): void {
     if (isOpen(backend.state)) return
     const pool = this.#poolOf(backend)
-    if (!pool.backends.delete(backend)) return
-    if (backend.shelf === null) this.#unused(backend.accounting!)
-    else backend.shelf.remove(backend)
+    if (backend.state === 'closing') pool.closing.set(backend, this.#terms.now())
+    else pool.closing.delete(backend)
+    if (pool.backends.delete(backend)) {
+      if (backend.shelf === null) this.#unused(backend.accounting!)
+      else backend.shelf.remove(backend)
+    }
     if (pool.waiters.length > 0) this.#serve(pool)
   }
 

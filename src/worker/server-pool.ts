@@ -28,6 +28,8 @@ export class ServerPool {
   readonly backends = new Set<Backend>()
   /** Connections that are being opened, or that somebody has leave to open. */
   opening = 0
+  /** Connections that have been said goodbye to, while the server may still have them; monotonic ms when that was. */
+  readonly closing = new Map<Backend, number>()
   readonly waiters: Waiter[] = []
   /** Waiters are being served. */
   serving = false
@@ -47,6 +49,11 @@ export class ServerPool {
     return this.backends.size + this.opening
   }
 
+  /** Connections that the server may see. */
+  get all(): number {
+    return this.size + this.closing.size
+  }
+
   shelf(profile: ConnectionProfile): Shelf {
     let shelf = this.#shelves.get(profile)
     if (shelf === undefined) {
@@ -64,6 +71,13 @@ export class ServerPool {
   get idle(): number {
     let idle = 0
     for (const shelf of this.#shelves.values()) idle += shelf.size
+    return idle
+  }
+
+  /** Connections that nobody has used since a moment (monotonic ms). */
+  idleSince(moment: number): number {
+    let idle = 0
+    for (const shelf of this.#shelves.values()) for (const { restedAt } of shelf) if (restedAt <= moment) idle++
     return idle
   }
 

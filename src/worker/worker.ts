@@ -22,6 +22,7 @@ import { CausalKeys } from './causal-keys.js'
 import { CausalChannel } from './causal-peers.js'
 import type { ClientAddress } from './client-address.js'
 import { isDump } from './command.js'
+import { ConnectionShares } from './connection-shares.js'
 import type { WorkerContext } from './context.js'
 import { DigestStatistics } from './digest-statistics.js'
 import { Digests } from './digests.js'
@@ -61,6 +62,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly number: number
   readonly view: TopologyView
   readonly pool: Pool
+  readonly shares: ConnectionShares
   readonly lanes: Lanes
   readonly classifier = new Classifier()
   readonly classifyOptions: ClassifyOptions
@@ -119,10 +121,13 @@ export class Worker implements WorkerContext, SessionOwner {
     this.cacheChannel = new CacheChannel(send, () => this.view.snapshot.workers)
     this.cache = new ResultCache(this.cacheChannel, this.counters, snapshot.queryCache, snapshot.workers, monotonicMs)
     this.sharedStatements = new SharedStatements(this.counters, snapshot.limits.maxStmtsCache)
+    this.shares = new ConnectionShares(number, monotonicMs, () => this.pool, send)
     this.pool = new Pool({
       now: monotonicMs,
       connect: connectBackend,
-      share: (candidate) => this.#share(candidate.entry.maxConnections),
+      share: (candidate) => this.shares.in(candidate),
+      shareOf: (server) => this.shares.of(server),
+      isShort: (server) => this.shares.isShort(server),
       diagnosticsHoldMs: () => this.view.snapshot.limits.diagnosticsHoldMs,
       openingsPerSecond: () => this.#share(this.view.snapshot.limits.throttleConnectionsPerSecToHostgroup),
       suspect: (server, reason) => this.#suspect(server, reason),
@@ -440,6 +445,7 @@ export class Worker implements WorkerContext, SessionOwner {
   // ---------------------------------------------------------------------------------------------------------------------
 
   #take(snapshot: Snapshot): void {
+    this.shares.configure(snapshot)
     this.sharedStatements.max = snapshot.limits.maxStmtsCache
     this.digests.configure(snapshot.digests)
     this.digestStatistics.rowsMax = snapshot.digests.maxEntries
@@ -465,7 +471,7 @@ export class Worker implements WorkerContext, SessionOwner {
   #keepUp(now: number): void {
     this.#upkeepAt = now + UPKEEP_MS
     const { snapshot } = this.view
-    const share = ({ id }: { id: ServerId }): number => this.#share(mostConnections(id, snapshot))
+    const share = ({ id }: { id: ServerId }): number => this.shares.of(id)
     keepUp(this.pool, snapshot.limits, now, share)
     this.#leaveServers(now)
     warmUp(this.pool, snapshot.limits, share, (id) => findOnline(this.view, id), Math.random)
@@ -510,11 +516,6 @@ function writersOf({ servers }: Snapshot, view: TopologyView): string {
     .filter(({ hostgroup }) => view.isWriter(hostgroup))
     .map(({ id, hostgroup }) => `${hostgroup} ${id}`)
     .join('\n')
-}
-
-/** A server may be in several hostgroups, each with a limit of its own. */
-function mostConnections(id: ServerId, { servers }: Snapshot): number {
-  return Math.max(1, ...servers.filter((entry) => entry.id === id).map(({ maxConnections }) => maxConnections))
 }
 
 /** What an address is called in messages. */

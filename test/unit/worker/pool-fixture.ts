@@ -50,12 +50,16 @@ export class PoolWorld {
   gate: Promise<void> | null = null
   connects = 0
   readonly suspicions: string[] = []
+  /** Servers at which the share was not enough. */
+  readonly shortOf: string[] = []
   readonly sockets = new Map<Backend, FakeSocket>()
   readonly view = new TopologyView(snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1)]))
   readonly pool = new Pool({
     now: () => Date.now(),
     connect: (target) => this.#connect(target.host, target.hostgroup),
     share: () => this.share,
+    shareOf: () => this.share,
+    isShort: (server) => this.shortOf.push(server),
     diagnosticsHoldMs: () => this.holdMs,
     openingsPerSecond: () => this.perSecond,
     suspect: (_server, reason) => this.suspicions.push(reason),

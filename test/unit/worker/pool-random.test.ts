@@ -95,7 +95,8 @@ class Player implements BackendHolder {
 /** All that has to hold whatever has happened. */
 function check(world: PoolWorld, players: readonly Player[]): void {
   for (const server of world.pool.servers) {
-    expect(server.size).toBeLessThanOrEqual(world.share)
+    // Those included that the server may still have.
+    expect(server.all).toBeLessThanOrEqual(world.share)
     expect(server.opening).toBeGreaterThanOrEqual(0)
     const inUse = [...server.backends].filter(({ shelf }) => shelf === null).length
     expect(world.gauges()).toEqual({ used: inUse, free: server.idle })
@@ -103,7 +104,7 @@ function check(world: PoolWorld, players: readonly Player[]): void {
     const waiting = players.filter(({ state, ended }) => state === 'waiting' && !ended)
     expect(server.waiters.filter(({ isWanted }) => isWanted()).length).toBeLessThanOrEqual(waiting.length)
     // Who waits does so for a reason.
-    if (server.waiters.length > 0) expect(server.size).toBe(world.share)
+    if (server.waiters.length > 0) expect(server.all).toBe(world.share)
   }
   const held = players.map(({ backend }) => backend).filter((backend) => backend !== null)
   expect(new Set(held).size).toBe(held.length)
@@ -151,6 +152,7 @@ async function play(seed: number): Promise<void> {
     expect(round).toBeLessThan(100)
     for (const player of players) if (player.state === 'using') player.end(false)
     for (const player of players) if (player.state === 'idle' && !player.ended) player.end(false)
+    world.endQuit()
     await vi.advanceTimersByTimeAsync(25)
     check(world, players)
   }

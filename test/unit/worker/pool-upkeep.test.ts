@@ -57,6 +57,19 @@ describe('idle connections', () => {
     expect(open(free)).toBe(1)
   })
 
+  it('that the server does not end are ended without it: they count until then', async () => {
+    const [backend] = await resting(1)
+    world.pool.release(backend, false)
+    world.pool.close(backend)
+    const [server] = world.pool.servers
+    await vi.advanceTimersByTimeAsync(4000)
+    up()
+    expect([server.all, backend.state]).toEqual([1, 'closing'])
+    await vi.advanceTimersByTimeAsync(2000)
+    up()
+    expect([server.all, backend.state]).toEqual([0, 'closed'])
+  })
+
   it('to a server that is left are closed, after a while also where a session may still ask something', async () => {
     const [free, asked] = await Promise.all([world.get(new FakeHolder()), world.get(new FakeHolder())])
     world.pool.rest(free, Keep.nothing)

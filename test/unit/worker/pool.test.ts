@@ -84,8 +84,13 @@ describe('who gets a connection', () => {
     void world.getNoted(new FakeHolder('same profile'), log, 'a')
     world.pool.rest(backends[0], Keep.nothing)
     await flush()
-    expect(log).toEqual(['other profile'])
     expect(backends[0].state).toBe('closing')
+    world.pool.rest(backends[1], Keep.nothing)
+    await flush()
+    expect(log).toEqual([])
+    world.endQuit()
+    await flush()
+    expect(log).toEqual(['other profile', 'same profile'])
   })
 
   it('tells those whose time is over, and gives them nothing later', async () => {
@@ -176,10 +181,13 @@ describe('what a session may still ask for', () => {
       const log: string[] = []
       const other = world.getNoted(new FakeHolder('other'), log, 'b')
       await vi.advanceTimersByTimeAsync(afterMs)
-      expect(log).toEqual(['other'])
       // It is asked what is lost with its connection, and that says nothing of the server.
       expect(holder.taken).toEqual([backend])
+      // The server has its connection for as long as it has not ended it.
+      expect(log).toEqual([])
       world.endQuit()
+      await flush()
+      expect(log).toEqual(['other'])
       expect(holder.gone).toEqual([])
       world.end((await other)!)
       world.suspicions.length = 0
@@ -199,7 +207,10 @@ describe('what a session may still ask for', () => {
     await flush()
     expect([log, backends[0].state]).toEqual([[], 'idle'])
     await vi.advanceTimersByTimeAsync(100)
-    expect([log, backends[0].state]).toEqual([['next'], 'closing'])
+    expect([log, backends[0].state]).toEqual([[], 'closing'])
+    world.endQuit()
+    await flush()
+    expect(log).toEqual(['next'])
   })
 })
 
