@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { createConnection as connectSocket } from 'node:net'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import mysql, { type Connection, type ConnectionOptions } from 'mysql2/promise'
 import { pino } from 'pino'
@@ -253,9 +255,23 @@ describe.each(['mysql', 'mariadb'] as const)('the command-line client of %s', (e
       '-Dmain',
     ]
     // The port is served by this very process: it must not stand still while the client runs.
-    const run = await runClient(program, [...before, ...args, '-e', statements], { timeout: 20_000 })
+    const run = await runClient(program, [...before, ...args, '-e', statements], {
+      timeout: 20_000,
+      env: pluginsOf(before),
+    })
     expect(run.stderr.replace(/.*insecure.*\n/, '')).toBe('')
     expect(run.stdout).toContain('runtime_mysql_servers')
     expect(run.stdout).toContain('hostname: 127.0.0.1')
   })
 })
+
+/**
+ * The environment of a client that was unpacked into a folder: MariaDB's looks for the plugins of its logins where the machine
+ * has them, unless it is told (Connector/C, `MARIADB_PLUGIN_DIR`).
+ * @param loading what stands before the program: its loader, and the folders of its libraries
+ */
+function pluginsOf(loading: readonly string[]): NodeJS.ProcessEnv {
+  const libraries = (loading[loading.indexOf('--library-path') + 1] ?? '').split(':')
+  const plugins = libraries.map((folder) => join(folder, 'libmariadb3/plugin')).find((folder) => existsSync(folder))
+  return plugins === undefined ? process.env : { ...process.env, MARIADB_PLUGIN_DIR: plugins }
+}
