@@ -174,6 +174,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       pipelineDepth: 1,
       pipelineQueryTimeMs: 2,
       diagnosticsHoldMs: 1000,
+      longQueryMs: 1000,
       shutdownTimeoutMs: 1,
     },
     multiplexing: true,

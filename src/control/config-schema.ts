@@ -377,6 +377,7 @@ const limits = map({
   pipeline_depth: orElse(whole(1, 64), 1),
   pipeline_query_time: orElse(whole(1, MINUTE_MS), 2),
   diagnostics_hold: orElse(whole(0, 60 * MINUTE_MS), 1000),
+  long_query_time: orElse(whole(0, 20 * DAY_MS), 1000),
   shutdown_timeout: orElse(whole(0, 60 * MINUTE_MS), 20_000),
 })
 

@@ -359,6 +359,7 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     pipelineDepth: section.pipeline_depth,
     pipelineQueryTimeMs: section.pipeline_query_time,
     diagnosticsHoldMs: section.diagnostics_hold,
+    longQueryMs: section.long_query_time,
     shutdownTimeoutMs: section.shutdown_timeout,
   }
 }

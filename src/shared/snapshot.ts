@@ -250,6 +250,8 @@ export interface Limits {
    * statement: warnings, an error, a count of rows.
    */
   readonly diagnosticsHoldMs: number
+  /** A statement that takes longer counts as slow (mysql-long_query_time). */
+  readonly longQueryMs: number
   /** Short reads of several sessions that may be in flight on one server connection; 1: none but one. 1 to 64. */
   readonly pipelineDepth: number
   /** Reads whose digest takes no longer than this, in ms, are short. */

@@ -9,9 +9,6 @@ import { Reason } from './router.js'
 import type { ServerErrors } from './server-errors.js'
 import type { TopologyView } from './topology-view.js'
 
-/** ProxySQL's default of mysql-long_query_time. */
-const SLOW_QUERY_US = 1_000_000
-
 /** What a worker counts statements in. */
 export interface CountContext {
   readonly counters: GlobalCounters
@@ -46,13 +43,13 @@ export class StatementCount {
   answered(command: CommandInHand, backend: Backend, wrote: boolean, now: number): void {
     // How long a reader of the binary log stays says nothing of the server.
     if (isDump(command.code)) return
-    const { counters } = this.#context
+    const { counters, view } = this.#context
     const { errno, affectedRows, rows } = backend.follower
     const latencyUs = Math.round((now - command.startedAt) * 1000)
     countQuery(backend.accounting!.byClass[command.class], latencyUs, errno !== 0)
     this.#countVerb(command, latencyUs, errno !== 0)
     if (wrote && isOnReplica(command)) backend.accounting!.queriesGtidSync++
-    if (latencyUs > SLOW_QUERY_US) counters.slowQueries++
+    if (latencyUs > view.snapshot.limits.longQueryMs * 1000) counters.slowQueries++
     countRead(command, counters)
     if (!command.counted) return
     outcome.latencyUs = latencyUs

@@ -126,7 +126,6 @@ const same = (section: string, prefix: string, keys: readonly string[]): Variabl
   keys.map((key) => variable(`${prefix}${key}`, section, key))
 
 const LIMITS = [
-  fixed('mysql-long_query_time', '1000', 'statements that take longer than a second are counted as slow'),
   ...same('limits', 'mysql-', [
     'max_connections',
     'max_connections_per_address',
@@ -148,6 +147,7 @@ const LIMITS = [
     'pipeline_depth',
     'pipeline_query_time',
     'diagnostics_hold',
+    'long_query_time',
     'shutdown_timeout',
   ]),
   variable('mysql-connection_max_age_ms', 'limits', 'connection_max_age'),

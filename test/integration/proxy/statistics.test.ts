@@ -39,6 +39,29 @@ describe.each(['mysql', 'mariadb'] as const)('statistics of a proxy in front of 
     })
   }
 
+  it('count as slow what takes longer than mysql-long_query_time, which can be changed at run time', async () => {
+    const client = await proxy.connect({ database })
+    const slow = async () => {
+      const [row] = await admin(
+        proxy,
+        "SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name = 'Slow_queries'",
+      )
+      return Number(row['Variable_Value'])
+    }
+    await admin(proxy, 'SET mysql-long_query_time = 20000')
+    await admin(proxy, 'LOAD MYSQL VARIABLES TO RUNTIME')
+    const before = await slow()
+    await client.query('SELECT SLEEP(0.2)')
+    await admin(proxy, 'SET mysql-long_query_time = 150')
+    await admin(proxy, 'LOAD MYSQL VARIABLES TO RUNTIME')
+    await client.query('SELECT SLEEP(0.2)')
+    // Nothing else runs: the second one alone is slow, when it has been counted.
+    await until('the slow statement', async () => (await slow()) > before)
+    expect(await slow()).toBe(before + 1)
+    await admin(proxy, 'SET mysql-long_query_time = 1000')
+    await admin(proxy, 'LOAD MYSQL VARIABLES TO RUNTIME')
+  })
+
   it('count executions, rows and errors by digest exactly, over all workers and both protocols', async () => {
     await admin(proxy, 'TRUNCATE TABLE stats.stats_mysql_query_digest')
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => proxy.connect({ database })))

@@ -86,6 +86,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       pipelineDepth: 1,
       pipelineQueryTimeMs: 2,
       diagnosticsHoldMs: 1000,
+      longQueryMs: 1000,
       shutdownTimeoutMs: 1000,
     },
     tls: null,

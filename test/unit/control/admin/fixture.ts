@@ -63,6 +63,7 @@ const LIMITS = {
   pipelineDepth: 1,
   pipelineQueryTimeMs: 2,
   diagnosticsHoldMs: 1000,
+  longQueryMs: 1000,
   shutdownTimeoutMs: 20_000,
 }
 
