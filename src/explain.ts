@@ -162,6 +162,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       maxTransactionTimeMs: 0,
       maxTransactionIdleTimeMs: 0,
       defaultQueryTimeoutMs: 0,
+      longPinTimeMs: 60_000,
       maxAllowedPacket: 1 << 30,
       maxBufferedCommand: 1 << 20,
       maxStmtsCache: 1,

@@ -365,6 +365,7 @@ const limits = map({
   max_transaction_time: orElse(whole(0, 20 * DAY_MS), 14_400_000),
   max_transaction_idle_time: orElse(whole(0, 20 * DAY_MS), 14_400_000),
   default_query_timeout: orElse(whole(0, 20 * DAY_MS), 36_000_000),
+  long_pin_time: orElse(whole(0, 20 * DAY_MS), 60_000),
   max_allowed_packet: orElse(whole(1024, 1 << 30), 64 << 20),
   max_buffered_command: orElse(whole(1024, 1 << 30), 1 << 20),
   max_stmts_cache: orElse(whole(1, 1 << 20), 10_000),

@@ -347,6 +347,7 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     maxTransactionTimeMs: section.max_transaction_time,
     maxTransactionIdleTimeMs: section.max_transaction_idle_time,
     defaultQueryTimeoutMs: section.default_query_timeout,
+    longPinTimeMs: section.long_pin_time,
     maxAllowedPacket: section.max_allowed_packet,
     maxBufferedCommand: section.max_buffered_command,
     maxStmtsCache: section.max_stmts_cache,

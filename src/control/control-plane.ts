@@ -8,6 +8,7 @@ import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
 import { buildSnapshot } from './build-snapshot.js'
 import type { Config } from './config-schema.js'
 import type { Applied, ConfigStore, RuntimeTarget } from './config-store/store.js'
+import { EventLog, type NewEvent, type ProxyEvent } from './event-log.js'
 import { Monitor } from './monitor.js'
 import type { MonitorLog } from './monitor-log.js'
 import { PublishedRules } from './published-rules.js'
@@ -17,9 +18,9 @@ import { Supervisor } from './supervisor.js'
 import { ClientTls } from './ticket-keys.js'
 import { type LoadedTls, loadTls } from './tls.js'
 import { initialTopology, observe, reconfigure } from './topology.js'
-import type { Instant, TopologyEvent, TopologyRules, TopologyState, TopologyStep } from './topology-types.js'
+import type { Instant, TopologyEffect, TopologyRules, TopologyState, TopologyStep } from './topology-types.js'
 import { isWriter, membersOf } from './topology-writer.js'
-import type { ControlView, WorkerView } from './view.js'
+import type { ControlView, RolesView, WorkerView } from './view.js'
 import { confirmWriter, type WriterVerdict } from './writer-confirmation.js'
 
 /** How long the start waits for a first word of every server. */
@@ -50,6 +51,9 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private readonly monitor: Monitor
   private readonly statsHistory = new StatsHistory(() => this.supervisor.counters())
   private topology: TopologyState
+  private readonly happened = new EventLog()
+  /** Who has the role of each writer hostgroup, and since when. */
+  private readonly writers = new Map<number, { readonly server: ServerId; readonly sinceDateMs: number }>()
   private published: Snapshot
   private publishScheduled = false
   /** How long making and sending the last snapshot took. */
@@ -83,6 +87,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
       log,
       rules: this.rules,
       onSuspicion: (server) => this.monitor.suspect(server),
+      onEvent: (event) => this.happened.note(event),
       onWorkersChanged: (pids) => this.noteProcesses(pids),
     })
     this.published = this.build(1)
@@ -195,8 +200,17 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     return this.statsHistory
   }
 
-  events(): readonly TopologyEvent[] {
-    return this.topology.events
+  events(): readonly ProxyEvent[] {
+    return this.happened.all()
+  }
+
+  note(event: NewEvent): void {
+    this.happened.note(event)
+  }
+
+  roles(): RolesView {
+    const since = [...this.writers].map(([writer, { sinceDateMs }]): [number, number] => [writer, sinceDateMs])
+    return { sources: this.monitor.sources(), writerSince: new Map(since), refused: this.topology.refused }
   }
 
   confirmWriter(server: ServerId, waitMs: number): Promise<WriterVerdict> {
@@ -237,10 +251,29 @@ export class ControlPlane implements ControlView, RuntimeTarget {
 
   private step({ state, effects }: TopologyStep): void {
     this.topology = state
+    this.noteWriters()
     for (const effect of effects) {
       if (effect.kind === 'publish') this.schedulePublish()
       else if (effect.kind === 'check') this.monitor.suspect(effect.server)
-      else logEvent(this.log, effect.level, effect.event)
+      else this.noteTopology(effect)
+    }
+  }
+
+  private noteTopology({ level, event }: Extract<TopologyEffect, { kind: 'log' }>): void {
+    const { server, what, why, time } = event
+    this.log[level]({ server }, `${server}: ${what} (${why})`)
+    this.happened.note({ kind: 'topology', server, what, why }, time)
+  }
+
+  private noteWriters(): void {
+    const { writers, rules } = this.topology
+    for (const pair of rules.replicationHostgroups) {
+      const server = writers.get(pair.writer)
+      const holds = server !== undefined && isWriter(this.topology, pair, server)
+      if (!holds) this.writers.delete(pair.writer)
+      else if (this.writers.get(pair.writer)?.server !== server) {
+        this.writers.set(pair.writer, { server, sinceDateMs: Date.now() })
+      }
     }
   }
 
@@ -331,8 +364,4 @@ function primaryOf(state: TopologyState, server: ServerId): ServerId | null {
 
 function now(): Instant {
   return { monotonicMs: monotonicMs(), dateMs: Date.now() }
-}
-
-function logEvent(log: Logger, level: 'info' | 'warn' | 'error', { server, what, why }: TopologyEvent): void {
-  log[level]({ server }, `${server}: ${what} (${why})`)
 }

@@ -75,8 +75,11 @@ function watchSignals(configPath: string, plane: ControlPlane, log: Logger) {
       for (const warning of warnings) log.warn(warning)
       const what = changed.length === 0 ? 'no section was edited' : changed.join(', ')
       log.info(`configuration read again from ${configPath}: ${what}`)
+      plane.note({ kind: 'config', what: `configuration read again from ${configPath}`, why: what, who: 'SIGHUP' })
     } catch (error) {
-      log.error(`configuration not changed: ${(error as Error).message}`)
+      const why = (error as Error).message
+      log.error(`configuration not changed: ${why}`)
+      plane.note({ kind: 'config', what: 'configuration not changed', why, who: 'SIGHUP' })
     }
   }
   process.on('SIGTERM', stop)

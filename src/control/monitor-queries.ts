@@ -32,6 +32,8 @@ export interface ServerState {
 /** One replication channel ("connection" in MariaDB). */
 export interface Channel {
   readonly name: string
+  /** `host:port` that it replicates from; empty: not configured. */
+  readonly source: string
   readonly receiver: 'running' | 'connecting' | 'stopped'
   readonly applierRuns: boolean
   /** Seconds_Behind_Source; null when the server cannot tell. */
@@ -144,6 +146,7 @@ export function readChannels(rows: readonly Row[]): Channel[] {
     const behind = row['Seconds_Behind_Source'] ?? row['Seconds_Behind_Master'] ?? null
     return {
       name: text(row['Channel_Name'] ?? row['Connection_name']),
+      source: sourceOf(row),
       // MariaDB has `Preparing` between its start and the first attempt to connect.
       receiver: receiver === 'Yes' ? 'running' : receiver === 'No' || receiver === '' ? 'stopped' : 'connecting',
       applierRuns: text(row['Replica_SQL_Running'] ?? row['Slave_SQL_Running']) === 'Yes',
@@ -152,6 +155,11 @@ export function readChannels(rows: readonly Row[]): Channel[] {
       applierError: text(row['Last_SQL_Error']),
     }
   })
+}
+
+function sourceOf(row: Row): string {
+  const host = text(row['Source_Host'] ?? row['Master_Host'])
+  return host === '' ? '' : `${host}:${text(row['Source_Port'] ?? row['Master_Port'])}`
 }
 
 /** Milliseconds; 0 when everything received has been applied. Clocks that differ may give less than nothing: 0 then. */

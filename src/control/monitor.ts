@@ -118,6 +118,15 @@ export class Monitor {
     return { sequence: this.sequence, servers: [...this.watched.values()].map(({ health }) => health) }
   }
 
+  /** From where each server replicates, as its last status said; one that does not replicate is not there. */
+  sources(): ReadonlyMap<ServerId, string> {
+    const named = [...this.watched.values()].map(({ server, channels }): [ServerId, string] => [
+      server.id,
+      (channels ?? []).map(({ source }) => source).join(', '),
+    ])
+    return new Map(named.filter(([, sources]) => sources !== ''))
+  }
+
   learned(): Learned {
     const all = [...this.watched.values()]
     return {

@@ -3,7 +3,7 @@ import { monotonicMs } from '../shared/clock.js'
 import type { WorkerCounters } from '../shared/counters.js'
 import { UsageError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
-import { type FromWorker, type ProcessRow, SESSION_IDS, workerOfSession } from '../shared/ipc.js'
+import { type FromWorker, type LongPin, type ProcessRow, SESSION_IDS, workerOfSession } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
@@ -12,6 +12,7 @@ import { CacheExchange } from './cache-exchange.js'
 import { CausalExchange } from './causal-exchange.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import type { PublishedRules } from './published-rules.js'
+import type { NewEvent } from './event-log.js'
 import { SessionFinder } from './session-finder.js'
 import { ShareBook } from './share-book.js'
 import type { WorkerView } from './view.js'
@@ -29,6 +30,7 @@ export interface SupervisorOptions {
   readonly rules: PublishedRules
   /** A worker saw a server refuse it or go away. */
   readonly onSuspicion: (server: ServerId, reason: string) => void
+  readonly onEvent: (event: NewEvent) => void
   /** Called after each start and exit of a worker, with the process ids of all. */
   readonly onWorkersChanged: (pids: readonly number[]) => void
 }
@@ -243,6 +245,7 @@ export class Supervisor {
       case 'listening':
         if (handle.state === 'starting') handle.moveTo('serving')
         this.addresses.workerCame(handle)
+        this.noteWorker(`worker ${handle.number} serves`, `pid ${handle.pid}`)
         this.noteStarted()
         return
       case 'listen-failed':
@@ -257,7 +260,7 @@ export class Supervisor {
         this.settlePublishes()
         return
       case 'counters':
-        handle.counters = message.counters
+        handle.takeCounters(message.counters, monotonicMs())
         return
       case 'suspicion':
         this.options.onSuspicion(message.server, message.reason)
@@ -267,6 +270,9 @@ export class Supervisor {
         return
       case 'rows':
         this.rows.told(handle, message.request, message.rows, message.last)
+        return
+      case 'long-pin':
+        this.noteLongPin(handle, message.pin)
         return
       case 'route-explained':
         this.routes.answered(handle, message.request, message.answer)
@@ -306,6 +312,15 @@ export class Supervisor {
     }
   }
 
+  private noteLongPin({ number }: WorkerHandle, { sessionId, user, server, causes, keptMs }: LongPin): void {
+    const what = `session ${sessionId} of ${user} keeps its connection for ${Math.round(keptMs / 1000)} s`
+    this.options.onEvent({ kind: 'pin', server, what, why: causes.join(', '), who: `worker ${number}` })
+  }
+
+  private noteWorker(what: string, why: string): void {
+    this.options.onEvent({ kind: 'worker', what, why })
+  }
+
   private noteStarted(): void {
     if (this.started === null || [...this.handles.values()].some(({ state }) => state !== 'serving')) return
     this.started.resolve()
@@ -336,6 +351,7 @@ export class Supervisor {
     this.cache.workerGone(handle)
     this.options.onWorkersChanged(this.pids())
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
+    this.noteWorker(`worker ${handle.number} ended`, `pid ${handle.pid}: ${how}`)
     if (this.started !== null) this.failStart(handle, how)
     else if (!this.stopping) this.restart(handle, how)
     else if (!wasAskedTo || code !== 0) this.options.log.warn(`worker ${handle.number} ended with ${how}`)

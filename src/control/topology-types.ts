@@ -17,8 +17,6 @@ export interface TopologyState {
   readonly entries: readonly ServerEntry[]
   /** Writable servers that are refused as a second writer. */
   readonly refused: ReadonlyMap<ServerId, string>
-  /** Oldest first, bounded. */
-  readonly events: readonly TopologyEvent[]
 }
 
 export interface TopologyRules {

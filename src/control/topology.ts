@@ -12,8 +12,6 @@ import type {
 } from './topology-types.js'
 import { doubtedWriters, electWriters, firstWriters, isDown, refusedWriters } from './topology-writer.js'
 
-const EVENTS_MAX = 1000
-
 const UNKNOWN_NODE: NodeState = {
   failures: 0,
   failureReason: '',
@@ -37,7 +35,6 @@ export function initialTopology(rules: TopologyRules): TopologyState {
     lagGates: new Map(),
     entries: [],
     refused: new Map(),
-    events: [],
   }
   return { ...state, entries: deriveEntries(state) }
 }
@@ -132,7 +129,6 @@ function settle(before: TopologyState, changed: TopologyState, now: Instant): To
     state: {
       ...refusing,
       entries,
-      events: events.length === 0 ? before.events : [...before.events, ...events].slice(-EVENTS_MAX),
     },
     effects,
   }

@@ -5,9 +5,9 @@ import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
 import type { Config } from './config-schema.js'
 import type { ConfigStore } from './config-store/store.js'
+import type { NewEvent, ProxyEvent } from './event-log.js'
 import type { MonitorLog } from './monitor-log.js'
 import type { StatsHistory } from './stats-history.js'
-import type { TopologyEvent } from './topology-types.js'
 import type { WriterVerdict } from './writer-confirmation.js'
 
 /**
@@ -23,6 +23,32 @@ export interface WorkerView {
   readonly state: WorkerState
   /** Version of the newest snapshot that the worker acknowledged; 0: none yet. */
   readonly ackedVersion: number
+  /** Monotonic ms. */
+  readonly startedMs: number
+  /** As it told last; null: it has told nothing yet, or is gone. */
+  readonly load: WorkerLoad | null
+}
+
+export interface WorkerLoad {
+  readonly sessions: number
+  /** Connections to servers. */
+  readonly connectionsUsed: number
+  readonly connectionsFree: number
+  readonly questions: number
+  readonly residentBytes: number
+  /** CPU time since its start, and what part of a core it took lately. */
+  readonly cpuUs: number
+  readonly cpuShare: number
+}
+
+/** What is known of the servers' roles beside their rows. */
+export interface RolesView {
+  /** From where each server replicates: `host:port`. */
+  readonly sources: ReadonlyMap<ServerId, string>
+  /** Since when the server that has the role of each writer hostgroup has it: milliseconds since 1970. */
+  readonly writerSince: ReadonlyMap<number, number>
+  /** Writable servers that are refused as a second writer, and why. */
+  readonly refused: ReadonlyMap<ServerId, string>
 }
 
 /** What the admin port and the metrics endpoint may look at. Everything is a copy or immutable. */
@@ -53,8 +79,11 @@ export interface ControlView {
   readonly startedAt: number
   /** Whether clients can be served; `reason` says why not. */
   ready(): { readonly ready: boolean; readonly reason: string }
-  /** What changed in the topology, oldest first; bounded. */
-  events(): readonly TopologyEvent[]
+  /** What changed, oldest first; bounded. */
+  events(): readonly ProxyEvent[]
+  /** Adds to `events`. */
+  note(event: NewEvent): void
+  roles(): RolesView
   /** In force; what needs a restart is as it was at the start. */
   readonly config: Config
   /** The configuration in its layers. */

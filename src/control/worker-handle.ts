@@ -17,7 +17,7 @@ import type {
 import type { QueryRules } from '../shared/query-rules.js'
 import type { HealthReport, Snapshot } from '../shared/snapshot.js'
 import type { WorkerTable } from '../shared/worker-tables.js'
-import type { WorkerState, WorkerView } from './view.js'
+import type { WorkerLoad, WorkerState, WorkerView } from './view.js'
 
 const NEXT: Record<WorkerState, readonly WorkerState[]> = {
   starting: ['serving', 'draining', 'exited'],
@@ -32,6 +32,8 @@ export class WorkerHandle {
   readonly pid: number
   readonly startedMs: number
   counters: WorkerCounters | null = null
+  private cpuShare = 0
+  private countedMs = 0
   /** Whether any message came from it. */
   hasSpoken = false
   /** Address and reason of a listener that could not be bound. */
@@ -58,7 +60,31 @@ export class WorkerHandle {
   }
 
   view(): WorkerView {
-    return { number: this.number, pid: this.pid, state: this.current, ackedVersion: this.acked }
+    const { number, pid, current: state, acked: ackedVersion, startedMs } = this
+    return { number, pid, state, ackedVersion, startedMs, load: this.load() }
+  }
+
+  /** @param nowMs monotonic */
+  takeCounters(counters: WorkerCounters, nowMs: number): void {
+    const before = this.counters
+    const passedMs = nowMs - (before === null ? this.startedMs : this.countedMs)
+    if (passedMs > 0) this.cpuShare = (counters.cpuUs - (before?.cpuUs ?? 0)) / 1000 / passedMs
+    this.counters = counters
+    this.countedMs = nowMs
+  }
+
+  private load(): WorkerLoad | null {
+    if (this.counters === null) return null
+    const { global, servers, residentBytes, cpuUs } = this.counters
+    return {
+      sessions: global.clientConnectionsConnected,
+      connectionsUsed: servers.reduce((sum, { connUsed }) => sum + connUsed, 0),
+      connectionsFree: servers.reduce((sum, { connFree }) => sum + connFree, 0),
+      questions: global.questions,
+      residentBytes,
+      cpuUs,
+      cpuShare: this.cpuShare,
+    }
   }
 
   moveTo(next: WorkerState): void {

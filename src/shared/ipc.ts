@@ -67,6 +67,8 @@ export type FromWorker =
       readonly rows: readonly WorkerTables[WorkerTable][]
       readonly last: boolean
     }
+  /** A session keeps its connection from others for longer than `limits.long_pin_time`; told once. */
+  | { readonly type: 'long-pin'; readonly pin: LongPin }
   /** null: it has no such session. */
   | { readonly type: 'route-explained'; readonly request: number; readonly answer: RouteAnswer | null }
   /** Answered by `session-found` with the same request number. */
@@ -91,6 +93,15 @@ export type CacheWrites = readonly (readonly [write: number, tables: readonly st
 
 /** The end of a write; `lost`: whether it comes about is not known yet. */
 export type CacheWritten = readonly [write: number, lost: boolean]
+
+export interface LongPin {
+  readonly sessionId: number
+  readonly user: string
+  readonly server: ServerId
+  /** Names of pins and holds. */
+  readonly causes: readonly string[]
+  readonly keptMs: number
+}
 
 /** What was written under a causal key; null in its place: the write that was announced has written nothing. */
 export interface CausalPosition {
@@ -166,4 +177,16 @@ export interface ProcessRow {
   readonly statusFlags: number
   /** JSON: why the session is where it is (transaction, pins, consistency). */
   readonly extendedInfo: string
+  /** The connection that it keeps from others; absent: none. */
+  readonly kept?: KeptConnection
+}
+
+export interface KeptConnection {
+  readonly server: ServerId
+  readonly hostgroup: number
+  /** Why statements go there and nowhere else. */
+  readonly pins: readonly string[]
+  /** Why it is kept though other statements may run elsewhere. */
+  readonly holds: readonly string[]
+  readonly keptMs: number
 }

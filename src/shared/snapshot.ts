@@ -223,6 +223,8 @@ export interface Limits {
   readonly waitTimeoutMs: number
   /** A transaction that is open for so long is rolled back. */
   readonly maxTransactionTimeMs: number
+  /** A session that keeps its connection from others for longer than this is told of as an event. */
+  readonly longPinTimeMs: number
   /** A transaction in which nothing happened for so long is rolled back. */
   readonly maxTransactionIdleTimeMs: number
   /** A statement that takes longer, the wait for a connection included, is killed. */

@@ -1,9 +1,9 @@
 import { Command, CommandName } from '../../protocol/index.js'
 import { monotonicMs } from '../shared/clock.js'
-import type { ProcessRow } from '../shared/ipc.js'
+import type { KeptConnection, ProcessRow } from '../shared/ipc.js'
 import { Reason } from './router.js'
 import type { Session } from './session.js'
-import { holdNames, pinNames } from './session-facts.js'
+import { holdNames, pinNames, type SessionFacts } from './session-facts.js'
 
 const INFO_LENGTH_MAX = 1_000
 
@@ -11,6 +11,7 @@ const INFO_LENGTH_MAX = 1_000
 export function processRow(session: Session, worker: number): ProcessRow {
   const { command, facts, running, state, text, backends } = session.execution
   const backend = running ?? facts.pinned ?? facts.heldOn
+  const now = monotonicMs()
   return {
     threadId: worker,
     sessionId: session.id,
@@ -24,7 +25,7 @@ export function processRow(session: Session, worker: number): ProcessRow {
     serverHost: backend?.target.host ?? '',
     serverPort: backend?.target.port ?? 0,
     command: session.phase === 'ready' ? 'Sleep' : commandName(command.code),
-    timeMs: Math.round(monotonicMs() - session.since),
+    timeMs: Math.round(now - session.since),
     info: session.phase === 'ready' ? '' : text.excerpt(command, INFO_LENGTH_MAX),
     statusFlags: facts.statusFlags,
     extendedInfo: JSON.stringify({
@@ -37,7 +38,16 @@ export function processRow(session: Session, worker: number): ProcessRow {
       awaits: session.phase === 'waiting' && command.reason === Reason.waits ? facts.consistency.gtidText : '',
       connections: [...backends.all].map(({ target, state }) => `${target.id} ${state}`),
     }),
+    ...keptBy(facts, now),
   }
+}
+
+function keptBy({ pins, holds, pinned, heldOn, keptSince }: SessionFacts, now: number): { kept?: KeptConnection } {
+  const backend = pinned ?? heldOn
+  if (backend === null) return {}
+  const { id: server, hostgroup } = backend.target
+  const keptMs = Math.round(now - keptSince)
+  return { kept: { server, hostgroup, pins: pinNames(pins), holds: holdNames(holds), keptMs } }
 }
 
 /** As MySQL's process list names it. */

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../shared/clock.js'
 import type { UserEntry } from '../shared/snapshot.js'
 import type { Backend } from './backend.js'
 import { HeldNames } from './held-names.js'
@@ -82,6 +83,10 @@ export class SessionFacts {
   holds = 0
   /** The connection that is kept though not all statements go there; null without holds. */
   heldOn: Backend | null = null
+  /** Monotonic ms since when it keeps a connection; of no meaning while it keeps none. */
+  keptSince = -1
+  /** That it keeps one for long has been told. */
+  keptTold = false
   /** Names that the session gave to things on its connection, by `Hold` or `Pin` that lasts as long as one of them. */
   readonly names = new HeldNames()
 
@@ -131,7 +136,14 @@ export class SessionFacts {
     return backend.applied.tainted || backend.heldStatements > 0
   }
 
+  #keep(): void {
+    if ((this.pins | this.holds) !== 0) return
+    this.keptSince = monotonicMs()
+    this.keptTold = false
+  }
+
   addHold(hold: number, backend: Backend): void {
+    this.#keep()
     this.holds |= hold
     this.heldOn = backend
   }
@@ -142,6 +154,7 @@ export class SessionFacts {
   }
 
   addPin(pin: number, backend: Backend): void {
+    this.#keep()
     this.pins |= pin
     this.pinned = backend
   }

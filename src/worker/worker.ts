@@ -32,6 +32,7 @@ import { Lanes } from './lanes.js'
 import { LearnedWrites } from './learned-writes.js'
 import { leaveServers, leaveWithSession } from './leave-servers.js'
 import { Mirrors } from './mirrors.js'
+import { newLongPin } from './long-pins.js'
 import { Pool } from './pool.js'
 import { keepUp } from './pool-upkeep.js'
 import { warmUp } from './pool-warming.js'
@@ -479,13 +480,15 @@ export class Worker implements WorkerContext, SessionOwner {
 
   /** Ends what has taken too long. @returns when something may have, next */
   #sweep(now: number): number {
-    const { waitTimeoutMs } = this.view.snapshot.limits
+    const { waitTimeoutMs, longPinTimeMs } = this.view.snapshot.limits
     const limit = waitTimeoutMs === 0 ? Number.POSITIVE_INFINITY : waitTimeoutMs
     if (now >= this.#upkeepAt) this.#keepUp(now)
     // What begins behind this sweep is not due sooner.
     let next = now + this.#shortestLimit
     for (const session of this.#sessions.values()) {
       next = Math.min(next, session.timed.enforce(now))
+      const pin = longPinTimeMs === 0 ? null : newLongPin(session, now, longPinTimeMs)
+      if (pin !== null) this.#send({ type: 'long-pin', pin })
       const own = session.execution.state.waitTimeoutMs
       if (session.phase === 'ready' && now - session.since > Math.min(own, limit)) session.closeForInactivity()
     }

@@ -14,13 +14,21 @@ import { CONFIG_SOURCES, keptTables } from './tables/config-tables.js'
 import { CONNECTION_SOURCES } from './tables/connection-tables.js'
 import { DIGEST_SOURCES } from './tables/digest-tables.js'
 import { MONITOR_SOURCES } from './tables/monitor-tables.js'
+import { SLUICE_SOURCES } from './tables/sluice-tables.js'
 import { readTables } from './tables/source.js'
 import { STATS_SOURCES } from './tables/stats-tables.js'
 import { runtimeVariables } from './tables/variables.js'
 import { isPunctuation, isWord, scan, type Token } from './tokens.js'
 import { parseWrite, type WriteStatement } from './write-statement.js'
 
-const SOURCES = [...CONFIG_SOURCES, ...STATS_SOURCES, ...DIGEST_SOURCES, ...CONNECTION_SOURCES, ...MONITOR_SOURCES]
+const SOURCES = [
+  ...CONFIG_SOURCES,
+  ...STATS_SOURCES,
+  ...DIGEST_SOURCES,
+  ...CONNECTION_SOURCES,
+  ...MONITOR_SOURCES,
+  ...SLUICE_SOURCES,
+]
 const QUERY_WORDS = ['SELECT', 'WITH', 'VALUES'] as const
 
 /** What an account of the role `stats` may read: no configuration, no password hashes. */

@@ -46,6 +46,7 @@ describe('answers are read alike for all flavors and versions', () => {
   it('old and new column names say the same', () => {
     const expected = {
       name: 'x',
+      source: 'db1:3307',
       receiver: 'connecting',
       applierRuns: true,
       secondsBehind: null,
@@ -55,12 +56,16 @@ describe('answers are read alike for all flavors and versions', () => {
     const errors = { Last_IO_Error: 'e1', Last_SQL_Error: '' }
     const mysql9 = {
       Channel_Name: 'x',
+      Source_Host: 'db1',
+      Source_Port: 3307,
       Replica_IO_Running: 'Connecting',
       Replica_SQL_Running: 'Yes',
       Seconds_Behind_Source: null,
     }
     const mariadb = {
       Connection_name: 'x',
+      Master_Host: 'db1',
+      Master_Port: '3307',
       Slave_IO_Running: 'Preparing',
       Slave_SQL_Running: 'Yes',
       Seconds_Behind_Master: null,

@@ -7,6 +7,7 @@ const NOW = 50_000
 
 function channel(changes: Partial<Channel> = {}): Channel {
   return {
+    source: 'primary:3306',
     name: '',
     receiver: 'running',
     applierRuns: true,

@@ -43,6 +43,7 @@ afterEach(async () => {
 
 async function supervise(workers: number, behaviour: Behaviour = {}) {
   const suspicions: string[] = []
+  const events: string[] = []
   const supervisor = new Supervisor({
     workers,
     entry: FIXTURE,
@@ -50,10 +51,11 @@ async function supervise(workers: number, behaviour: Behaviour = {}) {
     log,
     rules: new PublishedRules(),
     onSuspicion: (server) => suspicions.push(server),
+    onEvent: ({ what }) => events.push(what),
     onWorkersChanged: () => {},
   })
   running.push(supervisor)
-  return { supervisor, port: await freePort(), suspicions }
+  return { supervisor, port: await freePort(), suspicions, events }
 }
 
 function snapshot(version: number, port: number): Snapshot {

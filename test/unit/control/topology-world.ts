@@ -1,6 +1,12 @@
 import type { ServerConfig } from '../../../src/control/config-schema.js'
 import { initialTopology, observe, reconfigure } from '../../../src/control/topology.js'
-import type { Observation, TopologyEffect, TopologyRules, TopologyState } from '../../../src/control/topology-types.js'
+import type {
+  Observation,
+  TopologyEffect,
+  TopologyEvent,
+  TopologyRules,
+  TopologyState,
+} from '../../../src/control/topology-types.js'
 import { NO_SERVER_TLS, type ReplicationHostgroup } from '../../../src/shared/snapshot.js'
 
 export const WRITER = 0
@@ -31,6 +37,7 @@ export class World {
   state: TopologyState
   nowMs = 1000
   effects: TopologyEffect[] = []
+  private readonly events: TopologyEvent[] = []
 
   constructor(
     servers: readonly ServerConfig[],
@@ -80,7 +87,7 @@ export class World {
   }
 
   log(): string[] {
-    return this.state.events.map(({ server, what, why }) => `${server}: ${what} (${why})`)
+    return this.events.map(({ server, what, why }) => `${server}: ${what} (${why})`)
   }
 
   private now() {
@@ -90,6 +97,7 @@ export class World {
   private take(step: { state: TopologyState; effects: readonly TopologyEffect[] }): this {
     this.state = step.state
     this.effects = [...step.effects]
+    for (const effect of step.effects) if (effect.kind === 'log') this.events.push(effect.event)
     this.nowMs++
     return this
   }

@@ -74,6 +74,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       maxTransactionTimeMs: 0,
       maxTransactionIdleTimeMs: 0,
       defaultQueryTimeoutMs: 0,
+      longPinTimeMs: 60_000,
       maxAllowedPacket: 1 << 20,
       maxBufferedCommand: 1 << 16,
       maxStmtsCache: 100,

@@ -1,14 +1,22 @@
+import { monotonicMs } from '../../../shared/clock.js'
 import { metricsText } from '../../metrics.js'
 import { describeServers } from '../../server-descriptions.js'
-import type { ControlView } from '../../view.js'
-import { type AdminResult, rows } from '../session.js'
+import type { ControlView, WorkerLoad } from '../../view.js'
+import type { Match } from '../pattern.js'
+import { type AdminResult, type CommandContext, rows } from '../session.js'
+import { dateTime } from '../tables/sluice-tables.js'
+import { isWord } from '../tokens.js'
 import { type AdminCommand, show } from './command.js'
+import { showFilter } from './filter.js'
 
 /** Commands about Sluice itself. */
 export const SLUICE_COMMANDS: readonly AdminCommand[] = [
   show('SHOW TOPOLOGY', ({ view }) => showTopology(view)),
   show('SHOW WORKERS', ({ view }) => showWorkers(view)),
-  show('SHOW EVENTS', ({ view }) => showEvents(view)),
+  show('SHOW EVENTS ...', showEvents),
+  show('SHOW PINS ...', (context, { rest }) =>
+    context.query(`SELECT * FROM stats_sluice_pins ${showFilter(rest, 'user')} ORDER BY kept_ms DESC`),
+  ),
   show('SHOW PROMETHEUS METRICS', async ({ view }) => rows(['Data'], [[await metricsText(view)]])),
 ]
 
@@ -25,10 +33,14 @@ const TOPOLOGY_COLUMNS = [
   'version',
   'read_only',
   'gtid_executed',
+  'source',
+  'writer_since',
+  'refused',
 ]
 
 /** One row per server and hostgroup; what is not known is empty. */
 function showTopology(view: ControlView): AdminResult {
+  const { sources, writerSince, refused } = view.roles()
   const cells = describeServers(view).map(
     ({ entry, role, alive, lagMs, lagReason, version, readOnly, gtidExecuted }) => [
       String(entry.hostgroup),
@@ -43,27 +55,61 @@ function showTopology(view: ControlView): AdminResult {
       version ?? '',
       readOnly === null ? '' : String(Number(readOnly)),
       gtidExecuted,
+      sources.get(entry.id) ?? '',
+      writerSince.has(entry.hostgroup) ? dateTime(writerSince.get(entry.hostgroup) as number) : '',
+      refused.get(entry.id) ?? '',
     ],
   )
   return rows(TOPOLOGY_COLUMNS, cells)
 }
 
+const WORKER_COLUMNS = [
+  'worker',
+  'pid',
+  'state',
+  'snapshot_version',
+  'uptime_s',
+  'sessions',
+  'connections_used',
+  'connections_free',
+  'questions',
+  'memory_mb',
+  'cpu_s',
+  'cpu_percent',
+]
+
+/** What a worker has not told yet is empty. */
 function showWorkers(view: ControlView): AdminResult {
+  const now = monotonicMs()
   const cells = view
     .workers()
-    .map((worker) => [String(worker.number), String(worker.pid), worker.state, String(worker.ackedVersion)])
-  return rows(['worker', 'pid', 'state', 'snapshot_version'], cells)
+    .map(({ number, pid, state, ackedVersion, startedMs, load }) => [
+      String(number),
+      String(pid),
+      state,
+      String(ackedVersion),
+      String(Math.round((now - startedMs) / 1000)),
+      ...(load === null ? new Array<string>(7).fill('') : loadCells(load)),
+    ])
+  return rows(WORKER_COLUMNS, cells)
 }
 
-/** Oldest first, times in UTC. */
-function showEvents(view: ControlView): AdminResult {
-  const cells = view
-    .events()
-    .map((event) => [
-      new Date(event.time).toISOString().replace('T', ' ').replace('Z', ''),
-      event.server,
-      event.what,
-      event.why,
-    ])
-  return rows(['time', 'server', 'what', 'why'], cells)
+function loadCells(load: WorkerLoad): string[] {
+  return [
+    String(load.sessions),
+    String(load.connectionsUsed),
+    String(load.connectionsFree),
+    String(load.questions),
+    (load.residentBytes / 2 ** 20).toFixed(1),
+    (load.cpuUs / 1e6).toFixed(1),
+    (load.cpuShare * 100).toFixed(1),
+  ]
+}
+
+/** Oldest first, times in UTC; LIKE means the kind, and LIMIT takes the newest. */
+function showEvents(context: CommandContext, { rest }: Match): Promise<AdminResult> {
+  const limited = isWord(rest.at(-2), 'LIMIT') && /^\d{1,9}$/.test(rest.at(-1)?.text ?? '')
+  const [filter, limit] = limited ? [rest.slice(0, -2), `LIMIT ${rest.at(-1)?.text}`] : [rest, '']
+  const newest = `SELECT * FROM stats_sluice_events ${showFilter(filter, 'kind')} ORDER BY id DESC ${limit}`
+  return context.query(`SELECT time, kind, server, what, why, who FROM (${newest}) ORDER BY id`)
 }

@@ -235,6 +235,15 @@ export const STATS_TABLES: TableBodies = {
     'global_stmt_id INT NOT NULL, schemaname VARCHAR NOT NULL, username VARCHAR NOT NULL, digest VARCHAR NOT NULL, ' +
     'ref_count_client INT NOT NULL, ref_count_server INT NOT NULL, num_columns INT NOT NULL, num_params INT NOT NULL, ' +
     'query VARCHAR NOT NULL',
+  /** What changed lately; times in UTC, with milliseconds. */
+  stats_sluice_events:
+    'id INTEGER PRIMARY KEY NOT NULL, time VARCHAR NOT NULL, kind VARCHAR NOT NULL, server VARCHAR NOT NULL, ' +
+    'what VARCHAR NOT NULL, why VARCHAR NOT NULL, who VARCHAR NOT NULL',
+  /** Sessions that keep a connection from others. */
+  stats_sluice_pins:
+    'session INTEGER PRIMARY KEY NOT NULL, user VARCHAR NOT NULL, client VARCHAR NOT NULL, hostgroup INT NOT NULL, ' +
+    'server VARCHAR NOT NULL, pins VARCHAR NOT NULL, holds VARCHAR NOT NULL, kept_ms INT NOT NULL, command VARCHAR NOT NULL, ' +
+    'time_ms INT NOT NULL, info VARCHAR NOT NULL',
   /** Sluice's own: statements taken for reads that replicas refuse. Times in seconds since 1970. */
   stats_sluice_learned_digests:
     'digest VARCHAR PRIMARY KEY NOT NULL, digest_text VARCHAR NOT NULL, error VARCHAR NOT NULL, first_seen INTEGER NOT NULL, ' +

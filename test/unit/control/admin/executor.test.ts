@@ -8,7 +8,8 @@ import { AdminExecutor } from '../../../../src/control/admin/executor.js'
 import type { AdminSession, Role } from '../../../../src/control/admin/session.js'
 import type { Config } from '../../../../src/control/config-schema.js'
 import { compileEngineThread } from './engine-thread.js'
-import { type FixtureOptions, fixtureView, GTID } from './fixture.js'
+import { type FixtureOptions, fixtureView, GTID, processRow } from './fixture.js'
+import { EVENTS_PER_KIND, EventLog } from '../../../../src/control/event-log.js'
 
 const log = pino({ level: 'silent' })
 const thread = compileEngineThread()
@@ -564,18 +565,95 @@ describe('SHOW', () => {
       status_reason: 'no answer',
       alive: '0',
       lag_ms: '',
+      source: '',
+      writer_since: '',
+      refused: 'writable beside the writer',
     })
-    expect((await objects('SHOW WORKERS'))[0]).toEqual({
-      worker: '1',
-      pid: '101',
-      state: 'serving',
-      snapshot_version: '7',
-    })
+    expect(await objects('SHOW TOPOLOGY')).toMatchObject([
+      { source: '', writer_since: '2026-01-02 03:04:05.678', refused: '' },
+      { source: '127.0.0.1:3307', writer_since: '', refused: '' },
+      {},
+    ])
+    expect(await objects('SHOW WORKERS')).toEqual([
+      {
+        worker: '1',
+        pid: '101',
+        state: 'serving',
+        snapshot_version: '7',
+        uptime_s: expect.stringMatching(/^\d\d+$/),
+        sessions: '3',
+        connections_used: '2',
+        connections_free: '1',
+        questions: '14',
+        memory_mb: '50.0',
+        cpu_s: '1.5',
+        cpu_percent: '12.5',
+      },
+      expect.objectContaining({ worker: '2', state: 'starting', sessions: '', cpu_percent: '' }),
+    ])
     expect((await all('SHOW EVENTS')).rows).toEqual([
-      ['2026-01-02 03:04:05.678', '127.0.0.1:3309', 'SHUNNED', 'no answer'],
+      ['2026-01-02 03:04:05.678', 'topology', '127.0.0.1:3309', 'SHUNNED', 'no answer', ''],
     ])
     expect((await all('SHOW PROMETHEUS METRICS')).rows[0][0]).toContain('sluice_client_connections 3')
     expect((await all('SHOW WARNINGS')).rows).toEqual([])
+  })
+})
+
+describe('events and pins', () => {
+  const view = fixtureView({
+    processlist: async () => [
+      processRow(1, 'app'),
+      {
+        ...processRow(2, 'batch', 'SELECT 2'),
+        kept: { server: '127.0.0.1:3307', hostgroup: 0, pins: ['transaction'], holds: ['XA', 'PREPARE'], keptMs: 900 },
+      },
+      {
+        ...processRow(3, 'app'),
+        kept: { server: '127.0.0.1:3307', hostgroup: 0, pins: [], holds: ['HANDLER'], keptMs: 70_000 },
+      },
+    ],
+  })
+  const own = new AdminExecutor({ view, engine, log }, [])
+  for (let number = 1; number <= 3; number++) view.note({ kind: 'worker', what: `worker ${number} ended`, why: 'x' })
+  view.note({ kind: 'config', what: 'LOAD MYSQL SERVERS TO RUNTIME', why: 'asked for', who: 'admin@127.0.0.1' })
+  const whats = async (sql: string) => (await all(sql, [], sessionOf('stats'), own)).rows.map((row) => row[3])
+
+  it('are filtered by kind, by condition, and cut to the newest', async () => {
+    expect(await whats("SHOW EVENTS LIKE 'work%'")).toEqual(['worker 1 ended', 'worker 2 ended', 'worker 3 ended'])
+    expect(await whats("SHOW EVENTS WHERE who <> ''")).toEqual(['LOAD MYSQL SERVERS TO RUNTIME'])
+    expect(await whats('SHOW EVENTS LIMIT 2')).toEqual(['worker 3 ended', 'LOAD MYSQL SERVERS TO RUNTIME'])
+    expect(await whats("SHOW EVENTS LIKE 'worker' LIMIT 1;")).toEqual(['worker 3 ended'])
+    expect(await whats("SHOW EVENTS WHERE kind = 'worker' AND what LIKE '%2%' LIMIT 5")).toEqual(['worker 2 ended'])
+    await expect(whats('SHOW EVENTS FROM here')).rejects.toMatchObject({ errno: 1064 })
+  })
+
+  it('name the connection that a session keeps, and why, the longest first', async () => {
+    const { columns, rows } = await all('SHOW PINS', [], sessionOf('stats'), own)
+    expect(columns.slice(0, 8)).toEqual([
+      'session',
+      'user',
+      'client',
+      'hostgroup',
+      'server',
+      'pins',
+      'holds',
+      'kept_ms',
+    ])
+    expect(rows.map((row) => row.slice(0, 9))).toEqual([
+      ['3', 'app', '10.0.0.9:40003', '0', '127.0.0.1:3307', '', 'HANDLER', '70000', 'Sleep'],
+      ['2', 'batch', '10.0.0.9:40002', '0', '127.0.0.1:3307', 'transaction', 'XA, PREPARE', '900', 'Query'],
+    ])
+    expect((await all("SHOW PINS LIKE 'bat%'", [], sessionOf('stats'), own)).rows.length).toBe(1)
+  })
+
+  it('of one kind do not push out those of another, and long texts are cut', () => {
+    const events = new EventLog()
+    events.note({ kind: 'topology', server: 'a', what: 'first', why: '' })
+    for (let at = 0; at <= EVENTS_PER_KIND; at++) events.note({ kind: 'pin', what: `${at}`, why: 'y'.repeat(9_999) })
+    const all = events.all()
+    expect(all.length).toBe(EVENTS_PER_KIND + 1)
+    expect([all[0]?.what, all[1]?.what, all.at(-1)?.what]).toEqual(['first', '1', String(EVENTS_PER_KIND)])
+    expect(all.at(-1)?.why.length).toBeLessThan(1_000)
   })
 })
 

@@ -6,7 +6,9 @@ import type { Config } from '../../../../src/control/config-schema.js'
 import { ConfigStore } from '../../../../src/control/config-store/store.js'
 import { MonitorLog } from '../../../../src/control/monitor-log.js'
 import type { HistorySample } from '../../../../src/control/stats-history.js'
+import { EventLog } from '../../../../src/control/event-log.js'
 import type { ControlView, WorkerView } from '../../../../src/control/view.js'
+import { monotonicMs } from '../../../../src/shared/clock.js'
 import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
 import { UsageError } from '../../../../src/shared/errors.js'
 import type { ProcessRow } from '../../../../src/shared/ipc.js'
@@ -51,6 +53,7 @@ const LIMITS = {
   maxTransactionTimeMs: 14_400_000,
   maxTransactionIdleTimeMs: 14_400_000,
   defaultQueryTimeoutMs: 36_000_000,
+  longPinTimeMs: 60_000,
   maxAllowedPacket: 67_108_864,
   maxBufferedCommand: 1_048_576,
   maxStmtsCache: 10_000,
@@ -426,10 +429,28 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     workers: 2,
   }
   const workers: WorkerView[] = [
-    { number: 1, pid: 101, state: 'serving', ackedVersion: 7 },
-    { number: 2, pid: 102, state: 'starting', ackedVersion: 6 },
+    {
+      number: 1,
+      pid: 101,
+      state: 'serving',
+      ackedVersion: 7,
+      startedMs: monotonicMs() - 60_000,
+      load: {
+        sessions: 3,
+        connectionsUsed: 2,
+        connectionsFree: 1,
+        questions: 14,
+        residentBytes: 50 << 20,
+        cpuUs: 1_500_000,
+        cpuShare: 0.125,
+      },
+    },
+    { number: 2, pid: 102, state: 'starting', ackedVersion: 6, startedMs: monotonicMs() - 60_000, load: null },
   ]
   const counted = counters()
+  const events = new EventLog()
+  const shunned = { server: '127.0.0.1:3309', what: 'SHUNNED', why: 'no answer' }
+  events.note({ kind: 'topology', ...shunned }, Date.UTC(2026, 0, 2, 3, 4, 5, 678))
   return {
     snapshot: () => snapshot,
     health: () => HEALTH,
@@ -450,9 +471,13 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     history: () => ({ minutes: [HISTORY_SAMPLE], hours: [HISTORY_SAMPLE] }),
     startedAt: Date.now() - 90_000,
     ready: () => options.ready ?? { ready: true, reason: '' },
-    events: () => [
-      { time: Date.UTC(2026, 0, 2, 3, 4, 5, 678), server: '127.0.0.1:3309', what: 'SHUNNED', why: 'no answer' },
-    ],
+    events: () => events.all(),
+    note: (event) => events.note(event),
+    roles: () => ({
+      sources: new Map([['127.0.0.1:3308', '127.0.0.1:3307']]),
+      writerSince: new Map([[0, Date.UTC(2026, 0, 2, 3, 4, 5, 678)]]),
+      refused: new Map([['127.0.0.1:3309', 'writable beside the writer']]),
+    }),
     config,
     store: fixtureStore(config, servers, options.applied),
     confirmWriter: async () => ({ kind: 'unknown' }),
