@@ -256,6 +256,7 @@ const admin = map({
   listen: orElse(oneOrMany(address), DEFAULT_ADMIN_LISTEN),
   users: orElse(adminUsers, DEFAULT_ADMIN_USERS),
   stats_users: orElse(adminUsers, {}),
+  audit_log: orElse(nonEmptyText, null),
 })
 
 /** Columns as ProxySQL's. */
@@ -525,6 +526,8 @@ export interface AdminConfig {
   readonly users: Readonly<Record<string, string>>
   /** Those of them that only read statistics. */
   readonly statsUsers: readonly string[]
+  /** Absolute path of the file to which what operators do is appended; null or absent: none. */
+  readonly auditLog?: string | null
 }
 
 /** The configuration file after checking: every default filled in, every other path absolute. */

@@ -73,7 +73,7 @@ export function buildConfig({ path, document }: ConfigSource, env: NodeJS.Proces
     path,
     listen: file.listen,
     workers: file.workers,
-    admin: readAdmin(file, document),
+    admin: readAdmin(file, document, directory),
     metrics: file.metrics,
     api: file.api,
     monitor: readMonitor(file.monitor ?? DEFAULT_MONITOR),
@@ -150,7 +150,7 @@ function readUser(user: ConfigFile['users'][number]): UserEntry {
   }
 }
 
-function readAdmin({ admin }: ConfigFile, document: ConfigDocument): AdminConfig | null {
+function readAdmin({ admin }: ConfigFile, document: ConfigDocument, directory: string): AdminConfig | null {
   if (admin === null) return null
   const twin = Object.keys(admin.stats_users).find((name) => name !== STATS_ACCOUNT && Object.hasOwn(admin.users, name))
   if (twin !== undefined) document.fail(['admin', 'stats_users'], `${JSON.stringify(twin)} is in users, too`)
@@ -158,6 +158,7 @@ function readAdmin({ admin }: ConfigFile, document: ConfigDocument): AdminConfig
     listen: admin.listen,
     users: { ...admin.users, ...admin.stats_users },
     statsUsers: [...new Set([STATS_ACCOUNT, ...Object.keys(admin.stats_users)])],
+    auditLog: admin.audit_log === null ? null : resolve(directory, admin.audit_log),
   }
 }
 

@@ -1,5 +1,6 @@
 import { monotonicMs } from '../shared/clock.js'
 import type { WorkerCounters } from '../shared/counters.js'
+import { UsageError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
@@ -20,7 +21,7 @@ import { type LoadedTls, loadTls } from './tls.js'
 import { initialTopology, observe, reconfigure } from './topology.js'
 import type { Instant, TopologyEffect, TopologyRules, TopologyState, TopologyStep } from './topology-types.js'
 import { isWriter, membersOf } from './topology-writer.js'
-import type { ControlView, RolesView, WorkerView } from './view.js'
+import type { ControlView, Operations, RolesView, Shutdown, WorkerView } from './view.js'
 import { confirmWriter, type WriterVerdict } from './writer-confirmation.js'
 
 /** How long the start waits for a first word of every server. */
@@ -42,6 +43,8 @@ export interface WorkerEntry {
 export class ControlPlane implements ControlView, RuntimeTarget {
   readonly startedAt = Date.now()
   readonly store: ConfigStore
+  /** Ends this process; whoever runs it knows how. */
+  onShutdown: (how: Shutdown, who: string) => void = () => {}
   private current: Config
   private readonly tls: ClientTls
   private readonly ticketTimer: NodeJS.Timeout
@@ -59,6 +62,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   /** How long making and sending the last snapshot took. */
   private publishMs = 0
   private readonly onObserved = new Set<() => void>()
+  private paused = false
   private phase: 'starting' | 'serving' | 'draining' = 'starting'
   /** Resolves when the workers are told what is published, or need not be told any more. */
   private readonly started: Promise<void>
@@ -137,10 +141,10 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.schedulePublish()
   }
 
-  /** Workers finish what they do, up to `shutdown_timeout`. */
-  async drain(): Promise<void> {
+  /** Workers finish what they do, up to `shutdown_timeout` unless it is to be slow. A second call changes the limit. */
+  async drain(slow = false): Promise<void> {
     this.phase = 'draining'
-    await this.supervisor.drain(this.current.limits.shutdownTimeoutMs)
+    await this.supervisor.drain(slow ? null : this.current.limits.shutdownTimeoutMs)
     await this.end()
   }
 
@@ -208,6 +212,25 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.happened.note(event)
   }
 
+  readonly operations: Operations = {
+    pause: () => this.setPaused(true),
+    resume: () => this.setPaused(false),
+    stopServing: async () => {
+      await this.setPaused(true)
+      await this.supervisor.replaceWorkers(this.current.limits.shutdownTimeoutMs)
+    },
+    restartWorkers: () => this.supervisor.replaceWorkers(this.current.limits.shutdownTimeoutMs),
+    shutdown: (how, who) => this.onShutdown(how, who),
+    forgetFailedLogins: () => this.supervisor.forgetFailedLogins(),
+    killSession: (id, statementOnly) => this.supervisor.killSession(id, statementOnly),
+  }
+
+  private async setPaused(paused: boolean): Promise<void> {
+    this.paused = paused
+    const late = await this.publish()
+    if (late.length > 0) throw new UsageError(`worker ${late.join(', ')} does not answer; it follows when it does`)
+  }
+
   roles(): RolesView {
     const since = [...this.writers].map(([writer, { sinceDateMs }]): [number, number] => [writer, sinceDateMs])
     return { sources: this.monitor.sources(), writerSince: new Map(since), refused: this.topology.refused }
@@ -226,6 +249,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
 
   ready(): { readonly ready: boolean; readonly reason: string } {
     if (this.phase === 'draining') return { ready: false, reason: 'shutting down' }
+    if (this.paused) return { ready: false, reason: 'paused: no clients are accepted' }
     const serving = this.supervisor.workers().some(({ state }) => state === 'serving')
     if (!serving) return { ready: false, reason: 'no worker serves yet' }
     const online = this.topology.entries.some(({ status }) => status === 'ONLINE')
@@ -304,7 +328,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private build(version: number): Snapshot {
     this.rules.take(this.current.queryRules)
     const { rules, topology, tls } = this
-    return buildSnapshot(
+    const built = buildSnapshot(
       this.current,
       topology.entries,
       this.monitor.learned(),
@@ -312,6 +336,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
       version,
       rules.current.version,
     )
+    return this.paused ? { ...built, paused: true } : built
   }
 
   private noteProcesses(pids: readonly number[]): void {

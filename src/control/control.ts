@@ -8,7 +8,7 @@ import { ControlPlane, type WorkerEntry } from './control-plane.js'
 import { startApi } from './http/api.js'
 import { startMetrics } from './metrics.js'
 import { loadTls } from './tls.js'
-import type { RunningService } from './view.js'
+import type { RunningService, Shutdown } from './view.js'
 
 export interface ControlOptions {
   readonly configPath: string
@@ -57,18 +57,21 @@ function watchSignals(configPath: string, plane: ControlPlane, log: Logger) {
   const requested = new Promise<number>((resolve) => {
     finish = resolve
   })
-  let asked = false
-  const stop = (signal: NodeJS.Signals): void => {
-    if (asked) {
-      log.warn(`${signal} again: ending at once`)
-      void plane.kill().then(() => finish(1))
+  let asked: Shutdown | null = null
+  const end = (how: Shutdown, who: string): void => {
+    const before = asked
+    asked = how
+    if (how === 'kill' || before === 'drain') {
+      log.warn(`${who}: ending at once`)
+      void plane.kill().then(() => finish(before === null ? 0 : 1))
       return
     }
-    asked = true
-    const limitS = plane.config.limits.shutdownTimeoutMs / 1000
-    log.info(`${signal}: no new clients; statements and transactions may finish within ${limitS} s`)
-    void plane.drain().then(() => finish(0))
+    const limit = how === 'slow' ? 'as long as they take' : `within ${plane.config.limits.shutdownTimeoutMs / 1000} s`
+    log.info(`${who}: no new clients; statements and transactions may finish ${limit}`)
+    void plane.drain(how === 'slow').then(() => finish(0))
   }
+  const stop = (signal: NodeJS.Signals): void => end('drain', signal)
+  plane.onShutdown = end
   const reload = async (): Promise<void> => {
     try {
       const { warnings, changed } = await plane.store.reload()
@@ -91,7 +94,7 @@ function watchSignals(configPath: string, plane: ControlPlane, log: Logger) {
     process.off('SIGINT', stop)
     process.off('SIGHUP', onHangup)
   }
-  return { requested, release, wasAsked: () => asked }
+  return { requested, release, wasAsked: () => asked !== null }
 }
 
 function announce(config: Config, plane: ControlPlane, services: readonly RunningService[], log: Logger): void {

@@ -3,8 +3,11 @@ import type { WorkerHandle } from './worker-handle.js'
 
 const FIND_TIMEOUT_MS = 1_000
 
+/** Who is told what was found. */
+export type Asker = Pick<WorkerHandle, 'answerSession'>
+
 interface Search {
-  readonly asker: WorkerHandle
+  readonly asker: Asker
   /** The asker's number of its request. */
   readonly request: number
   readonly waitsFor: Set<WorkerHandle>
@@ -23,7 +26,7 @@ export class SessionFinder {
   }
 
   /** The asker has looked among its own sessions already. It gets an answer within a second. */
-  find(asker: WorkerHandle, request: number, wanted: SessionWanted): void {
+  find(asker: Asker, request: number, wanted: SessionWanted): void {
     const waitsFor = new Set(this.candidates(wanted.id).filter((handle) => handle !== asker))
     if (waitsFor.size === 0) return asker.answerSession(request, null)
     const search = ++this.lastSearch

@@ -3,7 +3,14 @@ import { monotonicMs } from '../shared/clock.js'
 import type { WorkerCounters } from '../shared/counters.js'
 import { UsageError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
-import { type FromWorker, type LongPin, type ProcessRow, SESSION_IDS, workerOfSession } from '../shared/ipc.js'
+import {
+  type FromWorker,
+  type LongPin,
+  type ProcessRow,
+  SESSION_IDS,
+  type SessionPlace,
+  workerOfSession,
+} from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
@@ -11,8 +18,8 @@ import { AddressBook } from './address-counts.js'
 import { CacheExchange } from './cache-exchange.js'
 import { CausalExchange } from './causal-exchange.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
-import type { PublishedRules } from './published-rules.js'
 import type { NewEvent } from './event-log.js'
+import type { PublishedRules } from './published-rules.js'
 import { SessionFinder } from './session-finder.js'
 import { ShareBook } from './share-book.js'
 import type { WorkerView } from './view.js'
@@ -73,6 +80,8 @@ export class Supervisor {
   private readonly cache = new CacheExchange(() => [...this.handles.values()].filter(({ state }) => state !== 'exited'))
   private readonly addresses = new AddressBook(() => this.live())
   private readonly shares = new ShareBook(monotonicMs)
+  /** Workers that are to take others' places, and what is told when they can, or why they cannot. */
+  private readonly arrivals = new Map<WorkerHandle, (why: string | null) => void>()
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
   private health: HealthReport | null = null
@@ -179,13 +188,78 @@ export class Supervisor {
   }
 
   /** Workers stop accepting and end by themselves; those that have not by `limitMs` (and a second) are killed. */
-  async drain(limitMs: number): Promise<void> {
+  async drain(limitMs: number | null): Promise<void> {
     this.stop()
     const exited = this.whenAllExited()
-    for (const handle of this.handles.values()) handle.drain()
-    const timer = setTimeout(() => this.kill(), limitMs + DRAIN_MARGIN_MS)
+    for (const handle of this.handles.values()) this.dismiss(handle, limitMs)
     await exited
-    clearTimeout(timer)
+  }
+
+  /** One that has not ended by the limit, and a second, is killed; without a limit (null) it may take as long as it does. */
+  private dismiss(handle: WorkerHandle, limitMs: number | null): void {
+    handle.drain(limitMs)
+    if (limitMs !== null) setTimeout(() => handle.kill(), limitMs + DRAIN_MARGIN_MS).unref()
+  }
+
+  /**
+   * Starts as many workers anew; when all of them serve, those before them finish what they do. Rejects, nothing changed,
+   * when they cannot be started.
+   */
+  async replaceWorkers(limitMs: number): Promise<void> {
+    if (this.started !== null) throw new UsageError('the workers are being started')
+    if (this.arrivals.size > 0) throw new UsageError('the workers are being started anew already')
+    const before = [...this.handles.values()]
+    const free = Array.from({ length: SESSION_IDS.workersMax }, (_, index) => index + 1).filter(
+      (number) => !this.handles.has(number),
+    )
+    if (free.length < this.options.workers) {
+      throw new UsageError(
+        `expected free numbers for ${this.options.workers} more workers of ${SESSION_IDS.workersMax}; restart Sluice itself`,
+      )
+    }
+    const numbers = free.slice(0, this.options.workers)
+    const arrivals = numbers.map((number) => this.arrival(this.fork(number)))
+    const [failed] = (await Promise.allSettled(arrivals)).filter((result) => result.status === 'rejected')
+    if (failed !== undefined) {
+      for (const number of numbers) this.leave(this.handles.get(number)!)
+      throw failed.reason
+    }
+    for (const handle of before) this.leave(handle, limitMs)
+  }
+
+  /** Resolves when it serves; rejects when it ends before. */
+  private arrival(handle: WorkerHandle): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.arrivals.set(handle, (why) => {
+        this.arrivals.delete(handle)
+        if (why === null) resolve()
+        else reject(new UsageError(`worker ${handle.number} ended with ${why} before it listened`))
+      })
+    })
+  }
+
+  /** It is not started again. @param limitMs absent: it ends at once */
+  private leave(handle: WorkerHandle, limitMs?: number): void {
+    handle.replaced = true
+    clearTimeout(this.restarts.get(handle.number))
+    this.restarts.delete(handle.number)
+    if (handle.state === 'exited') this.handles.delete(handle.number)
+    else if (limitMs === undefined) handle.kill()
+    else this.dismiss(handle, limitMs)
+  }
+
+  forgetFailedLogins(): void {
+    for (const handle of this.live()) handle.forgetFailedLogins()
+  }
+
+  /** Ends a session, or its statement alone. @returns false: there is no session of that id */
+  async killSession(sessionId: number, statementOnly: boolean): Promise<boolean> {
+    const place = await new Promise<SessionPlace | null>((resolve) => {
+      const asker = { answerSession: (_request: number, found: SessionPlace | null) => resolve(found) }
+      this.sessions.find(asker, 0, { id: sessionId, server: '' })
+    })
+    if (place !== null) this.sessions.kill({ sessionId, statementOnly, hit: false })
+    return place !== null
   }
 
   /** Ends everything at once. */
@@ -215,7 +289,7 @@ export class Supervisor {
     return [...this.handles.values()].filter(({ state }) => state !== 'exited').map(({ pid }) => pid)
   }
 
-  private fork(number: number): void {
+  private fork(number: number): WorkerHandle {
     const worker: Worker = cluster.fork({ [WORKER_NUMBER_ENV]: String(number) })
     const handle = new WorkerHandle(number, worker, monotonicMs())
     this.handles.set(number, handle)
@@ -224,6 +298,7 @@ export class Supervisor {
     worker.on('error', (error) => this.options.log.error({ err: error, worker: number }, 'channel to a worker failed'))
     this.greet(handle)
     this.options.onWorkersChanged(this.pids())
+    return handle
   }
 
   /**
@@ -246,6 +321,7 @@ export class Supervisor {
         if (handle.state === 'starting') handle.moveTo('serving')
         this.addresses.workerCame(handle)
         this.noteWorker(`worker ${handle.number} serves`, `pid ${handle.pid}`)
+        this.arrivals.get(handle)?.(null)
         this.noteStarted()
         return
       case 'listen-failed':
@@ -352,7 +428,10 @@ export class Supervisor {
     this.options.onWorkersChanged(this.pids())
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
     this.noteWorker(`worker ${handle.number} ended`, `pid ${handle.pid}: ${how}`)
+    if (handle.replaced) this.handles.delete(handle.number)
     if (this.started !== null) this.failStart(handle, how)
+    else if (this.arrivals.has(handle)) this.arrivals.get(handle)!(how)
+    else if (handle.replaced) this.options.log.info(`worker ${handle.number} has been replaced`)
     else if (!this.stopping) this.restart(handle, how)
     else if (!wasAskedTo || code !== 0) this.options.log.warn(`worker ${handle.number} ended with ${how}`)
     if (this.pids().length === 0) this.allExited?.()

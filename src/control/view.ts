@@ -85,6 +85,7 @@ export interface ControlView {
   note(event: NewEvent): void
   roles(): RolesView
   /** In force; what needs a restart is as it was at the start. */
+  readonly operations: Operations
   readonly config: Config
   /** The configuration in its layers. */
   readonly store: ConfigStore
@@ -92,6 +93,25 @@ export interface ControlView {
   reloadTls(): Promise<void>
   /** Whether a server has the writer's role; has its pair looked at, and waits up to `waitMs` for it. */
   confirmWriter(server: ServerId, waitMs: number): Promise<WriterVerdict>
+}
+
+/** drain: as SIGTERM; slow: sessions may take as long as they do; kill: at once. */
+export type Shutdown = 'drain' | 'slow' | 'kill'
+
+/** What operators may ask of the proxy as a whole. */
+export interface Operations {
+  /** No more clients are accepted; those that are there stay. Resolves when all workers have done so. */
+  pause(): Promise<void>
+  resume(): Promise<void>
+  /** Pauses, and ends the sessions that are there as a shutdown does; this process stays. */
+  stopServing(): Promise<void>
+  /** Rejects with a UsageError, nothing changed, when new workers cannot be started. */
+  restartWorkers(): Promise<void>
+  shutdown(how: Shutdown, who: string): void
+  /** Addresses that had to wait for failed logins need not any more. */
+  forgetFailedLogins(): void
+  /** Ends a client session, or only its statement. @returns false: there is no session of that id */
+  killSession(id: number, statementOnly: boolean): Promise<boolean>
 }
 
 /** What `startAdmin`, `startMetrics` and `startApi` return. */

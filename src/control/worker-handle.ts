@@ -32,6 +32,8 @@ export class WorkerHandle {
   readonly pid: number
   readonly startedMs: number
   counters: WorkerCounters | null = null
+  /** Others have taken its place: it is not started again. */
+  replaced = false
   private cpuShare = 0
   private countedMs = 0
   /** Whether any message came from it. */
@@ -189,15 +191,22 @@ export class WorkerHandle {
     this.send({ type: 'kill-session', kill })
   }
 
-  /** One that does not listen yet serves nobody, and might miss the message. */
-  drain(): void {
+  forgetFailedLogins(): void {
+    this.send({ type: 'forget-failed-logins' })
+  }
+
+  /**
+   * One that does not listen yet serves nobody, and might miss the message.
+   * @param limitMs null: none; a second call changes it
+   */
+  drain(limitMs: number | null): void {
     if (this.current === 'starting') {
       this.moveTo('draining')
       this.kill()
     } else if (this.current === 'serving') {
       this.moveTo('draining')
-      this.send({ type: 'drain' })
-    }
+      this.send({ type: 'drain', limitMs })
+    } else if (this.current === 'draining') this.send({ type: 'drain', limitMs })
   }
 
   kill(): void {

@@ -42,8 +42,12 @@ export type ToWorker =
   | { readonly type: 'cache-gone'; readonly from: number }
   /** Forget all answers. Answered by `cache-taken`. */
   | { readonly type: 'cache-flush'; readonly request: number }
-  /** Stop accepting; end each session at its next quiet moment; exit 0 when none is left or the limit is over. */
-  | { readonly type: 'drain' }
+  | { readonly type: 'forget-failed-logins' }
+  /**
+   * Stop accepting; end each session at its next quiet moment; exit 0 when none is left or the limit is over: that of the
+   * snapshot unless given, in ms; null: none. Another one changes the limit.
+   */
+  | { readonly type: 'drain'; readonly limitMs?: number | null }
 
 /** Worker to control plane. */
 export type FromWorker =

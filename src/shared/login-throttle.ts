@@ -48,6 +48,11 @@ export class LoginThrottle {
     this.#byClient.set(client, failures)
   }
 
+  /** Nobody has to wait any more. */
+  clear(): void {
+    this.#byClient.clear()
+  }
+
   succeeded(client: string): void {
     this.#byClient.delete(client)
   }

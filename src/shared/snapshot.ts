@@ -289,6 +289,8 @@ export interface Snapshot {
   /** Counts up from 1. */
   readonly version: number
   readonly listen: readonly ListenAddress[]
+  /** Clients are not accepted for now; those that are there stay. */
+  readonly paused?: boolean
   readonly servers: readonly ServerEntry[]
   readonly facts: readonly ServerFacts[]
   readonly replicationHostgroups: readonly ReplicationHostgroup[]

@@ -43,7 +43,7 @@ export function runWorker(): void {
     if (worker === null) return void start(snapshot)
     worker.applyRules(rules)
     worker.applySnapshot(snapshot)
-    send({ type: 'ack', version: snapshot.version })
+    worker.followPause(() => send({ type: 'ack', version: snapshot.version }))
   }
 
   const start = async (snapshot: Snapshot): Promise<void> => {
@@ -65,10 +65,11 @@ export function runWorker(): void {
   }
 
   let draining = false
-  const drain = async (): Promise<void> => {
+  const drain = async (limitMs?: number): Promise<void> => {
+    const drained = worker?.drain(limitMs)
     if (draining) return
     draining = true
-    await worker?.drain()
+    await drained
     if (reporter !== null) clearInterval(reporter)
     report()
     // Sockets that are only being closed by now must not keep a process alive that is done.
@@ -105,6 +106,8 @@ export function runWorker(): void {
         return worker?.answerSession(message.request, message.wanted)
       case 'session-found':
         return worker?.sessionFound(message.request, message.place)
+      case 'forget-failed-logins':
+        return worker?.throttle.clear()
       case 'kill-session':
         return worker?.killHere(message.kill)
       case 'address-counts':
@@ -129,7 +132,7 @@ export function runWorker(): void {
         worker?.cache.clear()
         return send({ type: 'cache-taken', request: message.request })
       case 'drain':
-        return void drain()
+        return void drain(message.limitMs === null ? Number.POSITIVE_INFINITY : message.limitMs)
     }
   })
 

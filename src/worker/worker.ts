@@ -1,4 +1,4 @@
-import { createServer, type Server, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { LRUCache } from 'lru-cache'
 import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
 import { RuleSet } from '../rules/index.js'
@@ -32,6 +32,7 @@ import { Lanes } from './lanes.js'
 import { LearnedWrites } from './learned-writes.js'
 import { leaveServers, leaveWithSession } from './leave-servers.js'
 import { Mirrors } from './mirrors.js'
+import { Listeners } from './listeners.js'
 import { newLongPin } from './long-pins.js'
 import { Pool } from './pool.js'
 import { keepUp } from './pool-upkeep.js'
@@ -97,7 +98,7 @@ export class Worker implements WorkerContext, SessionOwner {
   /** Servers that did not answer the last check. */
   #silent: ReadonlySet<ServerId> = new Set()
   #readOnlyFunctions = new Set<string>()
-  #servers: Server[] = []
+  readonly #listeners: Listeners
   readonly #sweeper = new Sweeper((now) => this.#sweep(now))
   /** The shortest limit of time, in ms. */
   /** Monotonic ms when idle server connections are looked after next. */
@@ -110,11 +111,14 @@ export class Worker implements WorkerContext, SessionOwner {
   #lastSearch = 0
   #nextConnection = 1
   #draining = false
+  /** Monotonic ms. */
+  #drainUntil = Number.POSITIVE_INFINITY
 
   constructor(number: number, snapshot: Snapshot, log: Logger, send: (message: FromWorker) => void) {
     this.number = number
     this.log = log
     this.#send = send
+    this.#listeners = new Listeners((socket) => this.#accept(socket), log)
     this.view = new TopologyView(snapshot)
     this.causalChannel = new CausalChannel(send, () => this.view.snapshot.workers)
     const { tokensMax, tokenTtlMs } = snapshot.consistency
@@ -153,14 +157,22 @@ export class Worker implements WorkerContext, SessionOwner {
   async listen(): Promise<void> {
     // Made now: the first client without TLS would have to wait for it, and all others with it.
     this.rsaKeyPair()
-    for (const address of this.view.snapshot.listen) {
-      const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }, (socket) =>
-        this.#accept(socket),
-      )
-      this.#servers.push(server)
-      await bind(server, address)
-    }
+    const addresses = this.#addresses
+    if (addresses !== null) await this.#listeners.open(addresses)
     this.#sweeper.start()
+  }
+
+  /** null: nobody is accepted now. */
+  get #addresses(): readonly ListenAddress[] | null {
+    const { listen, paused } = this.view.snapshot
+    return paused === true || this.#draining ? null : listen
+  }
+
+  /** Calls back, at once if it can, when clients are accepted, or are not, as the last snapshot says. */
+  followPause(done: () => void): void {
+    const addresses = this.#addresses
+    if (this.#listeners.follows(addresses)) done()
+    else void this.#listeners.follow(addresses).then(done)
   }
 
   applySnapshot(snapshot: Snapshot): void {
@@ -224,18 +236,23 @@ export class Worker implements WorkerContext, SessionOwner {
     }
   }
 
-  /** Stops accepting, and ends each session at its next quiet moment. Resolves when none is left, or the limit is over. */
-  async drain(): Promise<void> {
+  /**
+   * Stops accepting, and ends each session at its next quiet moment. Resolves when none is left, or the limit is over.
+   * @param limitMs infinite: as long as it takes; a second call sets another limit
+   */
+  async drain(limitMs = this.view.snapshot.limits.shutdownTimeoutMs): Promise<void> {
+    this.#drainUntil = monotonicMs() + limitMs
+    if (this.#draining) return
     this.#draining = true
-    for (const server of this.#servers) server.close()
+    this.#listeners.close()
     for (const session of [...this.#sessions.values()]) {
       session.draining = true
       if (session.phase === 'ready' && !session.execution.facts.inTransaction) session.closeForShutdown()
       // A reader of the binary log has no quiet moment; it goes on elsewhere where it has been interrupted.
       else if (isDump(session.execution.command.code)) session.close('shutdown')
     }
-    const deadline = monotonicMs() + this.view.snapshot.limits.shutdownTimeoutMs
-    while (this.#sessions.size > 0 && monotonicMs() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
+    while (this.#sessions.size > 0 && monotonicMs() < this.#drainUntil)
+      await new Promise((resolve) => setTimeout(resolve, 20))
     for (const session of [...this.#sessions.values()]) session.close('shutdown limit')
     this.#sweeper.stop()
   }
@@ -524,14 +541,4 @@ function writersOf({ servers }: Snapshot, view: TopologyView): string {
 /** What an address is called in messages. */
 export function addressText({ host, port, path }: ListenAddress): string {
   return path ?? `${host?.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-function bind(server: Server, address: ListenAddress): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(
-      address.path === undefined ? { host: address.host, port: address.port } : { path: address.path },
-      resolve,
-    )
-  })
 }

@@ -37,6 +37,8 @@ export interface RunningProxy {
   probe(path: '/healthz' | '/readyz'): Promise<number>
   /** Signals the parent and waits for its end; resolves with its exit status, or null when a signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
+  /** Waits until the parent has ended by itself; resolves as `stop` does. */
+  exited(): Promise<number | null>
 }
 
 const started: ProxyProcess[] = []
@@ -138,6 +140,11 @@ class ProxyProcess implements RunningProxy {
       await this.#exited
       clearTimeout(limit)
     }
+    return this.#child.exitCode
+  }
+
+  async exited(): Promise<number | null> {
+    await this.#exited
     return this.#child.exitCode
   }
 

@@ -88,6 +88,7 @@ export class AdminAuthentication {
         case 'done':
           this.ended = true
           this.context.throttle.succeeded(throttleKey(this.address, this.username))
+          this.context.audit.write({ action: 'login', user: this.username, address: this.address, outcome: 'ok' })
           this.owner.authenticated(action.login, action.sequence)
           break
         case 'fail':
@@ -103,11 +104,24 @@ export class AdminAuthentication {
     this.ended = true
     const { address, username, waitMs } = this
     this.context.log.warn({ client: address, user: username, reason }, 'admin login refused')
+    this.context.audit.write({ action: 'login', user: username, address, outcome: waitMs > 0 ? 'has to wait' : reason })
     if (waitMs > 0) return this.owner.refused(frame(encodeErr(tooManyFailures(username, waitMs)), packet[3]))
     if (reason === 'access-denied') {
-      this.context.throttle.failed(throttleKey(address, username), performance.now(), FAILED_LOGINS_MAX)
+      this.noteFailure()
     }
     this.owner.refused(packet)
+  }
+
+  private noteFailure(): void {
+    const { throttle, note } = this.context
+    const client = throttleKey(this.address, this.username)
+    const now = performance.now()
+    throttle.failed(client, now, FAILED_LOGINS_MAX)
+    const waitS = Math.ceil(throttle.waitOf(client, now) / 1000)
+    if (waitS === 0) return
+    const what = `logins have to wait for ${waitS} s`
+    const why = `${FAILED_LOGINS_MAX} failed in a row`
+    note({ kind: 'login', what, why, who: `${this.username}@${this.address}` })
   }
 }
 

@@ -3,7 +3,10 @@ import type { RsaKeyPair } from '../../../protocol/index.js'
 import type { Logger } from '../../shared/log.js'
 import type { LoginThrottle } from '../../shared/login-throttle.js'
 import type { AdminConfig } from '../config-schema.js'
+import type { NewEvent } from '../event-log.js'
+import type { AuditLog } from './audit-log.js'
 import type { AdminExecutor } from './executor.js'
+import type { StatementGuard } from './guard.js'
 
 /** What all connections of the port share. */
 export interface ConnectionContext {
@@ -11,6 +14,10 @@ export interface ConnectionContext {
   readonly accounts: () => AdminConfig
   readonly throttle: LoginThrottle
   readonly executor: AdminExecutor
+  readonly guard: StatementGuard
+  readonly audit: AuditLog
+  /** Tells of what operators should see. */
+  readonly note: (event: NewEvent) => void
   /** null: there is no certificate, TLS is not offered. */
   readonly tls: () => SecureContext | null
   readonly rsaKeyPair: () => RsaKeyPair

@@ -17,7 +17,7 @@ import type { ConnectionContext } from './connection-context.js'
 import { AdminLogin, authenticationOptions, type LoggedIn } from './login.js'
 import { addressOf } from './peer.js'
 import { errPacket, okPacket } from './reply.js'
-import { newSession } from './session.js'
+import { type AdminSession, newSession } from './session.js'
 import { StatementStore } from './statement-store.js'
 import { STATEMENT_LENGTH_MAX } from './tokens.js'
 import { type CommandState, SILENT_COMMANDS, WIRE_COMMANDS } from './wire-commands.js'
@@ -81,15 +81,11 @@ export class AdminConnection implements AuthenticationOwner {
     const { capabilities, mariadbCapabilities, tls, scramble } = login
     this.terms = { capabilities, mariadbCapabilities, tls, scramble }
     this.command = {
-      session: newSession(
-        login.username,
-        roleOf(login.username, this.context.accounts()),
-        this.id,
-        login.response.database,
-      ),
+      session: this.sessionOf(login.username, login.response.database),
       capabilities,
       statements: new StatementStore(),
       executor: this.context.executor,
+      guard: this.context.guard,
       log: this.context.log,
     }
     socket.setTimeout(IDLE_TIMEOUT_MS, () => this.close())
@@ -99,6 +95,10 @@ export class AdminConnection implements AuthenticationOwner {
     this.move('ready')
     socket.write(okPacket(sequence, capabilities))
     if (rest.length > 0) this.take(rest)
+  }
+
+  private sessionOf(user: string, database: string | undefined): AdminSession {
+    return newSession(user, roleOf(user, this.context.accounts()), addressOf(this.socket), this.id, database)
   }
 
   private take(chunk: Buffer): void {
@@ -177,7 +177,7 @@ export class AdminConnection implements AuthenticationOwner {
   authenticated({ username, response, capabilities }: ServerLoginResult, sequence: number): void {
     const state = this.command as CommandState
     this.change = undefined
-    state.session = newSession(username, roleOf(username, this.context.accounts()), this.id, response.database)
+    state.session = this.sessionOf(username, response.database)
     state.statements.clear()
     this.socket.write(okPacket(sequence, capabilities))
     this.move('ready')

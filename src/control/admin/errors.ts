@@ -41,6 +41,11 @@ export function notExplained(why: string): ProxyError {
   return new ProxyError('admin-not-explained', 1105, 'HY000', `sluice: ${why}`)
 }
 
+/** ER_UNKNOWN_ERROR: a command about the proxy that could not be carried out. */
+export function notDone(why: string): ProxyError {
+  return new ProxyError('admin-not-done', 1105, 'HY000', `sluice: ${why}`)
+}
+
 export function unknownVariable(name: string): ProxyError {
   return new ProxyError('admin-unknown-variable', 1193, 'HY000', `sluice: Unknown system variable '${name}'`)
 }

@@ -6,11 +6,13 @@ import { LoginThrottle } from '../../shared/login-throttle.js'
 import type { ListenAddress } from '../../shared/snapshot.js'
 import { formatListenAddress } from '../addresses.js'
 import type { ControlView, RunningService } from '../view.js'
+import { AuditLog } from './audit-log.js'
 import { EXPLAIN_ROUTE_COMMAND } from './commands/explain-route.js'
 import { AdminConnection, refuseConnection } from './connection.js'
 import type { ConnectionContext } from './connection-context.js'
 import { EngineHost } from './engine/host.js'
 import { AdminExecutor } from './executor.js'
+import { StatementGuard } from './guard.js'
 import type { ExtraCommand } from './session.js'
 
 export interface AdminOptions {
@@ -37,12 +39,20 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
   const { admin } = view.config
   if (admin === null) throw new Error('the configuration has no admin port')
   const engine = new EngineHost(log, { threadUrl: options.engineThread, deadlineMs: options.statementDeadlineMs })
+  const audit = new AuditLog(log, admin.auditLog ?? null)
+  const guard = new StatementGuard(audit, (event) => view.note(event))
   const connections = new Set<{ close(): void }>()
   const context: ConnectionContext = {
     // While the port is open there are accounts.
     accounts: () => view.config.admin ?? admin,
     throttle: new LoginThrottle({ firstMs: FAILED_WAIT_MS, maxMs: FAILED_WAIT_MS }),
-    executor: new AdminExecutor({ view, engine, log }, [EXPLAIN_ROUTE_COMMAND, ...(options.extraCommands ?? [])]),
+    guard,
+    audit,
+    note: (event) => view.note(event),
+    executor: new AdminExecutor({ view, engine, log, guard }, [
+      EXPLAIN_ROUTE_COMMAND,
+      ...(options.extraCommands ?? []),
+    ]),
     tls: secureContextOf(view),
     rsaKeyPair: rsaKeyPairOnDemand(),
     log,
@@ -64,6 +74,7 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
     for (const connection of connections) connection.close()
     await Promise.all(closing)
     await engine.close()
+    audit.close()
   }
   try {
     await engine.start()

@@ -3,6 +3,7 @@ import type { ControlView } from '../view.js'
 import type { EngineHost } from './engine/host.js'
 import type { RowSet, SqlValue, WireResult } from './engine/messages.js'
 import { DATABASES, type DatabaseName } from './engine/schema.js'
+import type { StatementGuard } from './guard.js'
 
 /** `admin` may do everything the port offers; `stats` reads statistics. */
 export type Role = 'admin' | 'stats'
@@ -11,6 +12,8 @@ export type Role = 'admin' | 'stats'
 export interface AdminSession {
   readonly user: string
   readonly role: Role
+  /** Of its client; `localhost` for a unix socket. */
+  readonly address: string
   readonly connectionId: number
   /** What DATABASE() answers and SHOW TABLES lists. Names in statements are looked up in all schemas whatever it is. */
   database: DatabaseName
@@ -24,9 +27,20 @@ export function databaseOf(role: Role): DatabaseName {
 }
 
 /** @param database what the client named when it connected; another name than a schema's is accepted and means nothing */
-export function newSession(user: string, role: Role, connectionId: number, database: string | undefined): AdminSession {
+export function newSession(
+  user: string,
+  role: Role,
+  address: string,
+  connectionId: number,
+  database: string | undefined,
+): AdminSession {
   const known = DATABASES.find((name) => name === database?.toLowerCase())
-  return { user, role, connectionId, database: known ?? databaseOf(role), warnings: [] }
+  return { user, role, address, connectionId, database: known ?? databaseOf(role), warnings: [] }
+}
+
+/** As events and logs name a client. */
+export function whoIs({ user, address }: AdminSession): string {
+  return `${user}@${address}`
 }
 
 export type AdminResult =
@@ -51,6 +65,7 @@ export function rows(columns: readonly string[], cells: readonly (readonly (stri
 export interface AdminServices {
   readonly view: ControlView
   readonly engine: EngineHost
+  readonly guard: StatementGuard
   readonly log: Logger
 }
 

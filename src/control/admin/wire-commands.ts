@@ -12,6 +12,7 @@ import type { Logger } from '../../shared/log.js'
 import type { SqlValue } from './engine/messages.js'
 import { DATABASES } from './engine/schema.js'
 import type { AdminExecutor } from './executor.js'
+import type { StatementGuard } from './guard.js'
 import { okPacket } from './reply.js'
 import { columnsOf, rowsPackets, STATUS_FLAGS } from './result-packets.js'
 import { type AdminSession, databaseOf } from './session.js'
@@ -25,6 +26,7 @@ export interface CommandState {
   readonly capabilities: number
   readonly statements: StatementStore
   readonly executor: AdminExecutor
+  readonly guard: StatementGuard
   readonly log: Logger
 }
 
@@ -61,7 +63,8 @@ async function run(
   binary: boolean,
 ): Promise<Uint8Array> {
   const format = { capabilities: state.capabilities, binary }
-  const result = await state.executor.execute(sql, params, state.session, format)
+  const { guard, executor, session } = state
+  const result = await guard.run(session, sql, () => executor.execute(sql, params, session, format))
   if (result.kind === 'packets') return result.packets
   return result.kind === 'ok' ? okPacket(1, state.capabilities, result.info, result) : rowsPackets(result, format)
 }

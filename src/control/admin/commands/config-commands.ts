@@ -1,24 +1,12 @@
 import { resolve } from 'node:path'
-import { UsageError } from '../../../shared/errors.js'
 import { configText } from '../../config-store/config-text.js'
 import { writeWhole } from '../../config-store/disk-file.js'
-import { notSupported, syntaxError, tlsNotReloaded } from '../errors.js'
+import { notSupported, syntaxError } from '../errors.js'
 import { type AdminResult, type CommandContext, OK, rows } from '../session.js'
 import { sectionChecksum } from '../tables/config-tables.js'
 import { isWord, type Token } from '../tokens.js'
 import { type AdminCommand, adminOnly } from './command.js'
 import { refused, sectionNamedBy, transfer } from './transfer.js'
-
-/** Reads the files of `tls` again, as SIGHUP does with all of the configuration. */
-async function reloadTls({ view }: CommandContext): Promise<AdminResult> {
-  try {
-    await view.reloadTls()
-    return OK
-  } catch (error) {
-    if (error instanceof UsageError) throw tlsNotReloaded(error.message)
-    throw error
-  }
-}
 
 /** The memory's configuration as a file, with its passwords: only its owner may read it. */
 async function writeConfig({ view }: CommandContext, tokens: readonly Token[]): Promise<AdminResult> {
@@ -45,7 +33,7 @@ function checksum({ view }: CommandContext, tokens: readonly Token[]): AdminResu
   return rows(['table', 'checksum'], [[section, sectionChecksum(view.store, LAYERS[layer], section)]])
 }
 
-/** Moving the configuration between its layers and files, and commands to the process. */
+/** Moving the configuration between its layers and files. */
 export const CONFIG_COMMANDS: readonly AdminCommand[] = [
   adminOnly('SELECT CONFIG FILE', ({ view }) => rows(['Data'], [[configText(view.store, 'hidden')]])),
   adminOnly('SELECT CONFIG INTO OUTFILE ...', (context, { rest }) => writeConfig(context, rest)),
@@ -55,12 +43,5 @@ export const CONFIG_COMMANDS: readonly AdminCommand[] = [
   adminOnly('CHECKSUM ...', (context, { rest }) => checksum(context, rest)),
   adminOnly('TRUNCATE ...', () => {
     throw syntaxError('expected TRUNCATE [TABLE] [stats.] and the name of a table')
-  }),
-  adminOnly('{PROXYSQL|SLUICE} RELOAD TLS', reloadTls),
-  adminOnly('{PROXYSQL|SLUICE} ...', () => {
-    throw notSupported('expected a signal to the process instead: SIGTERM drains and stops Sluice')
-  }),
-  adminOnly('KILL ...', () => {
-    throw notSupported('sessions cannot be ended from here; send KILL to the server that SHOW FULL PROCESSLIST names')
   }),
 ]

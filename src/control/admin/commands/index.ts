@@ -1,5 +1,6 @@
 import type { AdminCommand } from './command.js'
 import { CONFIG_COMMANDS } from './config-commands.js'
+import { PROXY_COMMANDS } from './proxy-commands.js'
 import { SESSION_COMMANDS } from './session-commands.js'
 import { SHOW_COMMANDS } from './show.js'
 import { SLUICE_COMMANDS } from './sluice.js'
@@ -13,6 +14,7 @@ export const COMMANDS: readonly AdminCommand[] = [
   ...SLUICE_COMMANDS,
   ...SESSION_COMMANDS,
   ...TRUNCATE_COMMANDS,
+  ...PROXY_COMMANDS,
   ...CONFIG_COMMANDS,
 ]
 

@@ -1,20 +1,25 @@
 import { createHash } from 'node:crypto'
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { AuditLog } from '../../../../src/control/admin/audit-log.js'
 import { EngineHost } from '../../../../src/control/admin/engine/host.js'
 import type { SqlValue } from '../../../../src/control/admin/engine/messages.js'
 import { DATABASES, HISTORY_TABLES, STATS_TABLES, TABLES } from '../../../../src/control/admin/engine/schema.js'
 import { AdminExecutor } from '../../../../src/control/admin/executor.js'
+import { StatementGuard } from '../../../../src/control/admin/guard.js'
 import type { AdminSession, Role } from '../../../../src/control/admin/session.js'
 import type { Config } from '../../../../src/control/config-schema.js'
+import { EVENTS_PER_KIND, EventLog } from '../../../../src/control/event-log.js'
+import type { Operations } from '../../../../src/control/view.js'
+import { UsageError } from '../../../../src/shared/errors.js'
 import { compileEngineThread } from './engine-thread.js'
 import { type FixtureOptions, fixtureView, GTID, processRow } from './fixture.js'
-import { EVENTS_PER_KIND, EventLog } from '../../../../src/control/event-log.js'
 
 const log = pino({ level: 'silent' })
 const thread = compileEngineThread()
 const engine = new EngineHost(log, { threadUrl: thread.url })
-const executor = new AdminExecutor({ view: fixtureView(), engine, log }, [
+const guard = new StatementGuard(new AuditLog(log, null), () => {})
+const executor = new AdminExecutor({ view: fixtureView(), engine, log, guard }, [
   {
     match: (sql) => /^explain route/i.test(sql),
     columns: ['class'],
@@ -31,6 +36,7 @@ afterAll(async () => {
 const sessionOf = (role: Role): AdminSession => ({
   user: role,
   role,
+  address: '127.0.0.1',
   connectionId: 5,
   database: role === 'stats' ? 'stats' : 'main',
   warnings: [],
@@ -58,7 +64,7 @@ const errnoOf = async (sql: string, session = sessionOf('admin')) => {
 
 describe('tables', () => {
   // Reading every table reads those that reset what they show, too: that view is for no other test.
-  const everything = new AdminExecutor({ view: fixtureView(), engine, log }, [])
+  const everything = new AdminExecutor({ view: fixtureView(), engine, log, guard }, [])
 
   it('has every table of the interface in its schema, readable, and SHOW TABLES lists exactly those', async () => {
     for (const database of DATABASES) {
@@ -613,7 +619,7 @@ describe('events and pins', () => {
       },
     ],
   })
-  const own = new AdminExecutor({ view, engine, log }, [])
+  const own = new AdminExecutor({ view, engine, log, guard }, [])
   for (let number = 1; number <= 3; number++) view.note({ kind: 'worker', what: `worker ${number} ended`, why: 'x' })
   view.note({ kind: 'config', what: 'LOAD MYSQL SERVERS TO RUNTIME', why: 'asked for', who: 'admin@127.0.0.1' })
   const whats = async (sql: string) => (await all(sql, [], sessionOf('stats'), own)).rows.map((row) => row[3])
@@ -692,8 +698,10 @@ describe('refusals', () => {
     ["SELECT CONFIG INTO OUTFILE ''", 1064, /expected the path/],
     ['LOAD DATA', 1064, /expected LOAD and one of MYSQL SERVERS/],
     ['SET GLOBAL max_connections = 5', 1235, /SHOW VARIABLES/],
-    ['KILL CONNECTION 5', 1235, /KILL/],
-    ['PROXYSQL SHUTDOWN', 1235, /SIGTERM/],
+    ['KILL CONNECTION 5', 1094, /Unknown thread id: 5/],
+    ['KILL QUERY all', 1064, /the number of a session .*, got all/],
+    ['KILL 1 2', 1064, /expected KILL \[CONNECTION\|QUERY\]/],
+    ['PROXYSQL DANCE', 1235, /expected PAUSE, RESUME/],
     ['TRUNCATE TABLE mysql_servers', 1235, /expected TRUNCATE of stats_mysql_query_digest/],
     ['TRUNCATE TABLE', 1235, /expected TRUNCATE of/],
     ['TRUNCATE stats.stats_mysql_errors now', 1064, /name of a table/],
@@ -728,11 +736,54 @@ describe('refusals', () => {
     expect(error.errno).toBe(errno)
   })
 
+  it.each<[string, keyof Operations, readonly unknown[]]>([
+    ['PROXYSQL PAUSE', 'pause', []],
+    ['proxysql  resume;', 'resume', []],
+    ['SLUICE START', 'resume', []],
+    ['PROXYSQL STOP', 'stopServing', []],
+    ['PROXYSQL RESTART', 'restartWorkers', []],
+    ['PROXYSQL SHUTDOWN', 'shutdown', ['drain', 'admin@127.0.0.1']],
+    ['PROXYSQL SHUTDOWN SLOW', 'shutdown', ['slow', 'admin@127.0.0.1']],
+    ['SLUICE KILL', 'shutdown', ['kill', 'admin@127.0.0.1']],
+    ['PROXYSQL FLUSH MYSQL CLIENT HOSTS', 'forgetFailedLogins', []],
+    ['KILL 1', 'killSession', [1, false]],
+    ['KILL CONNECTION 1', 'killSession', [1, false]],
+    ['KILL QUERY 1', 'killSession', [1, true]],
+  ])('%s is for administrators, and does it', async (sql, operation, expected) => {
+    const called: unknown[][] = []
+    const operations = {
+      [operation]: async (...args: unknown[]) => {
+        called.push(args)
+        return true
+      },
+    }
+    const view = fixtureView({ operations })
+    const own = new AdminExecutor({ view, engine, log, guard }, [])
+    await expect(own.execute(sql, [], sessionOf('stats'))).rejects.toMatchObject({ errno: 1235 })
+    expect(await own.execute(sql, [], sessionOf('admin'))).toMatchObject({ kind: 'ok' })
+    await vi.waitFor(() => expect(called).toEqual([expected]))
+    const told = view.events().filter(({ kind }) => kind === 'admin')
+    expect(told.length).toBe(sql.startsWith('KILL') ? 0 : 1)
+  })
+
+  it('tells why an operation was not done, and that it was not', async () => {
+    const restartWorkers = async () => {
+      throw new UsageError('worker 3 ended with exit code 3 before it listened')
+    }
+    const view = fixtureView({ operations: { restartWorkers } })
+    const own = new AdminExecutor({ view, engine, log, guard }, [])
+    await expect(own.execute('PROXYSQL RESTART', [], sessionOf('admin'))).rejects.toMatchObject({
+      errno: 1105,
+      message: 'sluice: worker 3 ended with exit code 3 before it listened',
+    })
+    expect(view.events().filter(({ kind }) => kind === 'admin')).toEqual([])
+  })
+
   it('PROXYSQL RELOAD TLS says what is wrong with the files, and is for administrators', async () => {
     expect(await executor.execute('PROXYSQL RELOAD TLS', [], sessionOf('admin'))).toMatchObject({ kind: 'ok' })
     await expect(executor.execute('PROXYSQL RELOAD TLS', [], sessionOf('stats'))).rejects.toThrow('sluice: ')
     const tlsProblem = 'sluice.yaml: tls.key: key.pem: is not the key of cert.pem'
-    const broken = new AdminExecutor({ view: fixtureView({ tlsProblem }), engine, log }, [])
+    const broken = new AdminExecutor({ view: fixtureView({ tlsProblem }), engine, log, guard }, [])
     await expect(broken.execute('PROXYSQL RELOAD TLS', [], sessionOf('admin'))).rejects.toMatchObject({
       errno: 1105,
       message: `sluice: TLS not reloaded: ${tlsProblem}`,

@@ -7,7 +7,7 @@ import { ConfigStore } from '../../../../src/control/config-store/store.js'
 import { MonitorLog } from '../../../../src/control/monitor-log.js'
 import type { HistorySample } from '../../../../src/control/stats-history.js'
 import { EventLog } from '../../../../src/control/event-log.js'
-import type { ControlView, WorkerView } from '../../../../src/control/view.js'
+import type { ControlView, Operations, WorkerView } from '../../../../src/control/view.js'
 import { monotonicMs } from '../../../../src/shared/clock.js'
 import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
 import { UsageError } from '../../../../src/shared/errors.js'
@@ -266,6 +266,7 @@ export interface FixtureOptions {
   readonly listenHost?: string
   /** Why its TLS files cannot be read again. */
   readonly tlsProblem?: string
+  readonly operations?: Partial<Operations>
   readonly processlist?: () => Promise<readonly ProcessRow[]>
   /** Gets each configuration that is loaded to runtime. */
   readonly applied?: (config: Config) => void
@@ -469,6 +470,16 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     workerRows: async (table) => (options.workerRows ?? WORKER_ROWS)[table],
     monitorLog: () => monitorLog(),
     history: () => ({ minutes: [HISTORY_SAMPLE], hours: [HISTORY_SAMPLE] }),
+    operations: {
+      pause: async () => {},
+      resume: async () => {},
+      stopServing: async () => {},
+      restartWorkers: async () => {},
+      shutdown: () => {},
+      forgetFailedLogins: () => {},
+      killSession: async (id) => id === 1,
+      ...options.operations,
+    },
     startedAt: Date.now() - 90_000,
     ready: () => options.ready ?? { ready: true, reason: '' },
     events: () => events.all(),
