@@ -237,6 +237,7 @@ const user = map({
   max_transaction_time: orElse(whole(0, 20 * DAY_MS), null),
   consistency: orElse(oneOf(CONSISTENCY_LEVELS), null),
   max_replication_lag: orElse(replicationLag, null),
+  dry_run: orElse(flag, false),
   active: orElse(flag, true),
   attributes: orElse(jsonText, ''),
   comment: orElse(text, ''),
@@ -526,8 +527,8 @@ export interface AdminConfig {
   readonly users: Readonly<Record<string, string>>
   /** Those of them that only read statistics. */
   readonly statsUsers: readonly string[]
-  /** Absolute path of the file to which what operators do is appended; null or absent: none. */
-  readonly auditLog?: string | null
+  /** Absolute path of the file to which what operators do is appended; absent: none. */
+  readonly auditLog?: string
 }
 
 /** The configuration file after checking: every default filled in, every other path absolute. */

@@ -147,6 +147,7 @@ function readUser(user: ConfigFile['users'][number]): UserEntry {
     maxReplicationLagMs: user.max_replication_lag === null ? null : user.max_replication_lag * 1000,
     queryTimeoutMs: user.query_timeout,
     maxTransactionTimeMs: user.max_transaction_time,
+    ...(user.dry_run ? { dryRun: true } : {}),
   }
 }
 
@@ -158,7 +159,7 @@ function readAdmin({ admin }: ConfigFile, document: ConfigDocument, directory: s
     listen: admin.listen,
     users: { ...admin.users, ...admin.stats_users },
     statsUsers: [...new Set([STATS_ACCOUNT, ...Object.keys(admin.stats_users)])],
-    auditLog: admin.audit_log === null ? null : resolve(directory, admin.audit_log),
+    ...(admin.audit_log !== null && { auditLog: resolve(directory, admin.audit_log) }),
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  type DryRunCount,
   type GlobalCounters,
   type LatencyCounters,
   type LearnedDigest,
@@ -41,6 +42,7 @@ export function mergeCounters(parts: readonly WorkerCounters[]): WorkerCounters 
   const proxyErrors: Record<string, number> = {}
   const digests = new Map<string, LearnedDigest>()
   const commands: Record<string, LatencyCounters> = {}
+  const dryRun = new Map<string, DryRunCount>()
   let residentBytes = 0
   let cpuUs = 0
   let cpuSystemUs = 0
@@ -55,6 +57,7 @@ export function mergeCounters(parts: readonly WorkerCounters[]): WorkerCounters 
       commands[name] ??= newLatencyCounters()
       addLatency(commands[name], one)
     }
+    for (const counted of part.dryRun ?? []) addDryRun(dryRun, counted)
     residentBytes += part.residentBytes
     cpuUs += part.cpuUs
     cpuSystemUs += part.cpuSystemUs ?? 0
@@ -67,6 +70,7 @@ export function mergeCounters(parts: readonly WorkerCounters[]): WorkerCounters 
     servers: [...servers.values()],
     proxyErrors,
     learnedDigests,
+    dryRun: [...dryRun.values()],
     commands,
     residentBytes,
     cpuUs,
@@ -110,6 +114,11 @@ function addLearned(into: Map<string, LearnedDigest>, learned: LearnedDigest): v
   const latest = learned.lastSeen > sum.lastSeen ? learned : sum
   const firstSeen = Math.min(sum.firstSeen, learned.firstSeen)
   into.set(learned.digest, { ...latest, firstSeen, count: sum.count + learned.count })
+}
+
+function addDryRun(into: Map<string, DryRunCount>, counted: DryRunCount): void {
+  const key = `${counted.user}\n${counted.place}\n${counted.reason}`
+  into.set(key, { ...counted, count: counted.count + (into.get(key)?.count ?? 0) })
 }
 
 function addLatency(into: LatencyCounters, from: LatencyCounters): void {

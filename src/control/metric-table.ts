@@ -388,6 +388,12 @@ export const METRICS: readonly MetricDefinition[] = [
     'Hints and query attributes of consistency that were not understood; their statements run on the primary.',
     ({ counters }) => counters.global.consistencyHintsUnknown,
   ),
+  labelled(
+    'sluice_dry_run_statements_total',
+    'counter',
+    'Statements of users with a dry run, by where they would have gone and why.',
+    ({ counters }) => (counters.dryRun ?? []).map(({ user, place, reason, count }) => [{ user, place, reason }, count]),
+  ),
   single(
     'sluice_writes_learned_total',
     'counter',

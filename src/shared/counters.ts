@@ -138,6 +138,14 @@ export interface LearnedDigest {
   readonly count: number
 }
 
+/** Statements of a user whose traffic stays on the primary for now: where they would have gone, and why. */
+export interface DryRunCount {
+  readonly user: string
+  readonly place: 'replica' | 'primary'
+  readonly reason: string
+  readonly count: number
+}
+
 export interface WorkerCounters {
   readonly global: GlobalCounters
   readonly servers: readonly ServerCounters[]
@@ -146,6 +154,7 @@ export interface WorkerCounters {
   readonly learnedDigests?: readonly LearnedDigest[]
   /** Statements by ProxySQL's names of commands; those that were never met are left out. */
   readonly commands?: Readonly<Record<string, LatencyCounters>>
+  readonly dryRun?: readonly DryRunCount[]
   /** Resident memory of the worker in bytes, and its CPU time since start in microseconds. */
   readonly residentBytes: number
   readonly cpuUs: number

@@ -97,6 +97,8 @@ export interface UserEntry {
   readonly useSsl: boolean
   /** Its sessions may share server connections. */
   readonly multiplex: boolean
+  /** All of its statements stay on the primary; where they would have gone is counted. */
+  readonly dryRun?: boolean
   /** Milliseconds, instead of the limits' own; 0: none. Absent: as the limits say. */
   readonly queryTimeoutMs?: number | null
   readonly maxTransactionTimeMs?: number | null

@@ -154,6 +154,8 @@ export class CommandInHand {
   startedAt = 0
   /** Why it went where it went. */
   reason = ''
+  /** See `Decision.wouldGo`. */
+  wouldGo = ''
   /** What a hint or an attribute asks of its consistency; null: nothing. */
   wishes: Wishes | null = null
   /** With which it was routed last. */
@@ -207,6 +209,7 @@ export class CommandInHand {
     this.excluded = null
     this.startedAt = now
     this.reason = ''
+    this.wouldGo = ''
     this.sentAt = now
     this.wishes = null
     this.level = 'session'

@@ -44,7 +44,8 @@ export function learnConsistency(
     return
   }
   if (showsData(command, backend)) {
-    if (command.level !== 'eventual') facts.consistency.sawOnPrimary(now)
+    // Of a dry run the reads after it are to be judged as if this one had been on a replica.
+    if (command.level !== 'eventual' && command.wouldGo === '') facts.consistency.sawOnPrimary(now)
     if (command.causal !== '') causal.at(command.causal).sawOnPrimary(now)
   }
   if (facts.inTransaction) return

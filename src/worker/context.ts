@@ -13,6 +13,7 @@ import type { CausalKeys } from './causal-keys.js'
 import type { ClientAddress } from './client-address.js'
 import type { DigestStatistics } from './digest-statistics.js'
 import type { Digests } from './digests.js'
+import type { DryRuns } from './dry-run.js'
 import type { Lanes } from './lanes.js'
 import type { LearnedWrites } from './learned-writes.js'
 import type { Pool } from './pool.js'
@@ -45,6 +46,7 @@ export interface WorkerContext {
   /** Those in force. */
   readonly rules: RuleSet
   readonly ruleLog: RuleLog
+  readonly dryRuns: DryRuns
   readonly sharedStatements: SharedStatements
   /** Counts an error of Sluice's own by its code. */
   countError(code: string): void

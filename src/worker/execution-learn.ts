@@ -53,6 +53,7 @@ export function learnFromWhole(
   if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)
   if (statement !== null && command.code === Command.STMT_PREPARE) learnPrepared(session, statement, backend, context)
   else if (statement !== null) learnStatement(command, statement, backend)
+  if (facts.user.dryRun === true) context.dryRuns.count(facts.user, command)
   session.count.answered(command, backend, wrote, now)
 }
 

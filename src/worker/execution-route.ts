@@ -66,6 +66,7 @@ export function routeCommand(
   routeInput.random = Math.random()
   route(routeInput, decision)
   command.reason = decision.reason
+  command.wouldGo = decision.wouldGo
   return decision
 }
 

@@ -82,7 +82,8 @@ function explainAs(
     rule: ruling === null ? '' : describeRuling(ruling),
     hostgroup: decision.hostgroup,
     chosen: decision.backend?.target.id ?? decision.candidate?.entry.id ?? '',
-    reason: decision.reason,
+    reason:
+      decision.wouldGo === '' ? decision.reason : `${decision.reason} (a replica would be right: ${decision.wouldGo})`,
     servers: explainServers({ decision, input: routedInput() }),
     session,
   }

@@ -108,6 +108,7 @@ export const Reason = {
   session: 'it concerns the session',
   killed: 'the session to be killed is there',
   noServer: 'the hostgroup has no server online',
+  dryRun: 'dry run: all statements of this user stay on the primary',
 } as const
 
 /** What was decided. One object is used again for every statement of a worker. */
@@ -121,10 +122,12 @@ export interface Decision {
   reason: string
   /** The candidate has to be waited for until it has what the statement needs. */
   catchUp: boolean
+  /** In a dry run: why it would have gone to a replica; empty: it would not. */
+  wouldGo: string
 }
 
 export function newDecision(): Decision {
-  return { backend: null, candidate: null, hostgroup: 0, reason: '', catchUp: false }
+  return { backend: null, candidate: null, hostgroup: 0, reason: '', catchUp: false, wouldGo: '' }
 }
 
 /** What a routing decision depends on. */
@@ -156,6 +159,21 @@ export interface RouteInput {
 
 /** Decides where a statement goes. Pure: the same input gives the same decision, written into `into`. */
 export function route(input: RouteInput, into: Decision): Decision {
+  into.wouldGo = ''
+  decide(input, into)
+  return input.facts.user.dryRun === true ? stayOnPrimary(input, into) : into
+}
+
+/** In a dry run what was decided is noted, and not done where it is a replica. */
+function stayOnPrimary(input: RouteInput, into: Decision): Decision {
+  const { view, facts } = input
+  if (into.backend !== null || view.isWriter(into.hostgroup)) return into
+  into.wouldGo = into.reason
+  into.catchUp = false
+  return pick(input, into, facts.user.defaultHostgroup, Reason.dryRun)
+}
+
+function decide(input: RouteInput, into: Decision): Decision {
   const { facts, view } = input
   into.backend = null
   into.candidate = null

@@ -26,6 +26,7 @@ import { ConnectionShares } from './connection-shares.js'
 import type { WorkerContext } from './context.js'
 import { DigestStatistics } from './digest-statistics.js'
 import { Digests } from './digests.js'
+import { DryRuns } from './dry-run.js'
 import { explainRoute } from './explain.js'
 import { findSession, performKill, placeOf } from './kill.js'
 import { Lanes } from './lanes.js'
@@ -57,6 +58,8 @@ const KNOWN_SCHEMAS_MS = 10_000
 const UPKEEP_MS = 1_000
 /** A control plane that is there answers sooner. */
 const FIND_SESSION_MS = 2_000
+/** How long a worker that ends lets clients log in that it has accepted before. */
+const LOGINS_MS = 1_000
 
 /** One process of the data plane: its listeners, its sessions and what they share. */
 export class Worker implements WorkerContext, SessionOwner {
@@ -81,6 +84,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly learned = new LearnedWrites()
   rules = new RuleSet(NO_QUERY_RULES)
   readonly ruleLog = new RuleLog(monotonicMs)
+  readonly dryRuns = new DryRuns()
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
   readonly verifiers = new Verifiers()
   readonly throttle = new LoginThrottle({ firstMs: 1_000, maxMs: 60_000 })
@@ -251,8 +255,11 @@ export class Worker implements WorkerContext, SessionOwner {
       // A reader of the binary log has no quiet moment; it goes on elsewhere where it has been interrupted.
       else if (isDump(session.execution.command.code)) session.close('shutdown')
     }
-    while (this.#sessions.size > 0 && monotonicMs() < this.#drainUntil)
+    const loginsUntil = monotonicMs() + LOGINS_MS
+    const isBusy = (now: number): boolean => this.#sessions.size > 0 || (this.#connections > 0 && now < loginsUntil)
+    for (let now = monotonicMs(); isBusy(now) && now < this.#drainUntil; now = monotonicMs()) {
       await new Promise((resolve) => setTimeout(resolve, 20))
+    }
     for (const session of [...this.#sessions.values()]) session.close('shutdown limit')
     this.#sweeper.stop()
   }
@@ -271,6 +278,7 @@ export class Worker implements WorkerContext, SessionOwner {
       proxyErrors: { ...this.#proxyErrors },
       learnedDigests: this.learned.report(),
       commands: Object.fromEntries(this.verbs.flatMap((one, verb) => (one === undefined ? [] : [[VERBS[verb], one]]))),
+      dryRun: this.dryRuns.report(),
       residentBytes: process.memoryUsage.rss(),
       cpuUs: cpu.user + cpu.system,
       cpuSystemUs: cpu.system,

@@ -47,6 +47,7 @@ function userRow(user: User): Row {
     max_transaction_time: user.max_transaction_time,
     backend_user: user.backend_user,
     backend_password: user.backend_password,
+    dry_run: user.dry_run ? 1 : 0,
   }
 }
 
@@ -77,6 +78,7 @@ function userValues(row: Row, other: Row | undefined, refuse: Refuse): Record<st
       typeof lag === 'number' ? `${Math.round(lag * 1000)}ms` : fullTextOf(row, 'max_replication_lag'),
     query_timeout: fullTextOf(row, 'query_timeout'),
     max_transaction_time: fullTextOf(row, 'max_transaction_time'),
+    dry_run: textOf(row, 'dry_run'),
     ...backendOf(row, other, refuse),
   })
 }

@@ -137,6 +137,7 @@ const LIMITS = [
     'max_transaction_time',
     'max_transaction_idle_time',
     'default_query_timeout',
+    'long_pin_time',
     'max_allowed_packet',
     'max_buffered_command',
     'max_stmts_cache',
@@ -314,6 +315,7 @@ const ADMIN = [
     ...(STATS_ACCOUNT in users ? { [STATS_ACCOUNT]: users[STATS_ACCOUNT] } : {}),
     ...stats_users,
   })),
+  { ...optional('admin-audit_log', 'admin', 'audit_log'), restart: true },
   // After the accounts, which are nobody's without a port.
   variable('admin-mysql_ifaces', 'admin', 'listen', {
     restart: true,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { configText } from '../../config-store/config-text.js'
 import { writeWhole } from '../../config-store/disk-file.js'
-import { notSupported, syntaxError } from '../errors.js'
+import { syntaxError } from '../errors.js'
 import { type AdminResult, type CommandContext, OK, rows } from '../session.js'
 import { sectionChecksum } from '../tables/config-tables.js'
 import { isWord, type Token } from '../tokens.js'

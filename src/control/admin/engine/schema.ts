@@ -74,6 +74,7 @@ export const CONFIG_TABLES: TableBodies = {
     'max_transaction_time INT',
     'backend_user VARCHAR',
     'backend_password VARCHAR',
+    FLAG('dry_run', 0),
     'PRIMARY KEY (username, backend)',
     'UNIQUE (username, frontend)',
   ].join(', '),
@@ -235,6 +236,10 @@ export const STATS_TABLES: TableBodies = {
     'global_stmt_id INT NOT NULL, schemaname VARCHAR NOT NULL, username VARCHAR NOT NULL, digest VARCHAR NOT NULL, ' +
     'ref_count_client INT NOT NULL, ref_count_server INT NOT NULL, num_columns INT NOT NULL, num_params INT NOT NULL, ' +
     'query VARCHAR NOT NULL',
+  /** Of users with a dry run: where their statements would have gone, and why. */
+  stats_sluice_dry_run:
+    'username VARCHAR NOT NULL, place VARCHAR NOT NULL, reason VARCHAR NOT NULL, count_star INTEGER NOT NULL, ' +
+    'PRIMARY KEY (username, place, reason)',
   /** What changed lately; times in UTC, with milliseconds. */
   stats_sluice_events:
     'id INTEGER PRIMARY KEY NOT NULL, time VARCHAR NOT NULL, kind VARCHAR NOT NULL, server VARCHAR NOT NULL, ' +

@@ -12,6 +12,10 @@ export function dateTime(ms: number): string {
   return new Date(ms).toISOString().replace('T', ' ').replace('Z', '')
 }
 
+function dryRuns(view: ControlView): Rows {
+  return (view.counters().dryRun ?? []).map(({ user, place, reason, count }) => [user, place, reason, count])
+}
+
 async function pins(view: ControlView): Promise<Rows> {
   const rows = await view.processlist()
   return rows.flatMap(({ kept, ...row }) => {
@@ -37,6 +41,12 @@ async function pins(view: ControlView): Promise<Rows> {
 
 /** Tables that ProxySQL does not have. */
 export const SLUICE_SOURCES: readonly TableSource[] = [
+  {
+    databases: ['stats'],
+    table: 'stats_sluice_dry_run',
+    columns: ['username', 'place', 'reason', 'count_star'],
+    rows: dryRuns,
+  },
   {
     databases: ['stats'],
     table: 'stats_sluice_events',

@@ -208,7 +208,7 @@ describe('tables', () => {
       asked.push(`${table}${reset ? ' reset' : ''}`)
       return view.workerRows(table, reset)
     }
-    const own = new AdminExecutor({ view: { ...view, workerRows }, engine, log }, [])
+    const own = new AdminExecutor({ view: { ...view, workerRows }, engine, log, guard }, [])
     const run = (sql: string) => own.execute(sql, [], sessionOf('admin'))
     await run('SELECT * FROM stats_mysql_query_digest')
     await run('SELECT * FROM stats_mysql_query_digest_reset')
@@ -329,7 +329,7 @@ describe('writes', () => {
   /** A proxy of their own: what others read stays as it is. */
   const changing = (options: FixtureOptions = {}) => {
     const view = fixtureView(options)
-    const by = new AdminExecutor({ view, engine: own, log }, [])
+    const by = new AdminExecutor({ view, engine: own, log, guard }, [])
     const session = sessionOf('admin')
     const run = (sql: string, params: SqlValue[] = []) => by.execute(sql, params, session)
     const read = async (sql: string) => (await all(sql, [], session, by)).rows

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Config } from '../../../../src/control/config-schema.js'
 import { ConfigStore } from '../../../../src/control/config-store/store.js'
+import { EventLog } from '../../../../src/control/event-log.js'
 import { MonitorLog } from '../../../../src/control/monitor-log.js'
 import type { HistorySample } from '../../../../src/control/stats-history.js'
-import { EventLog } from '../../../../src/control/event-log.js'
 import type { ControlView, Operations, WorkerView } from '../../../../src/control/view.js'
 import { monotonicMs } from '../../../../src/shared/clock.js'
 import { newGlobalCounters, newServerCounters, type WorkerCounters } from '../../../../src/shared/counters.js'
@@ -121,6 +121,7 @@ function counters(): WorkerCounters {
     servers: [primary, replica, departed, forgotten],
     proxyErrors: { 'too-many-connections': 2 },
     commands: { INSERT: structuredClone(primary.byClass.write) },
+    dryRun: [{ user: 'app', place: 'replica', reason: 'it only reads', count: 3 }],
     residentBytes: 50_000_000,
     cpuUs: 1_500_000,
   }
