@@ -34,6 +34,7 @@ import { parseListenAddress, unixPath } from './addresses.js'
 import { FLAG_SHAPE, orShape, type Shape, textShape, wholeShape, wordsShape } from './config-shapes.js'
 import { nearest } from './nearest.js'
 import { parseReModifiers } from './rule-columns.js'
+import type { ScheduledTask } from './scheduler.js'
 
 /**
  * The keys of sluice.yaml. Every scalar arrives here as text (the file is read without YAML's guesses, so a password
@@ -537,6 +538,8 @@ export interface Config {
   readonly path: string
   readonly listen: readonly ListenAddress[]
   readonly workers: number
+  /** Programs that are run again and again. */
+  readonly scheduler?: readonly ScheduledTask[]
   /** null: no admin port. */
   readonly admin: AdminConfig | null
   /** null: no metrics port. */

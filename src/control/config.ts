@@ -74,6 +74,7 @@ export function buildConfig({ path, document }: ConfigSource, env: NodeJS.Proces
     listen: file.listen,
     workers: file.workers,
     admin: readAdmin(file, document, directory),
+    scheduler: file.scheduler.map(readSchedule),
     metrics: file.metrics,
     api: file.api,
     monitor: readMonitor(file.monitor ?? DEFAULT_MONITOR),
@@ -149,6 +150,13 @@ function readUser(user: ConfigFile['users'][number]): UserEntry {
     maxTransactionTimeMs: user.max_transaction_time,
     ...(user.dry_run ? { dryRun: true } : {}),
   }
+}
+
+function readSchedule({ id, active, interval_ms: intervalMs, filename, ...row }: ConfigFile['scheduler'][number]) {
+  const args = [row.arg1, row.arg2, row.arg3, row.arg4, row.arg5]
+  // What stands behind a missing one has no place.
+  const end = args.indexOf(null)
+  return { id, active, intervalMs, filename, args: (end < 0 ? args : args.slice(0, end)) as string[] }
 }
 
 function readAdmin({ admin }: ConfigFile, document: ConfigDocument, directory: string): AdminConfig | null {

@@ -14,6 +14,7 @@ import { Monitor } from './monitor.js'
 import type { MonitorLog } from './monitor-log.js'
 import { PublishedRules } from './published-rules.js'
 import { identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
+import { Scheduler } from './scheduler.js'
 import { StatsHistory } from './stats-history.js'
 import { Supervisor } from './supervisor.js'
 import { ClientTls } from './ticket-keys.js'
@@ -50,6 +51,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private readonly ticketTimer: NodeJS.Timeout
   private readonly log: Logger
   private readonly supervisor: Supervisor
+  private readonly scheduler: Scheduler
   private readonly rules = new PublishedRules()
   private readonly monitor: Monitor
   private readonly statsHistory = new StatsHistory(() => this.supervisor.counters())
@@ -84,6 +86,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
       learned: () => this.schedulePublish(),
       primaryOf: (server) => primaryOf(this.topology, server),
     })
+    this.scheduler = new Scheduler(log)
     this.supervisor = new Supervisor({
       workers: config.workers,
       entry: entry.file,
@@ -115,6 +118,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     if (this.phase !== 'starting') return
     this.phase = 'serving'
     this.noteStarted()
+    this.scheduler.configure(this.current.scheduler ?? [])
     // What was seen while the workers started.
     this.schedulePublish()
   }
@@ -127,6 +131,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.current = effective
     this.takeTls(tls)
     this.monitor.reconfigure(effective.servers, effective.monitor)
+    if (this.phase === 'serving') this.scheduler.configure(effective.scheduler ?? [])
     this.step(reconfigure(this.topology, rulesOf(effective), now()))
     const warnings = waiting.length === 0 ? [] : [`${waiting.join(', ')} changed: this needs a restart`]
     return { warnings, late: this.started.then(() => this.publish()) }
@@ -268,6 +273,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private async end(): Promise<void> {
     this.noteStarted()
     clearInterval(this.ticketTimer)
+    this.scheduler.stop()
     this.statsHistory.stop()
     await this.monitor.stop()
     removeRunFile(this.runFile())

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createConnection } from 'mysql2/promise'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -134,6 +134,21 @@ describe.each<Engine>(['mysql', 'mariadb'])('operations of a proxy in front of %
         const client = await proxy.connect().catch(() => null)
         return client === null ? null : value(client, 'SELECT 1')
       })
+    })
+
+    it('runs programs that are in the scheduler, once it is loaded', SLOW, async () => {
+      const folder = dirname(proxy.configPath)
+      const [path, out] = [join(folder, 'task.sh'), join(folder, 'task.out')]
+      writeFileSync(path, `#!/bin/sh\necho "$1" >> ${out}\n`, { mode: 0o755 })
+      await admin(proxy, `INSERT INTO scheduler (interval_ms, filename, arg1) VALUES (100, '${path}', 'a b')`)
+      await admin(proxy, 'LOAD SCHEDULER TO RUNTIME')
+      await until(
+        'the program to have run twice',
+        () => existsSync(out) && readFileSync(out, 'utf8').startsWith('a b\na b\n'),
+      )
+      expect(await admin(proxy, "SHOW EVENTS WHERE what = 'LOAD SCHEDULER TO RUNTIME'")).toMatchObject([
+        { kind: 'config', who: 'admin@127.0.0.1' },
+      ])
     })
 
     it('has it all in the audit log, which only its owner may read', async () => {
