@@ -2,7 +2,7 @@ import { ProxyError } from '../../shared/errors.js'
 import type { NewEvent } from '../event-log.js'
 import type { AuditLog } from './audit-log.js'
 import { readOnly } from './errors.js'
-import { type AdminSession, whoIs } from './session.js'
+import { type AdminSession, type PortGuard, whoIs } from './session.js'
 import { withoutSecrets } from './statement-secrets.js'
 import { isPunctuation, isWord, scan, type Token } from './tokens.js'
 
@@ -18,7 +18,7 @@ const ACTIONS = ['PROXYSQL', 'SLUICE', 'KILL'] as const
  * Stands before every statement that changes something or could: notes it with its outcome in the audit log, and lets none
  * change the configuration while the port is read-only.
  */
-export class StatementGuard {
+export class StatementGuard implements PortGuard {
   private readonly audit: AuditLog
   private readonly events: (event: NewEvent) => void
   private isReadOnly = false

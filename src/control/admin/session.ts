@@ -3,7 +3,6 @@ import type { ControlView } from '../view.js'
 import type { EngineHost } from './engine/host.js'
 import type { RowSet, SqlValue, WireResult } from './engine/messages.js'
 import { DATABASES, type DatabaseName } from './engine/schema.js'
-import type { StatementGuard } from './guard.js'
 
 /** `admin` may do everything the port offers; `stats` reads statistics. */
 export type Role = 'admin' | 'stats'
@@ -61,11 +60,18 @@ export function rows(columns: readonly string[], cells: readonly (readonly (stri
   return { kind: 'rows', columns, rows: cells }
 }
 
+/** What commands may change of the port itself (`StatementGuard`). */
+export interface PortGuard {
+  setReadOnly(on: boolean): void
+  /** Begins with a new audit log where the old one has been moved away. Throws UsageError. */
+  reopenLog(): void
+}
+
 /** What statements work with. */
 export interface AdminServices {
   readonly view: ControlView
   readonly engine: EngineHost
-  readonly guard: StatementGuard
+  readonly guard: PortGuard
   readonly log: Logger
 }
 
