@@ -328,7 +328,10 @@ export class Supervisor {
         handle.listenFailure = message
         return
       case 'get-rules':
-        return handle.sendRules(this.options.rules.current)
+        handle.sendRules(this.options.rules.current)
+        // It could not take what it was told of the others' writes before it had begun.
+        if (handle.state === 'starting') this.cache.greet(handle)
+        return
       case 'rule-hits':
         return this.options.rules.count(message.rulesVersion, message.hits)
       case 'ack':

@@ -27,6 +27,10 @@ interface Behaviour {
   /** Does not end when told to. */
   stubborn?: boolean
   suspicious?: boolean
+  /** The worker of this number tells the others that it is writing a table. */
+  writes?: number
+  /** The worker of this number cannot begin before it has asked for the query rules. */
+  asksForRules?: number
 }
 
 const running: Supervisor[] = []
@@ -151,6 +155,14 @@ describe('workers', () => {
     const { supervisor, port, suspicions } = await supervise(1, { suspicious: true })
     await supervisor.start(snapshot(1, port), NO_HEALTH)
     await vi.waitFor(() => expect(suspicions).toContain('db:3306'))
+  })
+})
+
+describe('a worker that has to ask for the query rules first', () => {
+  it('is told all the same what others are writing, before it serves', A_BUSY_MACHINE, async () => {
+    const { supervisor, port, suspicions } = await supervise(2, { writes: 1, asksForRules: 2 })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    await vi.waitFor(() => expect(suspicions).toContain('shop.t'), A_BUSY_MACHINE)
   })
 })
 

@@ -171,7 +171,7 @@ describe('docker/Dockerfile', () => {
       expect([...Object.keys(env), ...args].filter((name) => SECRET_NAME.test(name))).toEqual([])
     }
     // .npmrc may hold a token of whoever builds: it serves the build stage and goes no further.
-    expect(image.copiedFromContext).toEqual(['LICENSE', 'docker/healthcheck.mjs'])
+    expect(image.copiedFromContext).toEqual(['LICENSE', 'docs/sluice.schema.json', 'docker/healthcheck.mjs'])
     expect(image.copiedFromStages).toEqual(
       ['package.json', 'node_modules', 'dist'].map((name) => `/opt/sluice/${name}`),
     )
