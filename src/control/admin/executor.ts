@@ -1,4 +1,4 @@
-import { SLUICE_VERSION } from '../../shared/version.js'
+import { ADMIN_VERSION } from '../admin-version.js'
 import type { RowChange } from '../config-store/rows.js'
 import { ROWID_COLUMNS } from '../config-store/sections.js'
 import type { ControlView } from '../view.js'
@@ -212,5 +212,5 @@ function plainValue(column: string, value: SqlValue): SqlValue {
 
 function factsOf(session: AdminSession) {
   const { user, database, connectionId } = session
-  return { user: `${user}@localhost`, database, connectionId, version: SLUICE_VERSION }
+  return { user: `${user}@localhost`, database, connectionId, version: ADMIN_VERSION }
 }

@@ -1,4 +1,4 @@
-import { SLUICE_VERSION } from '../../shared/version.js'
+import { ADMIN_VERSION } from '../admin-version.js'
 import { STATEMENT_LENGTH_MAX } from './tokens.js'
 
 /** What this port calls itself in `SELECT @@version_comment`, the first statement of the mysql client. */
@@ -54,7 +54,7 @@ const SYSTEM_VARIABLES: Readonly<Record<string, string>> = {
   tx_isolation: 'SERIALIZABLE',
   tx_read_only: '0',
   unique_checks: '1',
-  version: SLUICE_VERSION,
+  version: ADMIN_VERSION,
   version_comment: VERSION_COMMENT,
   version_compile_machine: process.arch,
   version_compile_os: process.platform,

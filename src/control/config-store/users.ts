@@ -18,7 +18,6 @@ const USERS = 'mysql_users'
 
 const UNSERVED: readonly Unserved[] = [
   { column: 'schema_locked', accepted: ['0'], why: 'clients may change their schema' },
-  { column: 'transaction_persistent', accepted: ['1'], why: 'a transaction stays on the server where it began' },
   { column: 'fast_forward', accepted: ['0'], why: 'Sluice reads every statement' },
 ]
 

@@ -1,6 +1,6 @@
 import { nativeHash } from '../../../protocol/index.js'
-import { SLUICE_VERSION } from '../../shared/version.js'
 import { formatListenAddress } from '../addresses.js'
+import { ADMIN_VERSION } from '../admin-version.js'
 import type { ConfigFile } from '../config-schema.js'
 import {
   DEFAULT_ADMIN,
@@ -340,7 +340,7 @@ const ADMIN = [
     }),
   }),
   fixed('admin-read_only', 'false', 'accounts of admin-stats_credentials only read'),
-  fixed('admin-version', SLUICE_VERSION, 'this is the version that runs'),
+  fixed('admin-version', ADMIN_VERSION, 'this is the version that runs'),
 ]
 
 /** In the order in which they are written into a document. */

@@ -189,7 +189,7 @@ export async function puppet(ask: Ask): Promise<void> {
   const insert =
     'INSERT INTO mysql_users (`username`, `password`, `active`, `use_ssl`, `default_hostgroup`, `default_schema`, ' +
     ' `schema_locked`, `transaction_persistent`, `fast_forward`, `backend`, `frontend`, `max_connections`) ' +
-    " VALUES ('puppet_u', '*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29', 1, 0, 1, '', 0, 1, 0, 1, 1, 10000)"
+    " VALUES ('puppet_u', '*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29', 1, 0, 1, '', 0, 0, 0, 1, 1, 10000)"
   await ask(insert, { affected: 1 })
   await ask("UPDATE mysql_users SET `default_hostgroup` = '0', `max_connections` = '20' WHERE username = 'puppet_u'", {
     affected: 1,
@@ -197,11 +197,13 @@ export async function puppet(ask: Ask): Promise<void> {
   await ask(
     `SELECT ${columns}, fast_forward, backend, frontend, max_connections FROM mysql_users WHERE username = 'puppet_u'`,
     {
-      rows: [['*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29', '1', '0', '0', '', '0', '1', '0', '1', '1', '20']],
+      rows: [['*94BDCEBE19083CE2A1F959FD02F964C7AF4CFC29', '1', '0', '0', '', '0', '0', '0', '1', '1', '20']],
     },
   )
   await each(ask, ['LOAD MYSQL USERS TO RUNTIME', 'SAVE MYSQL USERS TO DISK'])
-  await ask("SELECT max_connections FROM runtime_mysql_users WHERE username = 'puppet_u'", { rows: [['20']] })
+  await ask("SELECT max_connections, transaction_persistent FROM runtime_mysql_users WHERE username = 'puppet_u'", {
+    rows: [['20', '0']],
+  })
   await ask("DELETE FROM mysql_users WHERE username = 'puppet_u'", { affected: 1 })
   await each(ask, ['LOAD MYSQL USERS TO RUNTIME', 'SAVE MYSQL USERS TO DISK'])
 
