@@ -13,11 +13,11 @@ import {
   type Snapshot,
 } from './shared/snapshot.js'
 import { Classifier, EMPTY_CATALOGUE } from './sql/index.js'
-import { CausalKeys, type CausalPeers } from './worker/causal-keys.js'
-import { Digests } from './worker/digests.js'
-import { type ExplainContext, explainRoute } from './worker/explain.js'
-import { LearnedWrites } from './worker/learned-writes.js'
-import { TopologyView } from './worker/topology-view.js'
+import { CausalKeys, type CausalPeers } from './worker/consistency/causal-keys.js'
+import { type ExplainContext, explainRoute } from './worker/routing/explain.js'
+import { LearnedWrites } from './worker/routing/learned-writes.js'
+import { TopologyView } from './worker/routing/topology-view.js'
+import { Digests } from './worker/statistics/digests.js'
 
 interface ExplainOptions {
   sql: string

@@ -10,7 +10,7 @@ import {
   encodeTextResultSet,
   FieldType,
 } from '../../protocol/index.js'
-import { type Compression, compressionFor } from '../../src/worker/compressors.js'
+import { type Compression, compressionFor } from '../../src/worker/backend/compressors.js'
 import { Random } from '../stats/random.js'
 import { runMicro } from './harness.js'
 

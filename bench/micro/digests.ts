@@ -4,8 +4,8 @@
  */
 import { DEFAULT_DIGESTS } from '../../src/shared/snapshot.js'
 import { type ClassifyOptions, Digester, EMPTY_CATALOGUE } from '../../src/sql/index.js'
-import { DigestStatistics } from '../../src/worker/digest-statistics.js'
-import { Digests } from '../../src/worker/digests.js'
+import { DigestStatistics } from '../../src/worker/statistics/digest-statistics.js'
+import { Digests } from '../../src/worker/statistics/digests.js'
 import { runMicro } from './harness.js'
 
 const OPTIONS: ClassifyOptions = {

@@ -4,7 +4,7 @@ import type { FromWorker, ToWorker } from '../shared/ipc.js'
 import { createLogger } from '../shared/log.js'
 import { NO_QUERY_RULES } from '../shared/query-rules.js'
 import type { Snapshot } from '../shared/snapshot.js'
-import { tellRows } from './tell-rows.js'
+import { tellRows } from './statistics/tell-rows.js'
 import { addressText, Worker } from './worker.js'
 
 const COUNTERS_MS = 1_000

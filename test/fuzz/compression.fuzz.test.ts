@@ -7,9 +7,9 @@ import {
   type Compressor,
   ProtocolError,
 } from '../../protocol/index.js'
-import { BackendCompression } from '../../src/worker/backend-compression.js'
-import { ClientCompression } from '../../src/worker/client-compression.js'
-import { compressionFor } from '../../src/worker/compressors.js'
+import { BackendCompression } from '../../src/worker/backend/backend-compression.js'
+import { compressionFor } from '../../src/worker/backend/compressors.js'
+import { ClientCompression } from '../../src/worker/client/client-compression.js'
 import { FakeSocket } from '../unit/worker/fixture.js'
 import { FuzzFile, randomPieces } from './fuzz.js'
 import type { Random } from './random.js'

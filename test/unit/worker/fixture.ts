@@ -9,10 +9,10 @@ import {
   type Snapshot,
   type UserEntry,
 } from '../../../src/shared/snapshot.js'
-import { Backend, type BackendTarget } from '../../../src/worker/backend.js'
-import { KnownServer } from '../../../src/worker/known-server.js'
-import { ReadNeed } from '../../../src/worker/read-need.js'
-import type { SessionFacts } from '../../../src/worker/session-facts.js'
+import { Backend, type BackendTarget } from '../../../src/worker/backend/backend.js'
+import { ReadNeed } from '../../../src/worker/consistency/read-need.js'
+import { KnownServer } from '../../../src/worker/routing/known-server.js'
+import type { SessionFacts } from '../../../src/worker/session/session-facts.js'
 
 export const USER: UserEntry = {
   name: 'app',

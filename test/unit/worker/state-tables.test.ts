@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { isOpen, NEXT } from '../../../src/worker/backend-state.js'
-import { NEXT_PHASE } from '../../../src/worker/session-phase.js'
+import { isOpen, NEXT } from '../../../src/worker/backend/backend-state.js'
+import { NEXT_PHASE } from '../../../src/worker/session/session-phase.js'
 import { fakeBackend } from './fixture.js'
 
 const TABLES: readonly [string, Readonly<Record<string, readonly string[]>>, string][] = [

@@ -1,0 +1,599 @@
+import { Command, type ErrPacket, type OkPacket } from '../../../protocol/index.js'
+import { monotonicMs } from '../../shared/clock.js'
+import { ProxyError } from '../../shared/errors.js'
+import type { Backend } from '../backend/backend.js'
+import type { BackendLogin } from '../backend/backend-login.js'
+import { afterReset } from '../backend/connection-reset.js'
+import type { Capture } from '../cache/result-capture.js'
+import { SessionAnswers } from '../cache/session-answers.js'
+import { SessionWrites } from '../cache/session-writes.js'
+import { announceKey, showsUnderKey, writesUnderKey } from '../consistency/causal-announce.js'
+import { noteWrite } from '../consistency/consistency-learn.js'
+import type { WorkerContext } from '../context.js'
+import type { RelayedConnection } from '../login/authentication.js'
+import type { BackendHolder } from '../pool/pool-terms.js'
+import { SessionBackends } from '../pool/session-backends.js'
+import { endOnReplica, leavesReplica } from '../routing/replica-transaction.js'
+import type { Decision } from '../routing/router.js'
+import type { Candidate } from '../routing/topology-view.js'
+import type { SessionRules } from '../rules/session-rules.js'
+import { CommandInHand, isExecute } from '../session/command.js'
+import { Pin, type SessionFacts } from '../session/session-facts.js'
+import { serverHasReset } from '../session/session-reset.js'
+import type { SessionText } from '../session/session-text.js'
+import { askInsertId, asksOfLast } from '../state/recall.js'
+import { type LastInsertId, Residue } from '../state/residue.js'
+import { AnswerNotes, learnFromOk } from '../state/session-learn.js'
+import type { SessionState } from '../state/session-state.js'
+import { bringVariables, readAgain, type VariablesElsewhere } from '../state/variables-elsewhere.js'
+import type { PacketWidener } from '../statements/packet-widener.js'
+import { addressedTo } from '../statements/statement-packets.js'
+import { type PreparedStatement, Statements } from '../statements/statements.js'
+import type { StatementCount } from '../statistics/statement-count.js'
+import { acquire, isReady } from './acquire.js'
+import { learnFromWhole } from './execution-learn.js'
+import { routeCommand } from './execution-route.js'
+import { holdBack } from './hold-back.js'
+import { LoadOfStatement } from './load-of-statement.js'
+import { isPlainRollback, loseInFlight, settleLoss } from './lost.js'
+import { ReadTime } from './read-time.js'
+import { type AnswerSink, Relay, type RelayListener } from './relay.js'
+import { inWordsOfPrimary, isSentAgain, mayRepeat } from './sent-again.js'
+
+/** What an execution tells its session. */
+export interface ExecutionListener {
+  /** The command has gone to a server; its answer is awaited. */
+  commandSent(): void
+  /** A command that has no answer has gone to a server. */
+  commandDone(): void
+  /** The client has its whole answer. */
+  answered(): void
+  /** The command could not be executed: answer with this error. The session goes on. */
+  failed(error: ProxyError, sequence: number): void
+  /** Part of an answer was cut in the middle of a packet: nothing more can be said to this client. */
+  broken(reason: string): void
+  infileRequested(): void
+  /** The answer was lost before the client had any of it: the command is executed again. */
+  repeating(): void
+  /** Our mistake: the session ends. */
+  blame(error: unknown): void
+  /** What the command asks for has happened already: answer OK. */
+  nothingToDo(): void
+}
+
+/**
+ * Takes a session's commands from "complete" to "answered": sends each to where it is routed (execution-route.ts) as soon as
+ * there is a connection for it (acquire.ts), once more where that may be, and learns from the answer (execution-learn.ts).
+ */
+export class Execution implements RelayListener, BackendHolder {
+  readonly command = new CommandInHand()
+  readonly facts: SessionFacts
+  readonly state: SessionState
+  readonly text: SessionText
+  readonly count: StatementCount
+  readonly rules: SessionRules
+  readonly backends: SessionBackends
+  /** What the last statement left behind, for the next to ask for. */
+  readonly residue = new Residue()
+  /** The prepared statement that the command in hand names, or that it is preparing. */
+  statement: PreparedStatement | null = null
+  /** The connection that the command in hand runs on. */
+  running: Backend | null = null
+  /** What has been set on a connection that alone knows the values; null: nothing. */
+  elsewhere: VariablesElsewhere | null = null
+  /** Number of the error that answered the last command; 0: none did. */
+  lastErrno = 0
+
+  readonly #context: WorkerContext
+  readonly #relay: Relay
+  readonly #listener: ExecutionListener
+  readonly #notes = new AnswerNotes()
+  /** The command in hand is in flight on a connection with reads of other sessions. */
+  #inLane = false
+  /** How long the statement in hand takes; null: nobody asks. */
+  #time: ReadTime | null = null
+  /** What the rest of a streamed command goes through. */
+  #widener: PacketWidener | null = null
+  /** Most sessions prepare nothing. */
+  #statements: Statements | null = null
+  /** What of its answers the result cache gives and keeps; null: nothing so far. */
+  #answers: SessionAnswers | null = null
+  /** What it writes, as told to the result cache; null: nothing so far. */
+  #writes: SessionWrites | null = null
+  readonly #load = new LoadOfStatement()
+  /** Goes up when the session ends or a command is given up, so that what was awaited for it is dropped. */
+  #turn = 0
+
+  constructor(
+    context: WorkerContext,
+    client: AnswerSink,
+    capabilities: number,
+    login: BackendLogin,
+    facts: SessionFacts,
+    state: SessionState,
+    text: SessionText,
+    count: StatementCount,
+    rules: SessionRules,
+    listener: ExecutionListener,
+  ) {
+    this.#context = context
+    this.facts = facts
+    this.state = state
+    this.text = text
+    this.count = count
+    this.rules = rules
+    this.#listener = listener
+    this.#relay = new Relay(client, capabilities, this)
+    this.backends = new SessionBackends(context, login, state, this, facts.user.multiplex)
+  }
+
+  /** The session's prepared statements. */
+  get statements(): Statements {
+    this.#statements ??= new Statements(this.#context)
+    return this.#statements
+  }
+
+  /** Closes all prepared statements of the session. */
+  clearStatements(): void {
+    this.#statements?.clear()
+  }
+
+  /** What others have been answered to the command in hand; null: a server has to be asked. */
+  answerFromCache(): Buffer | null {
+    this.#answers ??= new SessionAnswers(this.#context)
+    return this.#answers.find(this)
+  }
+
+  /** Executes the command in hand. */
+  start(): void {
+    this.#notes.clear()
+    this.count.begin(this.state.schema)
+    if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
+    if (this.#goesFirst) return void this.#findAndSend()
+    const { candidate, backend, catchUp, hostgroup } = this.#route(this.command.startedAt)
+    // What the primary shows may be more than others have seen under the key.
+    if (this.#showsUnderKey && this.#context.view.isWriter(hostgroup)) return void this.#findAndSend()
+    if (backend === null && candidate !== null && !catchUp && this.#sendInLane(candidate)) return
+    const ready =
+      backend ??
+      (candidate === null
+        ? null
+        : (this.backends.get(candidate, asksOfLast(this.command)) ?? this.backends.take(candidate)))
+    if (ready !== null && !catchUp && isReady(this, ready) && !this.#awaitsVariables) this.#send(ready)
+    else void this.#findAndSend()
+  }
+
+  /** @returns true when the command in hand has been answered by what was lost before it came */
+  #settleLoss(): boolean {
+    const settled = settleLoss(this.command, this.facts, this.#context.view.flavor)
+    if (settled === 'done') this.#listener.nothingToDo()
+    else if (settled !== null) this.#listener.failed(settled, 1)
+    return settled !== null
+  }
+
+  /**
+   * Opens the session's first connection, where a read would go, to see whether the login's schema exists.
+   * @throws ProxyError with the server's refusal
+   */
+  async checkSchema(): Promise<void> {
+    this.command.asRead(monotonicMs())
+    try {
+      await this.#acquire(++this.#turn)
+    } finally {
+      this.#letAllRest()
+      this.command.release()
+    }
+  }
+
+  /** Gives everything up: the session is over. */
+  end(): void {
+    this.#turn++
+    this.leaveLane()
+    this.#load.end(-1)
+    this.#writes?.end(this.running !== null)
+    this.command.release()
+    this.#statements?.clear()
+    this.backends.releaseAll((backend) => this.facts.keeps(backend) || this.facts.isDirty(backend))
+  }
+
+  /** Uses a connection that the client has logged in to itself, and no other. */
+  adopt({ backend, candidate }: RelayedConnection): void {
+    this.backends.adopt(candidate, backend)
+    this.facts.addPin(Pin.authentication, backend)
+  }
+
+  /**
+   * Sends more of a command that is streamed.
+   * @returns false when the server takes no more for now: wait for `onUploadDrain`
+   */
+  upload(bytes: Buffer): boolean {
+    const backend = this.running ?? this.statement?.longDataOn ?? null
+    return backend === null || backend.state === 'closed' || backend.writeMore(this.#widener?.push(bytes) ?? bytes)
+  }
+
+  onUploadDrain(callback: () => void): void {
+    const backend = this.running ?? this.statement?.longDataOn ?? null
+    if (backend === null) process.nextTick(callback)
+    else backend.onDrain(callback)
+  }
+
+  /** Variables that another connection has have to be brought before the command in hand. */
+  get #awaitsVariables(): boolean {
+    // Asking for them would be a last statement of its own.
+    return this.elsewhere !== null && !asksOfLast(this.command)
+  }
+
+  /** The other workers have to know of a write under a causal key before it is executed. */
+  get #announcesKey(): boolean {
+    const { wishes } = this.command
+    return wishes !== null && wishes.causal !== '' && writesUnderKey(this.command, this.facts.consistency)
+  }
+
+  get #showsUnderKey(): boolean {
+    return showsUnderKey(this.command, this.facts.consistency, this.#context.causal)
+  }
+
+  /** The result cache has to know of what the command in hand writes. */
+  get #notesWrite(): boolean {
+    const { cache } = this.#context
+    if (!cache.notesWrites) return false
+    this.#writes ??= new SessionWrites(cache)
+    return this.#writes.concerns(this)
+  }
+
+  async #noteWrite(): Promise<void> {
+    if ((await this.#writes!.begin(this)) === false) this.#context.counters.queryCacheAnnouncementsLost++
+  }
+
+  /** Something has to be done before the command in hand can be routed. */
+  get #goesFirst(): boolean {
+    const { command, facts } = this
+    return (
+      this.#delayMs > 0 || this.#announcesKey || this.#notesWrite || leavesReplica(command, facts, this.#context.view)
+    )
+  }
+
+  /** How long a query rule holds the command in hand back; not again when it is repeated. */
+  get #delayMs(): number {
+    const { ruling, attempts } = this.command
+    return attempts > 0 ? 0 : (ruling?.delayMs ?? 0)
+  }
+
+  /** The slow way: connections have to be opened, state brought over, or a server waited for. */
+  async #findAndSend(): Promise<void> {
+    const turn = ++this.#turn
+    try {
+      if (this.#delayMs > 0) await holdBack(this.command, this.#delayMs, () => turn === this.#turn)
+      if (turn !== this.#turn) return
+      if (this.#awaitsVariables) {
+        const { elsewhere } = this
+        this.elsewhere = null
+        const mayReadDifferently = await bringVariables(elsewhere!, this.state, this.#context.log)
+        if (turn !== this.#turn) return
+        if (mayReadDifferently) readAgain(this)
+      }
+      if (leavesReplica(this.command, this.facts, this.#context.view)) await endOnReplica(this.facts)
+      if (this.#announcesKey || this.#showsUnderKey)
+        await announceKey(this.command, this.facts.consistency, this.#context)
+      if (this.#notesWrite) await this.#noteWrite()
+      if (turn !== this.#turn) return
+      const backend = await this.#acquire(turn)
+      if (backend === null || turn !== this.#turn) return
+      this.command.sentAt = monotonicMs()
+      this.#send(backend)
+    } catch (error) {
+      if (turn !== this.#turn) return
+      this.#load.end(-1)
+      this.#writes?.end(false)
+      this.#letAllRest()
+      if (error instanceof ProxyError) this.#listener.failed(error, 1)
+      else this.#listener.blame(error)
+    }
+  }
+
+  #route(now: number): Decision {
+    this.#load.beforeRoute()
+    const decision = routeCommand(this, this.#context, now)
+    this.#load.routed(decision)
+    return decision
+  }
+
+  /** @returns null when the session, or the command, is given up meanwhile */
+  #acquire(turn: number): Promise<Backend | null> {
+    return acquire({
+      context: this.#context,
+      seeker: this,
+      route: () => this.#route(monotonicMs()),
+      wanted: () => turn === this.#turn,
+    })
+  }
+
+  /** Sends a short read that leaves nothing behind on a connection that has others in flight. */
+  #sendInLane(candidate: Candidate): boolean {
+    const { pipelineDepth, pipelineQueryTimeMs } = this.#context.view.snapshot.limits
+    const { command, statement, facts } = this
+    this.#time = null
+    if (
+      pipelineDepth === 1 ||
+      !command.repeatable ||
+      command.code === Command.STMT_PREPARE ||
+      command.displaced ||
+      facts.pins !== 0 ||
+      this.#awaitsVariables
+    ) {
+      return false
+    }
+    const digest = this.text.digestOf(command, statement?.shared ?? null)
+    if (digest === null) return false
+    digest.readTime ??= new ReadTime()
+    this.#time = digest.readTime
+    if (!this.#time.isShort(pipelineQueryTimeMs)) return false
+    const lane = this.backends.lane(candidate, pipelineDepth, command.startedAt)
+    if (lane === null) return false
+    if (statement !== null && !statement.isReadyOn(lane)) {
+      if (lane.depth === 0) this.#context.pool.release(lane, false)
+      return false
+    }
+    this.#inLane = true
+    const packet = this.#packetFor(lane)
+    if (facts.last !== null) this.#context.pool.lower(facts.last)
+    this.running = lane
+    command.attempts++
+    this.#load.begin(command, lane, this.#context.view)
+    this.#context.lanes.enter(lane, command.startedAt)
+    lane.move('busy')
+    this.#relay.begin(lane, this.#captureOn(lane))
+    lane.begin(this.#relay, command.answer)
+    lane.writeInTurn(packet)
+    this.#listener.commandSent()
+    return true
+  }
+
+  /** Another session's read takes long: the command is executed on another connection. */
+  displaced(): void {
+    this.#inLane = false
+    this.running = null
+    this.command.displaced = true
+    this.#load.end(-1)
+    this.#listener.repeating()
+    void this.#findAndSend()
+  }
+
+  /**
+   * Gives up what is in flight among others' reads: the server ends it by itself.
+   * @returns false when nothing is: what runs can only be ended by the server
+   */
+  leaveLane(): boolean {
+    if (!this.#inLane || this.running === null) return false
+    this.#context.lanes.abandon(this.running, this.#relay)
+    this.#inLane = false
+    this.running = null
+    this.#load.end(-1)
+    return true
+  }
+
+  /**
+   * Answers a read in flight among others' with an error: it cannot be killed alone, and does no harm.
+   * @returns false when what runs has a connection of its own
+   */
+  cutInLane(error: ProxyError): boolean {
+    if (!this.#inLane) return false
+    // Part of its answer has come: the rest is about to.
+    if (this.#relay.started) return true
+    this.leaveLane()
+    this.#listener.failed(error, 1)
+    return true
+  }
+
+  #send(backend: Backend): void {
+    const { command, statement } = this
+    const packet = this.#packetFor(backend)
+    if (command.code === Command.STMT_SEND_LONG_DATA) {
+      statement!.longDataOn = backend
+      backend.write(packet)
+      this.#listener.commandDone()
+      return
+    }
+    const { last } = this.facts
+    // What the statement before has left elsewhere cannot be asked for any more.
+    if (last !== null && last !== backend) this.#context.pool.lower(last)
+    this.#context.pool.wake(backend)
+    this.running = backend
+    command.attempts++
+    this.#load.begin(command, backend, this.#context.view)
+    backend.move('busy')
+    this.#relay.begin(backend, this.#captureOn(backend))
+    backend.begin(this.#relay, command.answer)
+    backend.write(packet)
+    if (command.code === Command.RESET_CONNECTION) afterReset(backend)
+    this.#listener.commandSent()
+  }
+
+  #keepAnswer(capture: Capture, backend: Backend, now: number): void {
+    capture.finish(backend, this.#context.cache, now)
+    this.#relay.capture = null
+    this.#answers!.forget()
+  }
+
+  /** What takes a copy of the answer to the command in hand; null: nobody. */
+  #captureOn(backend: Backend): Capture | null {
+    if (this.command.cacheTtlMs === 0 || this.#answers === null) return null
+    return this.#answers.captureOn(backend, monotonicMs())
+  }
+
+  #packetFor(backend: Backend): Buffer {
+    const { command, statement } = this
+    const { counters } = this.#context
+    const packet = command.packet()
+    this.#widener = null
+    if (command.code === Command.STMT_PREPARE) counters.comBackendStmtPrepare++
+    if (statement === null || command.code === Command.STMT_PREPARE) return packet
+    if (isExecute(command.code)) counters.comBackendStmtExecute++
+    const there = statement.on(backend)!
+    there.touch()
+    const { bytes, widener } = addressedTo(packet, statement, there, command.streamed)
+    this.#widener = widener
+    return bytes
+  }
+
+  // What the relay tells. ----------------------------------------------------------------------------------------------
+
+  relayedOk(ok: OkPacket, backend: Backend): OkPacket {
+    return learnFromOk(ok, backend, this.state, this.#notes, this.command.perStatement)
+  }
+
+  refused(errno: number, message: string, backend: Backend): boolean {
+    return isSentAgain(this, this.#context, this.#relay.started, errno, message, backend)
+  }
+
+  reworded(err: ErrPacket, backend: Backend): ErrPacket | null {
+    this.count.failed(backend, err.errno, err.message)
+    return inWordsOfPrimary(this, this.#context.view, err, backend)
+  }
+
+  keptFromClient(backend: Backend): void {
+    if (this.#inLane) this.#context.lanes.leave(backend, monotonicMs())
+    else if (backend.state === 'busy') backend.move('idle')
+    this.#inLane = false
+    this.running = null
+    this.#load.end(-1)
+    this.command.preparedAgain = true
+    if (this.command.learned) this.letRest(backend)
+    this.#listener.repeating()
+    void this.#findAndSend()
+  }
+
+  prepared(packet: Buffer, idAt: number, backend: Backend): void {
+    const statement = this.statement!
+    const { parameterCount, columnCount, statementId } = backend.follower
+    statement.parameterCount = parameterCount
+    statement.columnCount = columnCount
+    statement.shared.parameterCount = parameterCount
+    statement.shared.columnCount = columnCount
+    this.statements.prepared(statement, backend, statementId, 0)
+    packet.writeUInt32LE(statement.id, idAt)
+  }
+
+  infileRequested(): void {
+    this.#listener.infileRequested()
+  }
+
+  crashed(error: unknown): void {
+    this.#listener.blame(error)
+  }
+
+  answered(backend: Backend): void {
+    const now = monotonicMs()
+    this.#load.end(now)
+    this.lastErrno = backend.follower.errno
+    if (this.command.ruling?.log === true) this.logStatement(this.lastErrno)
+    if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
+    learnFromWhole(this, backend, this.#notes, this.#context, now)
+    if (this.#notesWrite || this.#writes?.hasBegun === true) this.#writes!.answered(this.facts)
+    if (this.#relay.capture !== null) this.#keepAnswer(this.#relay.capture, backend, now)
+    this.running = null
+    if (this.#inLane) return this.#answeredInLane(backend, now)
+    // What was waited for is none of the statement's time.
+    this.#time?.learn(now - this.command.startedAt)
+    if (this.command.code === Command.RESET_CONNECTION) serverHasReset(this, backend)
+    this.#letAllRest()
+    this.#listener.answered()
+  }
+
+  /** Writes the line that a query rule asks for. @param errno of the answer; 0: it is no error */
+  logStatement(errno: number): void {
+    const { command, facts, state, text, statement } = this
+    const digest = text.digestOf(command, statement?.shared ?? null)
+    this.#context.ruleLog.note(
+      { command, user: facts.user.name, schema: state.schema, digest, errno },
+      this.#context.log,
+    )
+  }
+
+  #answeredInLane(lane: Backend, now: number): void {
+    this.#inLane = false
+    this.#time?.learn(now - lane.headSince)
+    if (lane.follower.warnings > 0 && this.#time !== null) this.#time.warned = true
+    this.facts.last = null
+    this.#context.lanes.leave(lane, now)
+    this.#listener.answered()
+  }
+
+  /** A KILL QUERY that came too late can hit what runs there next: that is not to be another session's. */
+  #leaveKilled(backend: Backend): void {
+    const isIdle = backend.state === 'idle' && this.running !== backend && this.backends.has(backend)
+    if (!isIdle || this.facts.keeps(backend)) return
+    backend.endedOnPurpose = true
+    backend.quit()
+  }
+
+  /** Lets others have the connection, unless it has something that this session alone may see. */
+  readonly letRest = (backend: Backend): void => {
+    if (backend.state !== 'idle' || backend.heldStatements > 0) return
+    if (this.facts.keeps(backend) || this.elsewhere?.backend === backend) return
+    if (backend.killing !== null) return void backend.killing.then(() => this.#leaveKilled(backend))
+    this.backends.rest(backend, this.residue.keepOn(backend, backend === this.facts.last))
+  }
+
+  /** The command in hand may have been prepared on others than the one that it has run on. */
+  #letAllRest(): void {
+    for (const backend of this.backends.all) if (backend.shelf === null) this.letRest(backend)
+  }
+
+  // What happens to connections. ---------------------------------------------------------------------------------------
+
+  /** The connection of the command in flight was lost before its answer was complete. */
+  answerLost(backend: Backend, reason: string): void {
+    const { command } = this
+    this.#inLane = false
+    this.running = null
+    this.#load.end(-1)
+    if (mayRepeat(this, this.#relay.started)) {
+      this.#context.counters.queriesRetried++
+      command.exclude(backend.target.id)
+      this.#context.log.info({ server: backend.target.id, reason }, 'a read is repeated on another server')
+      this.#listener.repeating()
+      void this.#findAndSend()
+      return
+    }
+    this.#writes?.end(true)
+    this.#relay.capture?.drop()
+    const cut = this.#relay.started && !backend.follower.atBoundary
+    if (cut) return this.#listener.broken(reason)
+    if (isPlainRollback(command) && !this.#relay.started && this.facts.pins === Pin.transaction) {
+      // The server does it when it loses the connection.
+      this.facts.unpin()
+      return this.#listener.nothingToDo()
+    }
+    const error = loseInFlight(command, this.facts, backend, reason)
+    if (!this.facts.inTransaction && command.mayWrite)
+      noteWrite(this.facts, backend, '', this.#context.causal, monotonicMs())
+    else if (this.#relay.started) this.facts.consistency.sawOnPrimary(monotonicMs())
+    this.count.lost(command, backend, error, monotonicMs())
+    this.#listener.failed(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)
+  }
+
+  /** A connection is gone, with or without a command in flight. */
+  backendGone(backend: Backend, reason: string): void {
+    this.backends.forget(backend)
+    if (this.facts.keeps(backend)) this.facts.loseConnection(backend, reason)
+    this.#forgetOn(backend, this.residue.lastInsertId === 'unknown' ? '0' : null)
+    if (this.backends.login.withoutPassword === true)
+      this.#listener.broken('the connection that the client logged in to is gone')
+  }
+
+  /** Another session gets an idle connection of this one: what may be asked for there later is asked now. */
+  backendTaken(backend: Backend): void {
+    this.backends.forget(backend)
+    const asks = this.residue.insertIdOn === backend && this.residue.lastInsertId === 'unknown'
+    this.#forgetOn(backend, asks ? askInsertId(backend) : null)
+  }
+
+  /** @param insertId what LAST_INSERT_ID() is from now on; null: what is known of it holds */
+  #forgetOn(backend: Backend, insertId: LastInsertId | null): void {
+    if (this.facts.last === backend) this.facts.last = null
+    if (this.residue.insertIdOn !== backend) return
+    this.residue.insertIdOn = null
+    if (insertId !== null) this.residue.lastInsertId = insertId
+  }
+}

@@ -1,0 +1,14 @@
+import { monotonicMs } from '../../shared/clock.js'
+import type { CommandInHand } from '../session/command.js'
+
+/** A KILL, a limit of time and the end of the session are noticed after so long at most. */
+const LOOK_MS = 50
+
+/** Lets a command wait for so long, or until it is given up. */
+export async function holdBack(command: CommandInHand, delayMs: number, isWanted: () => boolean): Promise<void> {
+  const until = monotonicMs() + delayMs
+  for (let left = delayMs; left > 0; left = until - monotonicMs()) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(left, LOOK_MS)))
+    if (!isWanted() || command.killed || command.timedOut !== null) return
+  }
+}

@@ -1,0 +1,96 @@
+import type { ErrPacket } from '../../../protocol/index.js'
+import { Effect } from '../../sql/index.js'
+import type { Backend } from '../backend/backend.js'
+import type { WorkerContext } from '../context.js'
+import { isReadOnlyRefusal } from '../routing/learned-writes.js'
+import { asRefusedByPrimary } from '../routing/read-only-refusal.js'
+import type { TopologyView } from '../routing/topology-view.js'
+import { type CommandInHand, isExecute } from '../session/command.js'
+import type { SessionFacts } from '../session/session-facts.js'
+import type { SessionText } from '../session/session-text.js'
+import type { PreparedStatement } from '../statements/statements.js'
+import { isShuttingDown } from './lost.js'
+
+/* The retry rule: what of an answer that nobody has seen yet means that the command is executed once more. */
+
+/** A read that lost its connection, or a server that could not be reached, is tried on another one so many times. */
+export const ATTEMPTS_MAX = 4
+
+interface InHand {
+  readonly command: CommandInHand
+  readonly statement: PreparedStatement | null
+  readonly facts: SessionFacts
+  readonly text: SessionText
+}
+
+/** A proven read of which the client has nothing yet, in no transaction, may be executed on another connection. */
+export function mayRepeat({ command, facts }: Pick<InHand, 'command' | 'facts'>, answerStarted: boolean): boolean {
+  const retries = command.ruling?.retries ?? -1
+  const attemptsMax = retries < 0 ? ATTEMPTS_MAX : retries + 1
+  return command.repeatable && !answerStarted && facts.pinned === null && command.attempts < attemptsMax
+}
+
+/**
+ * Whether a server's error is kept from the client because the command is sent again, having seen to it that it finds
+ * better conditions.
+ */
+export function isSentAgain(
+  inHand: InHand,
+  context: WorkerContext,
+  answerStarted: boolean,
+  errno: number,
+  message: string,
+  backend: Backend,
+): boolean {
+  if (STATEMENT_GONE.has(errno) && mayPrepareAgain(inHand)) {
+    inHand.statement!.on(backend)?.close()
+    return true
+  }
+  if (isReadOnlyRefusal(errno) && isMistakenRead(inHand, context.view, backend)) {
+    learnWrite(inHand, context, `${errno} ${message}`)
+    return true
+  }
+  if (!isShuttingDown(errno) || !mayRepeat(inHand, answerStarted)) return false
+  backend.destroy(message)
+  return true
+}
+
+/** The error that the client gets in place of a server's; null: that one. */
+export function inWordsOfPrimary(
+  { command, facts }: InHand,
+  view: TopologyView,
+  err: ErrPacket,
+  backend: Backend,
+): ErrPacket | null {
+  if (command.timedOut !== null && err.errno === INTERRUPTED) return command.timedOut
+  const { hostgroup, flavor } = backend.target
+  // What commits implicitly is no statement of the transaction: the primary would execute it.
+  const commits = (command.effects & Effect.implicitCommit) !== 0
+  if (commits || view.isWriter(hostgroup)) return null
+  return asRefusedByPrimary(err, facts.statusFlags, flavor)
+}
+
+/** A replica refuses what was taken for a read: the primary has the last word on it. */
+function isMistakenRead({ command, facts }: InHand, view: TopologyView, backend: Backend): boolean {
+  const isReplica = !view.isWriter(backend.target.hostgroup)
+  return isReplica && command.repeatable && !command.learned && facts.pinned === null && !facts.inTransaction
+}
+
+function learnWrite({ command, statement, text }: InHand, { learned, counters }: WorkerContext, error: string): void {
+  const digest = text.digestOf(command, statement?.shared ?? null)
+  if (digest !== null) learned.learn(digest, error)
+  counters.writesLearned++
+  command.learned = true
+  command.repeatable = false
+}
+
+/** The server does not have the statement any more, and has not executed anything. */
+function mayPrepareAgain({ command, statement }: InHand): boolean {
+  if (statement === null || !isExecute(command.code) || command.preparedAgain || command.streamed) return false
+  return statement.longDataOn === null && statement.shared.complete
+}
+
+/** ER_QUERY_INTERRUPTED: killed. */
+const INTERRUPTED = 1317
+/** ER_UNKNOWN_STMT_HANDLER and ER_NEED_REPREPARE. */
+const STATEMENT_GONE: ReadonlySet<number> = new Set([1243, 1615])

@@ -1,0 +1,61 @@
+import { Command, encodeCommand } from '../../../protocol/index.js'
+import type { Limits } from '../../shared/snapshot.js'
+import type { Backend } from '../backend/backend.js'
+import { SetupExchange } from '../backend/setup-exchange.js'
+import { Keep } from '../state/residue.js'
+import type { Pool } from './pool.js'
+import type { ServerPool } from './server-pool.js'
+
+/** Connections that were opened together are not closed together: each lives up to this part of its time longer. */
+const AGE_SPREAD = 0.25
+/** Idle connections of a server that are kept whatever `free_connections_pct` says, so that a quiet pool stays warm. */
+const KEPT_MIN = 1
+/** A connection that was used within this time is not one too many, but between two statements. */
+const QUIET_MS = 5_000
+/** A server that does not end a connection within this time after COM_QUIT is not waited for. */
+const CLOSING_MS = 5_000
+
+/** How many idle connections to a server are kept. @param share connections that this worker may have to it */
+export function spareConnections(share: number, { freeConnectionsPct }: Limits): number {
+  return Math.max(KEPT_MIN, Math.ceil((share * freeConnectionsPct) / 100))
+}
+
+/** Looks after idle connections: to be called about once a second. */
+export function keepUp(pool: Pool, limits: Limits, now: number, share: (server: ServerPool) => number): void {
+  for (const server of pool.servers) {
+    let excess = server.idle - spareConnections(share(server), limits)
+    for (const shelf of server.shelves) {
+      for (const backend of [...shelf]) {
+        const tooMany = excess > 0 && now - backend.restedAt > QUIET_MS
+        if (backend.keep === Keep.nothing && (tooMany || isOld(backend, limits.connectionMaxAgeMs, now))) {
+          excess--
+          pool.close(backend)
+        } else if (limits.pingIntervalServerMs > 0 && now - backend.restedAt > limits.pingIntervalServerMs) {
+          ping(backend, now)
+        }
+      }
+    }
+    for (const [backend, since] of server.closing)
+      if (now - since > CLOSING_MS) backend.destroy('no answer to COM_QUIT')
+    server.forgetUnused()
+  }
+}
+
+function isOld({ openedAt, threadId }: Backend, maxAgeMs: number, now: number): boolean {
+  if (maxAgeMs === 0) return false
+  const spread = ((threadId % 100) / 100) * AGE_SPREAD
+  return now - openedAt > maxAgeMs * (1 + spread)
+}
+
+/** Nothing is waited for: a connection that is dead ends, one that is used meanwhile answers this first. */
+function ping(backend: Backend, now: number): void {
+  if (backend.state !== 'idle' || backend.depth > 0) return
+  backend.restedAt = now
+  backend.begin(
+    new SetupExchange(
+      () => {},
+      () => {},
+    ),
+  )
+  backend.write(encodeCommand(Command.PING))
+}

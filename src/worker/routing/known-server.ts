@@ -1,0 +1,78 @@
+import type { ServerId } from '../../shared/snapshot.js'
+import { CircuitBreaker } from '../pool/circuit-breaker.js'
+
+/** Weight of the newest statement in a server's latency: about the last ten count. */
+const LATENCY_WEIGHT = 0.1
+/** After a replica has not caught up in time, no read waits for it for so long. */
+const NO_WAIT_MS = 500
+
+/**
+ * What a worker knows of a server from its own traffic, whatever hostgroup the server is in and however often the control
+ * plane sends new snapshots: there is one object per server for as long as the server is configured.
+ */
+export class KnownServer {
+  readonly id: ServerId
+  /** Whether connections can be opened, as this worker has found. */
+  readonly breaker = new CircuitBreaker()
+  /** Goes up when what was seen on the server may not be there any more: a connection was lost, or the monitor says so. */
+  incarnation = 0
+  /** Statements of this worker that the server has not answered yet. */
+  inFlight = 0
+  /** Of these the reads that are on a primary only because no replica qualified. */
+  spilled = 0
+  /** Moving average of the time that reads took, in ms; 0: none was measured. */
+  latencyMs = 0
+  /** This worker itself has seen the server to have all that `reachedPrimary` had at this monotonic ms; -1: never. */
+  reachedAt = -1
+  reachedPrimary: ServerId = ''
+  /** Until this monotonic ms no read waits for the server to catch up. */
+  noWaitUntil = -1
+  /** Whether the monitor was told GTIDs when it looked last. */
+  givesGtids = false
+  /** Monotonic ms of the last loss of a connection; -1: none. */
+  doubtedAt = -1
+  /** Of the last report that said something else. */
+  #reported = -1
+
+  constructor(id: ServerId) {
+    this.id = id
+  }
+
+  started(): void {
+    this.inFlight++
+  }
+
+  /** @param latencyMs of a read; -1: it says nothing of the server's speed */
+  ended(latencyMs: number): void {
+    if (this.inFlight > 0) this.inFlight--
+    if (latencyMs < 0) return
+    this.latencyMs = this.latencyMs === 0 ? latencyMs : this.latencyMs + (latencyMs - this.latencyMs) * LATENCY_WEIGHT
+  }
+
+  /** What was seen here may be gone. */
+  doubt(now: number): void {
+    this.incarnation++
+    this.reachedAt = -1
+    this.doubtedAt = now
+  }
+
+  /** Takes the monitor's number, which goes up for the same reasons. */
+  reported(incarnation: number): void {
+    if (this.#reported !== -1 && this.#reported !== incarnation) {
+      this.incarnation++
+      this.reachedAt = -1
+    }
+    this.#reported = incarnation
+  }
+
+  /** A question that was sent to `primary` at `askedAt` told what there was; all of it has been seen here. */
+  reached(primary: ServerId, askedAt: number): void {
+    if (this.reachedPrimary === primary && this.reachedAt >= askedAt) return
+    this.reachedPrimary = primary
+    this.reachedAt = askedAt
+  }
+
+  waitedInVain(now: number): void {
+    this.noWaitUntil = now + NO_WAIT_MS
+  }
+}

@@ -1,0 +1,25 @@
+import { type ErrPacket, ServerErrors, ServerStatus } from '../../../protocol/index.js'
+import type { Flavor } from '../../shared/snapshot.js'
+
+const { OPTION_PREVENTS_STATEMENT, CANT_EXECUTE_IN_READ_ONLY_TRANSACTION } = ServerErrors
+
+/** The option's name is the same in every language of a server's messages. */
+const READ_ONLY_OPTION = /--(?:super[-_])?read[-_]only/
+
+/** The servers' texts for 1792 (ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION). */
+const MESSAGE: Readonly<Record<Flavor, string>> = {
+  mysql: 'Cannot execute statement in a READ ONLY transaction.',
+  mariadb: 'Cannot execute statement in a READ ONLY transaction',
+}
+
+/**
+ * A replica looks at its own `read_only` before it looks at the transaction's. A client that began a transaction as READ
+ * ONLY knows nothing of the replica, and is told what the primary would have told it.
+ * @param status SERVER_STATUS_* flags of the session when the statement was sent
+ * @returns what a replica's error is to be replaced with; null: it stays
+ */
+export function asRefusedByPrimary(err: ErrPacket, status: number, flavor: Flavor): ErrPacket | null {
+  if (err.errno !== OPTION_PREVENTS_STATEMENT.errno || (status & ServerStatus.IN_TRANS_READONLY) === 0) return null
+  if (!READ_ONLY_OPTION.test(err.message)) return null
+  return { ...CANT_EXECUTE_IN_READ_ONLY_TRANSACTION, message: MESSAGE[flavor] }
+}

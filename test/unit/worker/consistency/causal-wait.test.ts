@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import { encodeTextResultSet } from '../../../../protocol/index.js'
+import { newGlobalCounters } from '../../../../src/shared/counters.js'
+import { parseGtidSet } from '../../../../src/shared/gtid.js'
+import { DEFAULT_CONSISTENCY, type Flavor } from '../../../../src/shared/snapshot.js'
+import type { Backend } from '../../../../src/worker/backend/backend.js'
+import { type CatchUp, catchUp } from '../../../../src/worker/consistency/causal-wait.js'
+import { SessionConsistency } from '../../../../src/worker/consistency/session-consistency.js'
+import type { WorkerContext } from '../../../../src/worker/context.js'
+import { TopologyView } from '../../../../src/worker/routing/topology-view.js'
+import { fakeBackend, serverEntry, snapshotOf } from '../fixture.js'
+
+const COLUMNS = ['a', 'b', 'c'].map((name) => ({ name }))
+const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
+const STATUS = { statusFlags: 2, mariadbCapabilities: 0 }
+
+/** A connection to a server that answers each question with the same row, and the questions. */
+function connection(name: string, hostgroup: number, flavor: Flavor, row: readonly string[]) {
+  const { backend, socket } = fakeBackend(name, { hostgroup })
+  backend.target = { ...backend.target, flavor }
+  const asked: string[] = []
+  socket.write = (bytes: Buffer) => {
+    asked.push(bytes.subarray(5).toString('latin1'))
+    const answer = encodeTextResultSet(COLUMNS.slice(0, row.length), [[...row]], 0, STATUS)
+    queueMicrotask(() => backend.receive(answer, answer.length))
+    return true
+  }
+  return { backend, asked }
+}
+
+/** A session that has read on the primary, and one replica. */
+function world(flavor: Flavor, primaryTells: readonly string[], replicaTells: string) {
+  const servers = [serverEntry('primary', 0), serverEntry('replica', 1)]
+  const { greeting } = snapshotOf(servers)
+  const settings = { ...DEFAULT_CONSISTENCY, causalWaitMs: 60_000 }
+  const view = new TopologyView(snapshotOf(servers, { greeting: { ...greeting, flavor }, consistency: settings }))
+  const [candidate] = view.online(1)
+  candidate.gtids = parseGtidSet('', flavor)
+  const consistency = new SessionConsistency()
+  consistency.sawOnPrimary(1)
+  const primary = connection('primary', 0, flavor, primaryTells)
+  const replica = connection('replica', 1, flavor, [replicaTells])
+  const session = {
+    command: { level: 'session', causal: '', wishes: null, waited: false },
+    facts: { consistency },
+    backends: { get: () => primary.backend, take: () => null },
+    letRest: () => {},
+  } as unknown as CatchUp
+  const pool = { wake: (_: Backend) => {} }
+  const context = { view, pool, counters: newGlobalCounters(), causal: null } as unknown as WorkerContext
+  const wait = (gtids: string | null) => catchUp(candidate, replica.backend, gtids, session, context)
+  return { wait, candidate, consistency, primary, replica }
+}
+
+describe('a read that asks the primary how far it is', () => {
+  it.each<[Flavor, readonly string[], string]>([
+    ['mysql', ['0', `${UUID}:5#47`, `${UUID}:1-4`], '0'],
+    ['mariadb', ['0', '0-2-40', '0-1-50'], '0-1-50'],
+    ['mariadb', ['OFF', '0-2-40', '0-1-30'], '0-2-40'],
+  ])('on %s, which tells %j, goes to a replica that has it', async (flavor, tells, reached) => {
+    const { wait, candidate, consistency, replica } = world(flavor, tells, reached)
+    expect(consistency.isMetBy(candidate)).toBe(false)
+    expect(await wait(null)).toBe(true)
+    expect(consistency.isMetBy(candidate)).toBe(true)
+    expect(replica.asked[0]).toContain(flavor === 'mysql' ? `${UUID}:1-5` : reached)
+  })
+
+  it.each<[Flavor, readonly string[]]>([
+    ['mysql', ['1', '', `${UUID}:1-5`]],
+    ['mariadb', ['1', '', '0-1-50']],
+    ['mariadb', ['NO_LOCK_NO_ADMIN', '', '0-1-50']],
+  ])('on %s does not believe one that is read-only: its successor may have written more', async (flavor, tells) => {
+    const { wait, candidate, consistency, replica } = world(flavor, tells, '0')
+    expect(await wait(null)).toBe(false)
+    expect(consistency.isMetBy(candidate)).toBe(false)
+    expect(replica.asked).toEqual([])
+  })
+})
+
+describe('a replica that was waited for', () => {
+  it('has the transaction of that number, not another one of the same (MariaDB)', async () => {
+    const { wait, candidate, consistency } = world('mariadb', [], '0-1-55')
+    consistency.wrote(2, '0-2-50', 'mariadb')
+    expect(await wait('0-2-50')).toBe(false)
+    expect(consistency.isCaughtUp(candidate.target.known)).toBe(false)
+  })
+})

@@ -1,0 +1,143 @@
+import { describe, expect, it } from 'vitest'
+import { Command, type SessionStateChange } from '../../../../protocol/index.js'
+import { Effect, StatementKind } from '../../../../src/sql/index.js'
+import type { Backend } from '../../../../src/worker/backend/backend.js'
+import type { CausalKeys } from '../../../../src/worker/consistency/causal-keys.js'
+import { learnConsistency } from '../../../../src/worker/consistency/consistency-learn.js'
+import type { TopologyView } from '../../../../src/worker/routing/topology-view.js'
+import { COMMAND_RULES, CommandInHand } from '../../../../src/worker/session/command.js'
+import { Pin, SessionFacts } from '../../../../src/worker/session/session-facts.js'
+import {
+  AnswerNotes,
+  learnAssignments,
+  learnFromAnswer,
+  learnFromOk,
+} from '../../../../src/worker/state/session-learn.js'
+import { CHARSET_VARIABLES, SessionState } from '../../../../src/worker/state/session-state.js'
+import { fakeBackend, USER } from '../fixture.js'
+
+const AUTOCOMMIT = 0x0002
+const NO_KEYS = {} as CausalKeys
+const view = { isWriter: () => true, snapshot: { servers: [] } } as unknown as TopologyView
+
+function answeredBy(errno = 0): Backend {
+  return {
+    follower: { errno, hasStatus: errno === 0, statusFlags: AUTOCOMMIT },
+    target: { id: 'primary', hostgroup: 0, flavor: 'mysql' },
+  } as unknown as Backend
+}
+
+function learn(code: number, kind: number, effects = 0, gtids = '', errno = 0, status = AUTOCOMMIT): SessionFacts {
+  const facts = new SessionFacts(USER, status)
+  const command = new CommandInHand()
+  command.take(Buffer.from([1, 0, 0, 0, code]), 4, 5, COMMAND_RULES.get(code)!, 0)
+  command.kind = kind
+  command.effects = effects
+  const notes = new AnswerNotes()
+  notes.gtids = gtids
+  const backend = answeredBy(errno)
+  learnFromAnswer(command, backend, notes, facts, view)
+  learnConsistency(command, backend, notes.gtids, facts, { view, causal: NO_KEYS }, 5)
+  return facts
+}
+
+describe('what a session learns from an answer', () => {
+  it('a write makes replicas prove that they have it', () => {
+    expect(learn(Command.QUERY, StatementKind.write).consistency.lastWriteAt).toBeGreaterThan(0)
+    expect(learn(Command.STMT_EXECUTE, StatementKind.write).consistency.lastWriteAt).toBeGreaterThan(0)
+  })
+
+  it('a read does not', () => {
+    expect(learn(Command.QUERY, StatementKind.read).consistency.lastWriteAt).toBe(-1)
+  })
+
+  it('preparing, resetting or fetching from a statement is no execution of it', () => {
+    for (const code of [Command.STMT_PREPARE, Command.STMT_RESET, Command.STMT_FETCH]) {
+      expect(learn(code, StatementKind.write).consistency.lastWriteAt).toBe(-1)
+      expect(learn(code, StatementKind.ddl, Effect.temporaryTable).pins).toBe(0)
+    }
+  })
+
+  it('a GTID counts as a write whatever the statement was', () => {
+    const { consistency } = learn(Command.QUERY, StatementKind.read, 0, '3e11fa47-71ca-11e1-9e33-c80aa9429562:23')
+    expect(consistency.writtenGtids).not.toBeNull()
+  })
+
+  it('a statement that fails without autocommit may have begun a transaction', () => {
+    expect(learn(Command.QUERY, StatementKind.write, 0, '', 1062, 0).pins).toBe(Pin.transaction)
+    expect(learn(Command.STMT_PREPARE, StatementKind.write, 0, '', 1146, 0).pins).toBe(0)
+    expect(learn(Command.QUERY, StatementKind.write, 0, '', 1062).pins).toBe(0)
+  })
+
+  it('a temporary table pins the session', () => {
+    expect(learn(Command.QUERY, StatementKind.ddl, Effect.temporaryTable).pins).toBe(Pin.temporaryTable)
+  })
+})
+
+/** A session and its connection after a SET that the server has accepted, and told `reported` of. */
+function afterSet(sql: string, flavor: 'mysql' | 'mariadb', reported: Readonly<Record<string, string>> = {}) {
+  const { backend } = fakeBackend('primary')
+  backend.target = { ...backend.target, flavor }
+  const state = new SessionState('')
+  const notes = new AnswerNotes()
+  const facts = new SessionFacts(USER)
+  const sessionState = Object.entries(reported).map(
+    ([name, value]): SessionStateChange => ({ type: 'system_variable', name, value }),
+  )
+  const ok = {
+    affectedRows: 0,
+    lastInsertId: 0,
+    statusFlags: AUTOCOMMIT,
+    warnings: 0,
+    info: Buffer.alloc(0),
+    sessionState,
+  }
+  learnFromOk(ok, backend, state, notes, false)
+  const buffer = Buffer.from(sql)
+  learnAssignments(
+    { buffer, start: 0, end: buffer.length },
+    { flavor, ansiQuotes: false, noBackslashEscapes: false },
+    backend,
+    state,
+    facts,
+    notes,
+  )
+  expect(backend.applied.isCurrent(state)).toBe(true)
+  expect(Object.fromEntries(backend.applied.variables)).toEqual(Object.fromEntries(state.variables ?? []))
+  return { variables: Object.fromEntries(state.variables ?? []), untold: notes.untold, pins: facts.pins }
+}
+
+describe('what a session learns from a SET', () => {
+  it('of which MariaDB tells nothing: names without a scope, DEFAULT as well', () => {
+    const { variables } = afterSet("SET @@sql_mode := default, @@time_zone = '+01:00'", 'mariadb')
+    expect(variables).toEqual({ sql_mode: 'DEFAULT', time_zone: "'+01:00'" })
+    expect(afterSet('SET @@sort_buffer_size = 2 * 65536', 'mariadb').pins).toBe(Pin.sessionState)
+  })
+
+  it('is what the server has told, where it tells something', () => {
+    const { variables } = afterSet('SET @@sql_mode = DEFAULT', 'mariadb', { sql_mode: 'ANSI' })
+    expect(variables).toEqual({ sql_mode: "'ANSI'" })
+    expect(afterSet('SET @@sql_mode = DEFAULT', 'mysql').variables).toEqual({})
+  })
+
+  it('is to be asked for: the collation that comes with a character set', () => {
+    const told = {
+      character_set_client: 'latin1',
+      character_set_connection: 'utf8mb4',
+      character_set_results: 'latin1',
+    }
+    expect(afterSet('SET CHARACTER SET latin1', 'mysql', told).untold).toEqual(['collation_connection'])
+    const both = { character_set_connection: 'latin1', collation_connection: 'latin1_bin' }
+    const sql = 'SET character_set_connection = latin1, collation_connection = latin1_bin'
+    expect(afterSet(sql, 'mysql', both)).toMatchObject({
+      variables: { collation_connection: "'latin1_bin'" },
+      untold: null,
+    })
+  })
+
+  it('is to be asked for: character sets that are set beside SET NAMES', () => {
+    const told = { character_set_client: 'utf8mb4', character_set_connection: 'utf8mb4', character_set_results: '' }
+    expect(afterSet('SET NAMES utf8mb4', 'mysql', { ...told, character_set_results: 'utf8mb4' }).untold).toBeNull()
+    expect(afterSet('SET NAMES utf8mb4, character_set_results = NULL', 'mysql', told).untold).toBe(CHARSET_VARIABLES)
+  })
+})
