@@ -41,7 +41,7 @@ module.exports = {
       from: { path: '^src/tools/' },
       to: {
         path: '^src/',
-        pathNot: '^src/(tools|shared|sql)/|^src/control/(config[^/]*|config-store/[^/]*|addresses|tls)\\.ts$',
+        pathNot: '^src/(tools|shared|sql)/|^src/control/(config|config-store)/|^src/control/tls\\.ts$',
       },
     },
     {

@@ -66,7 +66,7 @@ async function start(configPath: string): Promise<number> {
 }
 
 async function check(configPath: string, json: boolean): Promise<number> {
-  const { runCheck } = await import('./control/check.js')
+  const { runCheck } = await import('./control/check/check.js')
   return await runCheck({ configPath, json })
 }
 

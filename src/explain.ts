@@ -105,7 +105,7 @@ function asText(answer: RouteExplanation): string {
 
 /** Servers of the configuration as they stand there: roles may differ at run time, when the monitor has looked. */
 async function configured(path: string, flavor: Flavor): Promise<{ snapshot: Snapshot; rules: QueryRules }> {
-  const { loadConfig } = await import('./control/config.js')
+  const { loadConfig } = await import('./control/config/config.js')
   const config = loadConfig(path, process.env)
   const servers = config.servers.map((server): ServerEntry => ({ ...server, statusReason: '' }))
   const snapshot = {

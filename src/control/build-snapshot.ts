@@ -1,5 +1,5 @@
 import type { GreetingFacts, ServerEntry, ServerFacts, Snapshot, TlsMaterial } from '../shared/snapshot.js'
-import type { Config } from './config-schema.js'
+import type { Config } from './config/config-schema.js'
 
 /** What the monitor learned that travels in snapshots; it changes seldom. */
 export interface Learned {

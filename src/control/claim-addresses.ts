@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { UsageError } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 import type { ListenAddress } from '../shared/snapshot.js'
-import { formatListenAddress } from './addresses.js'
-import type { Config } from './config-schema.js'
-import { checkListenAddress } from './listen-check.js'
+import { checkListenAddress } from './check/listen-check.js'
+import { formatListenAddress } from './config/addresses.js'
+import type { Config } from './config/config-schema.js'
 import { isSameProcess, readRunFile, runFilePath } from './run-file.js'
 
 const RETRY_MS = 100

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ListenAddress } from '../shared/snapshot.js'
-import { formatListenAddress } from './addresses.js'
+import { formatListenAddress } from './config/addresses.js'
 
 /** A process and when it started: a number that was given to another process meanwhile is never taken for it. */
 export interface ProcessIdentity {

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { UsageError } from '../shared/errors.js'
 import type { Logger } from '../shared/log.js'
 import type { TlsMaterial } from '../shared/snapshot.js'
-import type { Config } from './config-schema.js'
-import { PemError, parseCertificate, parseKey, readAuthorities, readPair } from './pem.js'
+import type { Config } from './config/config-schema.js'
+import { PemError, parseCertificate, parseKey, readAuthorities, readPair } from './config/pem.js'
 
 /** Names as MySQL gives its own (manual, "Creating SSL and RSA Certificates and Keys using MySQL"). */
 const CERT_FILE = 'server-cert.pem'

@@ -3,12 +3,12 @@ import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
-import type { Config } from './config-schema.js'
+import type { Config } from './config/config-schema.js'
 import type { ConfigStore } from './config-store/store.js'
 import type { NewEvent, ProxyEvent } from './event-log.js'
-import type { MonitorLog } from './monitor-log.js'
-import type { StatsHistory } from './stats-history.js'
-import type { WriterVerdict } from './writer-confirmation.js'
+import type { StatsHistory } from './metrics/stats-history.js'
+import type { MonitorLog } from './monitor/monitor-log.js'
+import type { WriterVerdict } from './topology/writer-confirmation.js'
 
 /**
  * `starting`: forked, has not said that it listens; `serving`; `draining`: told to finish; `exited`: gone, to be replaced.

@@ -1,5 +1,5 @@
 import { type Connection, createConnection, type FieldPacket, type ResultSetHeader } from 'mysql2/promise'
-import { formatListenAddress } from '../control/addresses.js'
+import { formatListenAddress } from '../control/config/addresses.js'
 import { type AdminEndpoint, formatEndpoint } from './admin-endpoint.js'
 import { PASSWORD_VARIABLE } from './endpoint-flags.js'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CONFIG_SCHEMA } from '../../src/control/config-schema.js'
+import { CONFIG_SCHEMA } from '../../src/control/config/config-schema.js'
 
 type Node = Record<string, unknown>
 

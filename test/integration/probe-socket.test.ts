@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { ProbeConnection } from '../../src/control/probe.js'
+import { ProbeConnection } from '../../src/control/monitor/probe.js'
 import { NO_SERVER_TLS } from '../../src/shared/snapshot.js'
 import { sharedCluster } from '../helpers/cluster.js'
 

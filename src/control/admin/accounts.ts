@@ -1,5 +1,5 @@
 import { type Account, nativeHash, parseNativeHash, type Secret } from '../../../protocol/index.js'
-import type { AdminConfig } from '../config-schema.js'
+import type { AdminConfig } from '../config/config-schema.js'
 import type { Role } from './session.js'
 
 /** ProxySQL's own default accounts: everybody knows their passwords. */

@@ -1,5 +1,5 @@
-import { type BuiltConfig, buildConfig, type ConfigSource } from '../config.js'
-import type { ConfigFile } from '../config-schema.js'
+import { type BuiltConfig, buildConfig, type ConfigSource } from '../config/config.js'
+import type { ConfigFile } from '../config/config-schema.js'
 import { hashOfSection, type SavedSections } from './disk-file.js'
 import type { Row, SectionRows } from './rows.js'
 import { RowsDocument, refuseRow } from './rows-document.js'

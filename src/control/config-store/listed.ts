@@ -1,5 +1,5 @@
-import type { ConfigPath } from '../config-file.js'
-import type { ConfigFile } from '../config-schema.js'
+import type { ConfigPath } from '../config/config-file.js'
+import type { ConfigFile } from '../config/config-schema.js'
 import type { Row, SectionRows } from './rows.js'
 import { present, rowsOf, type Section, type SectionName, type SectionTable, textOf } from './section.js'
 

@@ -1,5 +1,5 @@
 import { UsageError } from '../../shared/errors.js'
-import { type ConfigDocument, type ConfigPath, describeValue } from '../config-file.js'
+import { type ConfigDocument, type ConfigPath, describeValue } from '../config/config-file.js'
 import type { Row } from './rows.js'
 import type { Place, Section, SectionValues } from './section.js'
 import { SECTIONS } from './sections.js'

@@ -1,5 +1,5 @@
-import type { ConfigPath } from '../config-file.js'
-import type { ConfigFile } from '../config-schema.js'
+import type { ConfigPath } from '../config/config-file.js'
+import type { ConfigFile } from '../config/config-schema.js'
 import type { Row, SectionRows } from './rows.js'
 
 /** What LOAD and SAVE take by its name. */

@@ -1,6 +1,6 @@
-import { unixPath } from '../addresses.js'
-import type { ConfigPath } from '../config-file.js'
-import type { ConfigFile } from '../config-schema.js'
+import { unixPath } from '../config/addresses.js'
+import type { ConfigPath } from '../config/config-file.js'
+import type { ConfigFile } from '../config/config-schema.js'
 import type { Row, SectionRows } from './rows.js'
 import {
   fullTextOf,

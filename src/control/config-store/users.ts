@@ -1,6 +1,6 @@
 import { parseNativeHash, parseSha2Hash } from '../../../protocol/index.js'
-import type { ConfigPath } from '../config-file.js'
-import type { ConfigFile } from '../config-schema.js'
+import type { ConfigPath } from '../config/config-file.js'
+import type { ConfigFile } from '../config/config-schema.js'
 import type { Row, SectionRows } from './rows.js'
 import {
   fullTextOf,

@@ -1,7 +1,7 @@
 import { nativeHash } from '../../../protocol/index.js'
-import { formatListenAddress } from '../addresses.js'
 import { ADMIN_VERSION } from '../admin-version.js'
-import type { ConfigFile } from '../config-schema.js'
+import { formatListenAddress } from '../config/addresses.js'
+import type { ConfigFile } from '../config/config-schema.js'
 import {
   DEFAULT_ADMIN,
   DEFAULT_CONSISTENCY_SECTION,
@@ -10,7 +10,7 @@ import {
   DEFAULT_MONITOR,
   DEFAULT_QUERY_CACHE_SECTION,
   STATS_ACCOUNT,
-} from '../config-schema.js'
+} from '../config/config-schema.js'
 import { isPasswordHash } from './users.js'
 
 /** The document of the configuration file while variables are written into it, one after the other. */

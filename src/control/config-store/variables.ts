@@ -1,5 +1,5 @@
-import type { ConfigPath } from '../config-file.js'
-import type { ConfigFile } from '../config-schema.js'
+import type { ConfigPath } from '../config/config-file.js'
+import type { ConfigFile } from '../config/config-schema.js'
 import type { Row, SectionRows } from './rows.js'
 import { type Place, type Refuse, rowsOf, type Section, type SectionName, textOf } from './section.js'
 import { type Draft, VARIABLE_BY_NAME, VARIABLES } from './variable-table.js'

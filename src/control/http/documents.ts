@@ -1,5 +1,5 @@
 import { QUERY_CLASSES } from '../../shared/counters.js'
-import { describeServers } from '../server-descriptions.js'
+import { describeServers } from '../topology/server-descriptions.js'
 import type { ControlView } from '../view.js'
 
 const EVENTS_SHOWN_MAX = 100

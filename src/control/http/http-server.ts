@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Logger } from '../../shared/log.js'
 import type { ListenAddress } from '../../shared/snapshot.js'
-import { formatListenAddress } from '../addresses.js'
+import { formatListenAddress } from '../config/addresses.js'
 import type { RunningService } from '../view.js'
 
 /** A scraper or a script sends a few hundred bytes of headers, at once. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { UsageError } from '../../shared/errors.js'
 import type { ServerStatus } from '../../shared/snapshot.js'
-import { parseListenAddress, serverId } from '../addresses.js'
+import { parseListenAddress, serverId } from '../config/addresses.js'
 import type { ControlView } from '../view.js'
 import { ApiError } from './api-error.js'
 import { serversDocument, topologyDocument } from './documents.js'

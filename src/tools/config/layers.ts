@@ -1,4 +1,4 @@
-import { buildConfig, readConfigSource } from '../../control/config.js'
+import { buildConfig, readConfigSource } from '../../control/config/config.js'
 import { diskPath, readDisk } from '../../control/config-store/disk-file.js'
 import { fileValues } from '../../control/config-store/initial.js'
 import type { Row, SectionRows } from '../../control/config-store/rows.js'

@@ -1,4 +1,4 @@
-import { loadConfig } from '../../control/config.js'
+import { loadConfig } from '../../control/config/config.js'
 import { configuredTls } from '../../control/tls.js'
 
 /**

@@ -183,7 +183,8 @@ export class Changes {
       () => refusedAtOnce('INSERT INTO mysql_servers SELECT * FROM mysql_servers', 1062),
       () => refusedAtOnce('UPDATE mysql_servers SET port = 70000', 3819),
       () => refusedAtOnce("UPDATE mysql_servers SET status = 'GONE'", 3819),
-      () => refusedAtOnce('UPDATE mysql_users SET username = NULL', 1048),
+      // There may be no user to change.
+      () => refusedAtOnce('INSERT INTO mysql_users (username) VALUES (NULL)', 1048),
       () => refusedAtOnce("SET mysql-no_such_variable = '1'", 1193),
       () => refusedAtOnce("SET mysql-max_connections = 'many'", 1105),
       () =>

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { loadConfig } from '../../../src/control/config.js'
+import { loadConfig } from '../../../src/control/config/config.js'
 import { isSatisfiedBy, readDockerfile, substitute } from './container-files.js'
 
 const repository = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url))

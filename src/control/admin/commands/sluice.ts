@@ -1,6 +1,6 @@
 import { monotonicMs } from '../../../shared/clock.js'
-import { metricsText } from '../../metrics.js'
-import { describeServers } from '../../server-descriptions.js'
+import { metricsText } from '../../metrics/metrics.js'
+import { describeServers } from '../../topology/server-descriptions.js'
 import type { ControlView, WorkerLoad } from '../../view.js'
 import type { Match } from '../pattern.js'
 import { type AdminResult, type CommandContext, rows } from '../session.js'

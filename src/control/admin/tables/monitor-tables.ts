@@ -1,4 +1,4 @@
-import type { Look, LookKind } from '../../monitor-log.js'
+import type { Look, LookKind } from '../../monitor/monitor-log.js'
 import type { ControlView } from '../../view.js'
 import type { SqlValue } from '../engine/messages.js'
 import { hostAndPort } from './server-id.js'

@@ -1,5 +1,5 @@
 import { digestBytes, type ServerCounters, statementBytes } from '../../../shared/counters.js'
-import { LOOK_KINDS } from '../../monitor-log.js'
+import { LOOK_KINDS } from '../../monitor/monitor-log.js'
 import type { ControlView } from '../../view.js'
 
 /** Rows of stats_mysql_global: ProxySQL's names where it has the thing, `Sluice_...` for the rest. */

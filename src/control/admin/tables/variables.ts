@@ -1,4 +1,4 @@
-import { formatListenAddress } from '../../addresses.js'
+import { formatListenAddress } from '../../config/addresses.js'
 import type { ControlView } from '../../view.js'
 
 /** Variables as they are in force: what was loaded, and what was learned or waits for a restart as it is now. */

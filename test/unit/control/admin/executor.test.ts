@@ -8,7 +8,7 @@ import { DATABASES, HISTORY_TABLES, STATS_TABLES, TABLES } from '../../../../src
 import { AdminExecutor } from '../../../../src/control/admin/executor.js'
 import { StatementGuard } from '../../../../src/control/admin/guard.js'
 import type { AdminSession, Role } from '../../../../src/control/admin/session.js'
-import type { Config } from '../../../../src/control/config-schema.js'
+import type { Config } from '../../../../src/control/config/config-schema.js'
 import { EVENTS_PER_KIND, EventLog } from '../../../../src/control/event-log.js'
 import type { Operations } from '../../../../src/control/view.js'
 import { UsageError } from '../../../../src/shared/errors.js'

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { columnsOf } from '../../../../src/control/admin/engine/schema.js'
-import { CONFIG_SCHEMA } from '../../../../src/control/config-schema.js'
+import { CONFIG_SCHEMA } from '../../../../src/control/config/config-schema.js'
 import { SECTION_TABLES, SECTIONS } from '../../../../src/control/config-store/sections.js'
 import { VARIABLES } from '../../../../src/control/config-store/variable-table.js'
 

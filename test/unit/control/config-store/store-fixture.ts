@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Config } from '../../../../src/control/config-schema.js'
+import type { Config } from '../../../../src/control/config/config-schema.js'
 import type { Row } from '../../../../src/control/config-store/rows.js'
 import { ConfigStore } from '../../../../src/control/config-store/store.js'
 import type { ServerEntry } from '../../../../src/shared/snapshot.js'

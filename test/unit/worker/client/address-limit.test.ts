@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { AddressBook } from '../../../../src/control/address-counts.js'
-import type { WorkerHandle } from '../../../../src/control/worker-handle.js'
+import { AddressBook } from '../../../../src/control/workers/address-counts.js'
+import type { WorkerHandle } from '../../../../src/control/workers/worker-handle.js'
 import type { AddressCounts } from '../../../../src/shared/ipc.js'
 import { AddressLimit } from '../../../../src/worker/client/address-limit.js'
 

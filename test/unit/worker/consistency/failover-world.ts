@@ -1,6 +1,6 @@
 import pino from 'pino'
-import { CoverageTracker, type Covered } from '../../../../src/control/coverage.js'
-import { dialectOf } from '../../../../src/control/monitor-queries.js'
+import { CoverageTracker, type Covered } from '../../../../src/control/monitor/coverage.js'
+import { dialectOf } from '../../../../src/control/monitor/monitor-queries.js'
 import type { Flavor, ServerHealth } from '../../../../src/shared/snapshot.js'
 import { type Candidate, TopologyView } from '../../../../src/worker/routing/topology-view.js'
 import { serverEntry, snapshotOf } from '../fixture.js'

@@ -1,5 +1,5 @@
-import { ShareBook } from '../../../../src/control/share-book.js'
-import type { WorkerHandle } from '../../../../src/control/worker-handle.js'
+import { ShareBook } from '../../../../src/control/workers/share-book.js'
+import type { WorkerHandle } from '../../../../src/control/workers/worker-handle.js'
 import type { FromWorker, ServerShares } from '../../../../src/shared/ipc.js'
 import type { Snapshot } from '../../../../src/shared/snapshot.js'
 import type { Backend } from '../../../../src/worker/backend/backend.js'

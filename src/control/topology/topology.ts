@@ -1,0 +1,231 @@
+import type { ServerEntry, ServerId } from '../../shared/snapshot.js'
+import { deriveEntries, updateLagGates } from './topology-rows.js'
+import type {
+  Instant,
+  NodeState,
+  Observation,
+  TopologyEffect,
+  TopologyEvent,
+  TopologyRules,
+  TopologyState,
+  TopologyStep,
+} from './topology-types.js'
+import { doubtedWriters, electWriters, firstWriters, isDown, refusedWriters } from './topology-writer.js'
+
+const UNKNOWN_NODE: NodeState = {
+  failures: 0,
+  failureReason: '',
+  blindReason: '',
+  seen: false,
+  observedMs: -1,
+  readOnly: null,
+  writableSinceMs: null,
+  wasReadOnly: false,
+  replicating: false,
+  lagMs: null,
+  lagReason: 'not checked yet',
+}
+
+export function initialTopology(rules: TopologyRules): TopologyState {
+  const nodes = new Map(rules.servers.map((server) => [server.id, UNKNOWN_NODE]))
+  const state: TopologyState = {
+    rules,
+    nodes,
+    writers: firstWriters(rules),
+    lagGates: new Map(),
+    entries: [],
+    refused: new Map(),
+  }
+  return { ...state, entries: deriveEntries(state) }
+}
+
+/** Takes one observation of the monitor. One of a server that is not configured changes nothing. */
+export function observe(state: TopologyState, observation: Observation, now: Instant): TopologyStep {
+  const node = state.nodes.get(observation.server)
+  if (node === undefined) return { state, effects: [] }
+  const seen = observed(node, observation, now.monotonicMs)
+  const nodes = new Map(state.nodes).set(observation.server, seen)
+  if (saysNothingNew(state, node, seen)) return { state: { ...state, nodes }, effects: [] }
+  return settle(state, { ...state, nodes }, now)
+}
+
+/**
+ * One more failure of a server that was down and is, or that is not down yet: nothing follows from it, and a thousand servers
+ * that do not answer must not keep this process busy. Where two servers are writable, every word counts.
+ */
+function saysNothingNew(state: TopologyState, before: NodeState, after: NodeState): boolean {
+  if (after.failures === 0 || before.blindReason !== '' || state.refused.size > 0) return false
+  const isDownNow = isDown(after, state.rules)
+  if (isDown(before, state.rules) !== isDownNow) return false
+  return !isDownNow || before.failureReason === after.failureReason
+}
+
+/** Takes new rules. Servers that stay keep what is known of them, writers their role. */
+export function reconfigure(state: TopologyState, rules: TopologyRules, now: Instant): TopologyStep {
+  const nodes = new Map(rules.servers.map(({ id }) => [id, state.nodes.get(id) ?? UNKNOWN_NODE]))
+  const writers = new Map(firstWriters(rules))
+  for (const { writer, reader } of rules.replicationHostgroups) {
+    const holder = state.writers.get(writer)
+    const stays = rules.servers.some(
+      (row) => row.id === holder && (row.hostgroup === writer || row.hostgroup === reader),
+    )
+    if (holder !== undefined && stays) writers.set(writer, holder)
+  }
+  return settle(state, { ...state, rules, nodes, writers }, now)
+}
+
+function observed(node: NodeState, observation: Observation, observedMs: number): NodeState {
+  switch (observation.kind) {
+    case 'failed':
+      return { ...node, observedMs, blindReason: '', failures: node.failures + 1, failureReason: observation.reason }
+    case 'blind':
+      return {
+        ...node,
+        observedMs,
+        failures: 0,
+        failureReason: '',
+        blindReason: observation.reason,
+        lagMs: null,
+        lagReason: observation.reason,
+      }
+    case 'answered':
+      return {
+        failures: 0,
+        failureReason: '',
+        blindReason: '',
+        seen: true,
+        observedMs,
+        readOnly: observation.readOnly,
+        writableSinceMs: observation.readOnly ? null : (node.writableSinceMs ?? observedMs),
+        wasReadOnly: node.wasReadOnly || observation.readOnly,
+        replicating: observation.replicating,
+        lagMs: observation.lagMs,
+        lagReason: observation.lagReason,
+      }
+  }
+}
+
+/** From new facts to roles, rows, events and effects. */
+function settle(before: TopologyState, changed: TopologyState, now: Instant): TopologyStep {
+  const elected = { ...changed, writers: electWriters(changed) }
+  const gated = { ...elected, lagGates: updateLagGates(elected, now.monotonicMs) }
+  const refusing = { ...gated, refused: refusedWriters(gated) }
+  const derived = deriveEntries(refusing)
+  const same = sameEntries(before.entries, derived)
+  const entries = same ? before.entries : derived
+  const changes = [
+    ...blindnessChanges(before, refusing),
+    ...refusalChanges(before, refusing),
+    ...entryChanges(before.entries, entries, refusing),
+  ]
+  const events = changes.map(({ server, what, why }): TopologyEvent => ({ time: now.dateMs, server, what, why }))
+  const effects: TopologyEffect[] = changes.map(({ level }, index) => ({ kind: 'log', level, event: events[index] }))
+  const doubtedBefore = doubtedWriters(before)
+  for (const server of doubtedWriters(refusing)) {
+    if (!doubtedBefore.has(server)) effects.push({ kind: 'check', server })
+  }
+  if (!same) effects.push({ kind: 'publish' })
+  return {
+    state: {
+      ...refusing,
+      entries,
+    },
+    effects,
+  }
+}
+
+interface Change {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly server: ServerId
+  readonly what: string
+  readonly why: string
+}
+
+/** A monitor that is shut out is the operator's to mend, whatever the server's status. */
+function blindnessChanges(before: TopologyState, after: TopologyState): Change[] {
+  const changes: Change[] = []
+  for (const [server, { blindReason }] of after.nodes) {
+    if (blindReason !== '' && (before.nodes.get(server)?.blindReason ?? '') === '') {
+      changes.push({ level: 'error', server, what: 'cannot be watched', why: blindReason })
+    }
+  }
+  return changes
+}
+
+function refusalChanges(before: TopologyState, after: TopologyState): Change[] {
+  const changes: Change[] = []
+  for (const [server, why] of after.refused) {
+    if (!before.refused.has(server)) changes.push({ level: 'error', server, what: 'refused as a second writer', why })
+  }
+  for (const server of before.refused.keys()) {
+    if (after.refused.has(server)) continue
+    changes.push({
+      level: 'info',
+      server,
+      what: 'no longer refused as a second writer',
+      why: roleReason(after, server),
+    })
+  }
+  return changes
+}
+
+function entryChanges(before: readonly ServerEntry[], after: readonly ServerEntry[], state: TopologyState): Change[] {
+  const changes: Change[] = []
+  if (before === after) return changes
+  const [oldOf, freshOf] = [byServer(before), byServer(after)]
+  for (const server of new Set([...oldOf.keys(), ...freshOf.keys()])) {
+    const old = oldOf.get(server) ?? []
+    const fresh = freshOf.get(server) ?? []
+    const from = hostgroupsOf(old)
+    const to = hostgroupsOf(fresh)
+    if (from !== to) {
+      const what = from === '' ? `added to ${to}` : to === '' ? `removed from ${from}` : `moved from ${from} to ${to}`
+      const configured = from === '' || to === ''
+      changes.push({ level: 'warn', server, what, why: configured ? 'configuration' : roleReason(state, server) })
+    }
+    for (const entry of fresh) {
+      // A server has one row per hostgroup; one that moved is compared with the row it had.
+      const was = old.find((row) => row.hostgroup === entry.hostgroup) ?? old.at(0)
+      if (was === undefined || was.status === entry.status) continue
+      const better = entry.status === 'ONLINE'
+      changes.push({
+        level: better ? 'info' : 'warn',
+        server,
+        what: `${was.status} -> ${entry.status} in hostgroup ${entry.hostgroup}`,
+        why: better ? `over: ${was.statusReason}` : entry.statusReason,
+      })
+    }
+  }
+  return changes
+}
+
+function byServer(entries: readonly ServerEntry[]): Map<ServerId, ServerEntry[]> {
+  const found = new Map<ServerId, ServerEntry[]>()
+  for (const entry of entries) {
+    const own = found.get(entry.id)
+    if (own === undefined) found.set(entry.id, [entry])
+    else own.push(entry)
+  }
+  return found
+}
+
+function hostgroupsOf(entries: readonly ServerEntry[]): string {
+  const numbers = entries.map((entry) => entry.hostgroup).sort((a, b) => a - b)
+  return numbers.length === 0 ? '' : `hostgroup ${numbers.join(', ')}`
+}
+
+function roleReason(state: TopologyState, server: ServerId): string {
+  const node = state.nodes.get(server)
+  if (node === undefined) return 'configuration'
+  return node.readOnly === null ? 'read_only is not known' : `read_only = ${node.readOnly ? 1 : 0}`
+}
+
+function sameEntries(a: readonly ServerEntry[], b: readonly ServerEntry[]): boolean {
+  return a.length === b.length && a.every((entry, index) => sameEntry(entry, b[index]))
+}
+
+function sameEntry(a: ServerEntry, b: ServerEntry): boolean {
+  for (const key in a) if (a[key as keyof ServerEntry] !== b[key as keyof ServerEntry]) return false
+  for (const key in b) if (!(key in a)) return false
+  return true
+}

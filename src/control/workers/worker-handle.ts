@@ -1,0 +1,221 @@
+import type { Worker } from 'node:cluster'
+import type { WorkerCounters } from '../../shared/counters.js'
+import { InvariantError } from '../../shared/errors.js'
+import type { RouteQuestion } from '../../shared/explanation.js'
+import type {
+  AddressCounts,
+  CacheWrites,
+  CacheWritten,
+  CausalPosition,
+  FromWorker,
+  ServerShares,
+  SessionKill,
+  SessionPlace,
+  SessionWanted,
+  ToWorker,
+} from '../../shared/ipc.js'
+import type { QueryRules } from '../../shared/query-rules.js'
+import type { HealthReport, Snapshot } from '../../shared/snapshot.js'
+import type { WorkerTable } from '../../shared/worker-tables.js'
+import type { WorkerLoad, WorkerState, WorkerView } from '../view.js'
+
+const NEXT: Record<WorkerState, readonly WorkerState[]> = {
+  starting: ['serving', 'draining', 'exited'],
+  serving: ['draining', 'exited'],
+  draining: ['exited'],
+  exited: [],
+}
+
+/** The control plane's end of one worker process. */
+export class WorkerHandle {
+  readonly number: number
+  readonly pid: number
+  readonly startedMs: number
+  counters: WorkerCounters | null = null
+  /** Others have taken its place: it is not started again. */
+  replaced = false
+  private cpuShare = 0
+  private countedMs = 0
+  /** Whether any message came from it. */
+  hasSpoken = false
+  /** Address and reason of a listener that could not be bound. */
+  listenFailure: { readonly address: string; readonly message: string } | null = null
+  private current: WorkerState = 'starting'
+  private acked = 0
+  private readonly process: Worker
+  private healthInFlight = false
+  private healthWaiting: HealthReport | null = null
+
+  constructor(number: number, process: Worker, startedMs: number) {
+    this.number = number
+    this.process = process
+    this.pid = process.process.pid ?? 0
+    this.startedMs = startedMs
+  }
+
+  get state(): WorkerState {
+    return this.current
+  }
+
+  get ackedVersion(): number {
+    return this.acked
+  }
+
+  view(): WorkerView {
+    const { number, pid, current: state, acked: ackedVersion, startedMs } = this
+    return { number, pid, state, ackedVersion, startedMs, load: this.load() }
+  }
+
+  /** @param nowMs monotonic */
+  takeCounters(counters: WorkerCounters, nowMs: number): void {
+    const before = this.counters
+    const passedMs = nowMs - (before === null ? this.startedMs : this.countedMs)
+    if (passedMs > 0) this.cpuShare = (counters.cpuUs - (before?.cpuUs ?? 0)) / 1000 / passedMs
+    this.counters = counters
+    this.countedMs = nowMs
+  }
+
+  private load(): WorkerLoad | null {
+    if (this.counters === null) return null
+    const { global, servers, residentBytes, cpuUs } = this.counters
+    return {
+      sessions: global.clientConnectionsConnected,
+      connectionsUsed: servers.reduce((sum, { connUsed }) => sum + connUsed, 0),
+      connectionsFree: servers.reduce((sum, { connFree }) => sum + connFree, 0),
+      questions: global.questions,
+      residentBytes,
+      cpuUs,
+      cpuShare: this.cpuShare,
+    }
+  }
+
+  moveTo(next: WorkerState): void {
+    if (!NEXT[this.current].includes(next)) {
+      throw new InvariantError(`worker ${this.number} cannot go from ${this.current} to ${next}`)
+    }
+    this.current = next
+  }
+
+  onMessage(handler: (message: FromWorker) => void): void {
+    this.process.on('message', handler)
+  }
+
+  acknowledge(version: number): void {
+    if (version > this.acked) this.acked = version
+  }
+
+  sendSnapshot(snapshot: Snapshot): void {
+    this.send({ type: 'snapshot', snapshot })
+  }
+
+  sendRules(rules: QueryRules): void {
+    this.send({ type: 'rules', rules })
+  }
+
+  /** One report at a time: to a worker that is busy only the newest goes, whenever it takes the one before. */
+  sendHealth(health: HealthReport): void {
+    if (this.healthInFlight) {
+      this.healthWaiting = health
+      return
+    }
+    this.healthInFlight = true
+    this.send({ type: 'health', health }, () => {
+      this.healthInFlight = false
+      const waiting = this.healthWaiting
+      this.healthWaiting = null
+      if (waiting !== null) this.sendHealth(waiting)
+    })
+  }
+
+  tellAddresses(counts: AddressCounts): void {
+    this.send({ type: 'address-counts', counts })
+  }
+
+  tellShares(sequence: number, shares: ServerShares): void {
+    this.send({ type: 'server-shares', sequence, shares })
+  }
+
+  askProcesslist(request: number): void {
+    this.send({ type: 'get-processlist', request })
+  }
+
+  askForRoute(request: number, question: RouteQuestion): void {
+    this.send({ type: 'explain-route', request, question })
+  }
+
+  askForRows(request: number, table: WorkerTable, reset: boolean): void {
+    this.send({ type: 'get-rows', request, table, reset })
+  }
+
+  askForSession(request: number, wanted: SessionWanted): void {
+    this.send({ type: 'find-session', request, wanted })
+  }
+
+  answerSession(request: number, place: SessionPlace | null): void {
+    this.send({ type: 'session-found', request, place })
+  }
+
+  announceCausal(request: number, key: string): void {
+    this.send({ type: 'causal-announce', request, key })
+  }
+
+  acknowledgeCausal(request: number): void {
+    this.send({ type: 'causal-known', request })
+  }
+
+  publishCausal(key: string, position: CausalPosition | null): void {
+    this.send({ type: 'causal-publish', key, position })
+  }
+
+  tellCacheWrites(request: number, from: number, writes: CacheWrites): void {
+    this.send({ type: 'cache-writes', request, from, writes })
+  }
+
+  acknowledgeCache(request: number): void {
+    this.send({ type: 'cache-known', request })
+  }
+
+  tellCacheWritten(from: number, writes: readonly CacheWritten[]): void {
+    this.send({ type: 'cache-written', from, writes })
+  }
+
+  tellCacheGone(from: number): void {
+    this.send({ type: 'cache-gone', from })
+  }
+
+  flushCache(request: number): void {
+    this.send({ type: 'cache-flush', request })
+  }
+
+  killSession(kill: SessionKill): void {
+    this.send({ type: 'kill-session', kill })
+  }
+
+  forgetFailedLogins(): void {
+    this.send({ type: 'forget-failed-logins' })
+  }
+
+  /**
+   * One that does not listen yet serves nobody, and might miss the message.
+   * @param limitMs null: none; a second call changes it
+   */
+  drain(limitMs: number | null): void {
+    if (this.current === 'starting') {
+      this.moveTo('draining')
+      this.kill()
+    } else if (this.current === 'serving') {
+      this.moveTo('draining')
+      this.send({ type: 'drain', limitMs })
+    } else if (this.current === 'draining') this.send({ type: 'drain', limitMs })
+  }
+
+  kill(): void {
+    if (this.current !== 'exited') this.process.process.kill('SIGKILL')
+  }
+
+  private send(message: ToWorker, done: () => void = () => {}): void {
+    if (!this.process.isConnected()) return
+    // The callback takes the error of a channel that closes meanwhile; the exit event tells the rest.
+    this.process.send(message, done)
+  }
+}

@@ -1,0 +1,241 @@
+import { connect, createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { pino } from 'pino'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { DEFAULT_GREETING } from '../../../../src/control/monitor/greeting.js'
+import { noCounters } from '../../../../src/control/workers/counters-merge.js'
+import { PublishedRules } from '../../../../src/control/workers/published-rules.js'
+import { Supervisor } from '../../../../src/control/workers/supervisor.js'
+import {
+  DEFAULT_CONSISTENCY,
+  DEFAULT_DIGESTS,
+  DEFAULT_QUERY_CACHE,
+  type HealthReport,
+  type Limits,
+  type Snapshot,
+} from '../../../../src/shared/snapshot.js'
+
+/** Starting a process takes its time there. */
+const A_BUSY_MACHINE = { timeout: 20_000 }
+const FIXTURE = fileURLToPath(new URL('../fixtures/worker.mjs', import.meta.url))
+const NO_HEALTH: HealthReport = { sequence: 0, servers: [] }
+
+interface Behaviour {
+  /** The worker of this number answers neither snapshots nor questions. */
+  silent?: number
+  diesAtOnce?: boolean
+  /** Does not end when told to. */
+  stubborn?: boolean
+  suspicious?: boolean
+  /** The worker of this number tells the others that it is writing a table. */
+  writes?: number
+  /** The worker of this number cannot begin before it has asked for the query rules. */
+  asksForRules?: number
+}
+
+const running: Supervisor[] = []
+const logged: string[] = []
+const log = pino({ level: 'info' }, { write: (line: string) => logged.push(JSON.parse(line).msg) })
+
+afterEach(async () => {
+  for (const supervisor of running.splice(0)) {
+    supervisor.kill()
+    await supervisor.whenAllExited()
+  }
+  logged.length = 0
+})
+
+async function supervise(workers: number, behaviour: Behaviour = {}) {
+  const suspicions: string[] = []
+  const events: string[] = []
+  const supervisor = new Supervisor({
+    workers,
+    entry: FIXTURE,
+    args: [JSON.stringify(behaviour)],
+    log,
+    rules: new PublishedRules(),
+    onSuspicion: (server) => suspicions.push(server),
+    onEvent: ({ what }) => events.push(what),
+    onWorkersChanged: () => {},
+  })
+  running.push(supervisor)
+  return { supervisor, port: await freePort(), suspicions, events }
+}
+
+function snapshot(version: number, port: number): Snapshot {
+  return {
+    version,
+    listen: [{ host: '127.0.0.1', port }],
+    servers: [],
+    facts: [],
+    replicationHostgroups: [],
+    users: [],
+    passThrough: null,
+    nativeHashes: {},
+    greeting: DEFAULT_GREETING,
+    readOnlyFunctions: [],
+    limits: {} as Limits,
+    multiplexing: true,
+    exclusiveHostgroups: [],
+    consistency: DEFAULT_CONSISTENCY,
+    digests: DEFAULT_DIGESTS,
+    queryCache: DEFAULT_QUERY_CACHE,
+    tls: null,
+    proxyProtocolNetworks: [],
+    localInfile: true,
+    compressionAlgorithms: ['zlib', 'zstd', 'uncompressed'],
+    workers: 2,
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** Which worker answers a connection; rejects when nobody does. */
+function whoAnswers(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('data', (data) => resolve(Number(data.toString())))
+    socket.once('error', reject)
+    socket.once('close', () => reject(new Error('closed without an answer')))
+  })
+}
+
+describe('workers', () => {
+  it('listen when the start is over, have taken the snapshot, and answer clients', async () => {
+    const { supervisor, port } = await supervise(2)
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    await supervisor.publish(snapshot(1, port))
+    const workers = supervisor.workers()
+    expect(workers).toMatchObject([
+      { number: 1, state: 'serving', ackedVersion: 1 },
+      { number: 2, state: 'serving', ackedVersion: 1 },
+    ])
+    expect(workers.map(({ pid }) => pid)).toContain(await whoAnswers(port))
+  })
+
+  it('acknowledge each snapshot before its publication is over', async () => {
+    const { supervisor, port } = await supervise(2)
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    await supervisor.publish(snapshot(2, port))
+    expect(supervisor.workers().map(({ ackedVersion }) => ackedVersion)).toEqual([2, 2])
+  })
+
+  it('that crash are replaced, say why in the log, and do not disturb the others', async () => {
+    const { supervisor, port } = await supervise(2)
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    const [first, second] = supervisor.workers()
+    process.kill(first.pid, 'SIGKILL')
+    await vi.waitFor(() => {
+      const [replacement] = supervisor.workers()
+      expect(replacement.pid).not.toBe(first.pid)
+      expect(replacement.state).toBe('serving')
+    }, A_BUSY_MACHINE)
+    expect(supervisor.workers()[1].pid).toBe(second.pid)
+    expect(logged.join('\n')).toContain(`worker 1 (pid ${first.pid}) ended with signal SIGKILL; another starts now`)
+    await supervisor.publish(snapshot(2, port))
+    expect(supervisor.workers()[0].ackedVersion).toBe(2)
+  })
+
+  it('that hang do not hold a publication back once they are gone', async () => {
+    const { supervisor, port } = await supervise(2, { silent: 2 })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    const published = supervisor.publish(snapshot(2, port))
+    process.kill(supervisor.workers()[1].pid, 'SIGKILL')
+    await published
+  })
+
+  it('pass on what they suspect', async () => {
+    const { supervisor, port, suspicions } = await supervise(1, { suspicious: true })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    await vi.waitFor(() => expect(suspicions).toContain('db:3306'))
+  })
+})
+
+describe('a worker that has to ask for the query rules first', () => {
+  it('is told all the same what others are writing, before it serves', A_BUSY_MACHINE, async () => {
+    const { supervisor, port, suspicions } = await supervise(2, { writes: 1, asksForRules: 2 })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    await vi.waitFor(() => expect(suspicions).toContain('shop.t'), A_BUSY_MACHINE)
+  })
+})
+
+describe('the start', () => {
+  it('fails with the address when a worker cannot listen, and leaves no process', async () => {
+    const { supervisor, port } = await supervise(2)
+    const blocker = createServer().listen(port, '127.0.0.1')
+    await expect(supervisor.start(snapshot(1, port), NO_HEALTH)).rejects.toThrow('listen: somewhere: EADDRINUSE')
+    await supervisor.whenAllExited()
+    expect(supervisor.workers().every(({ state }) => state === 'exited')).toBe(true)
+    blocker.close()
+  })
+
+  it('fails when a worker ends before it listens', async () => {
+    const { supervisor, port } = await supervise(1, { diesAtOnce: true })
+    const start = supervisor.start(snapshot(1, port), NO_HEALTH)
+    await expect(start).rejects.toThrow('worker 1 ended with exit code 3 before it listened')
+  })
+})
+
+describe('counters', () => {
+  it('are summed over workers; totals stay when a worker ends, gauges do not', async () => {
+    const { supervisor, port } = await supervise(2)
+    expect(supervisor.counters()).toEqual(noCounters())
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    await supervisor.publish(snapshot(1, port))
+    const both = { global: { questions: 20, clientConnectionsConnected: 2 }, cpuUs: 10 }
+    await vi.waitFor(() => expect(supervisor.counters()).toMatchObject(both), A_BUSY_MACHINE)
+    await supervisor.drain(1000)
+    expect(supervisor.counters()).toMatchObject({
+      global: { questions: 22, clientConnectionsConnected: 0, clientConnectionsCreated: 2 },
+      residentBytes: 0,
+      cpuUs: 10,
+    })
+  })
+})
+
+describe('the process list', () => {
+  it('holds the sessions of all workers in order', async () => {
+    const { supervisor, port } = await supervise(2)
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    expect((await supervisor.processlist()).map(({ sessionId }) => sessionId)).toEqual([98, 99])
+  })
+
+  it('comes without the worker that does not answer within a second', async () => {
+    const { supervisor, port } = await supervise(2, { silent: 1 })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    expect((await supervisor.processlist()).map(({ threadId }) => threadId)).toEqual([2])
+  })
+})
+
+describe('a drain', () => {
+  it('ends when all workers have ended by themselves', async () => {
+    const { supervisor, port } = await supervise(2)
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    await supervisor.drain(5000)
+    expect(supervisor.workers().map(({ state }) => state)).toEqual(['exited', 'exited'])
+    await expect(whoAnswers(port)).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('does not wait for workers that do not listen yet', async () => {
+    const { supervisor, port } = await supervise(2)
+    const start = expect(supervisor.start(snapshot(1, port), NO_HEALTH)).rejects.toThrow('before it listened')
+    const began = performance.now()
+    await supervisor.drain(20_000)
+    expect(performance.now() - began).toBeLessThan(5000)
+    await start
+  })
+
+  it('kills workers that have not ended a second after the limit', async () => {
+    const { supervisor, port } = await supervise(1, { stubborn: true })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    await supervisor.drain(100)
+    expect(logged.join('\n')).toContain('worker 1 ended with signal SIGKILL')
+  })
+})
