@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import { stringify } from 'yaml'
 import type { Config } from '../../../../src/control/config/config-schema.js'
 import { ConfigStore } from '../../../../src/control/config-store/store.js'
@@ -275,8 +276,9 @@ export interface FixtureOptions {
 }
 
 const fixtureFolders: string[] = []
-process.once('exit', () => {
-  for (const folder of fixtureFolders) rmSync(folder, { recursive: true, force: true })
+// At the end of each test file that uses them: the process may be ended by a signal.
+afterAll(() => {
+  for (const folder of fixtureFolders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
 /** The same proxy as a file, and what is made of it. Nobody but this process reads it. */
