@@ -21,18 +21,16 @@ export class Listeners {
   /** Binds all of them. Rejects, none bound, with the system's message. */
   async open(addresses: readonly ListenAddress[]): Promise<void> {
     this.#wanted = addresses
-    try {
-      for (const address of addresses) await this.#bind(address)
-    } catch (error) {
-      this.close()
-      throw error
-    }
+    this.#opening = this.#bindAll(addresses).finally(() => {
+      this.#opening = null
+    })
+    await this.#opening
   }
 
   /** Takes no more clients; those that are there stay. */
   close(): void {
     this.#wanted = null
-    for (const server of this.#servers.splice(0)) server.close()
+    this.#closeBound()
   }
 
   /** Whether it is as `follow` would make it. */
@@ -43,40 +41,53 @@ export class Listeners {
   }
 
   /**
-   * Takes clients again, or no more (null). What somebody else has bound meanwhile is tried again until it can be had, or is
-   * wanted no more.
+   * Takes clients again, or no more (null). What is being bound already is waited for; what somebody else has bound meanwhile is
+   * tried again until it can be had, or is wanted no more.
    */
   async follow(addresses: readonly ListenAddress[] | null): Promise<void> {
     if (addresses === null) return this.close()
-    if (this.follows(addresses)) return
     this.#wanted = addresses
-    this.#opening ??= this.#openWhileWanted().finally(() => {
-      this.#opening = null
-    })
-    await this.#opening
-  }
-
-  async #openWhileWanted(): Promise<void> {
-    while (this.#wanted !== null) {
-      const wanted = this.#wanted
-      try {
-        return await this.open(wanted)
-      } catch (error) {
-        this.#log.error(`clients cannot be accepted again: ${(error as Error).message}`)
-        this.#wanted = wanted
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
-      }
+    while (this.#wanted === addresses && !this.follows(addresses)) {
+      if (this.#opening === null) await this.#openAgain(addresses)
+      else await this.#opening.catch(() => {})
     }
   }
 
-  #bind(address: ListenAddress): Promise<void> {
+  async #openAgain(addresses: readonly ListenAddress[]): Promise<void> {
+    try {
+      await this.open(addresses)
+    } catch (error) {
+      this.#log.error(`clients cannot be accepted again: ${(error as Error).message}`)
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+    }
+  }
+
+  async #bindAll(addresses: readonly ListenAddress[]): Promise<void> {
+    this.#closeBound()
+    try {
+      for (const address of addresses) {
+        const server = await this.#bind(address)
+        // A server that is being bound cannot be closed before it is.
+        if (this.#wanted === null) return void server.close()
+        this.#servers.push(server)
+      }
+    } catch (error) {
+      this.#closeBound()
+      throw error
+    }
+  }
+
+  #closeBound(): void {
+    for (const server of this.#servers.splice(0)) server.close()
+  }
+
+  #bind(address: ListenAddress): Promise<Server> {
     const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 }
     const server = createServer(options, (socket) => this.#accept(socket))
-    this.#servers.push(server)
     return new Promise((resolve, reject) => {
       server.once('error', reject)
       const { host, port, path } = address
-      server.listen(path === undefined ? { host, port } : { path }, resolve)
+      server.listen(path === undefined ? { host, port } : { path }, () => resolve(server))
     })
   }
 }

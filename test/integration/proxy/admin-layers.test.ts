@@ -84,7 +84,8 @@ describe('the admin port of a running proxy', () => {
         await setStatus(other, 'OFFLINE_SOFT')
         const session = await onOne()
         await session.query(begin)
-        const answer = session.query('SELECT SLEEP(3) AS done, @@port AS port').then(
+        // The hint keeps it from the primary, which may take a read at any time.
+        const answer = session.query('/* hostgroup=1 */ SELECT SLEEP(3) AS done, @@port AS port').then(
           ([rows]) => rows,
           (error: Error) => error,
         )
@@ -106,7 +107,7 @@ describe('the admin port of a running proxy', () => {
         .join(', ')
       await run(`INSERT INTO mysql_servers (${columns}) VALUES (${values})`)
       await run('LOAD MYSQL SERVERS TO RUNTIME')
-      const cut = await slow('START TRANSACTION READ ONLY')
+      const cut = await slow('/* hostgroup=1 */ START TRANSACTION READ ONLY')
       await setStatus(one, 'OFFLINE_HARD')
       expect(await cut.answer).toMatchObject({ errno: 1053, message: expect.stringContaining('was taken offline') })
       expect(await portRead(cut.session)).not.toBe(one)
