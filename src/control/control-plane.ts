@@ -173,6 +173,10 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     return this.monitor.health()
   }
 
+  countNow(): Promise<void> {
+    return this.supervisor.countNow()
+  }
+
   counters(): WorkerCounters {
     return this.supervisor.counters()
   }

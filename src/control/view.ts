@@ -55,8 +55,10 @@ export interface RolesView {
 export interface ControlView {
   snapshot(): Snapshot
   health(): HealthReport
-  /** Merged over all workers, those that have died included, so that totals never go down. */
+  /** Merged over all workers, those that have died included, so that totals never go down; as they were told in the last second. */
   counters(): WorkerCounters
+  /** Has the workers tell `counters`, `ruleHits` and their `load` as they are now; one that does not answer for a second is not waited for. */
+  countNow(): Promise<void>
   workers(): readonly WorkerView[]
   /** Sessions of all workers; those of a worker that does not answer in time are left out. */
   processlist(): Promise<readonly ProcessRow[]>

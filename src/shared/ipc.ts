@@ -15,6 +15,8 @@ export type ToWorker =
   | { readonly type: 'rules'; readonly rules: QueryRules }
   /** Answered by `processlist` with the same request number. */
   | { readonly type: 'get-processlist'; readonly request: number }
+  /** Answered by `counters` and `rule-hits` as they are now, and then by `rows` with the same request number and none in it. */
+  | { readonly type: 'get-counters'; readonly request: number }
   /** Answered by `rows` with the same request number, once or several times. `reset`: what is counted begins anew. */
   | { readonly type: 'get-rows'; readonly request: number; readonly table: WorkerTable; readonly reset: boolean }
   /** Answered by `route-explained` with the same request number. */
@@ -60,7 +62,7 @@ export type FromWorker =
   | { readonly type: 'get-rules' }
   /** Statements that each rule has matched since the last such message, by rule_id. */
   | { readonly type: 'rule-hits'; readonly rulesVersion: number; readonly hits: Readonly<Record<number, number>> }
-  /** Once a second, and a last time before a planned exit. Totals since the worker's start, not differences. */
+  /** Once a second, when asked, and a last time before a planned exit. Totals since the worker's start, not differences. */
   | { readonly type: 'counters'; readonly counters: WorkerCounters }
   /** A backend refused or lost connections: the monitor looks at once. */
   | { readonly type: 'suspicion'; readonly server: ServerId; readonly reason: string }

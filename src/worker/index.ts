@@ -23,11 +23,14 @@ export function runWorker(): void {
     // An orphan has nobody to tell; a send that fails says the same.
     if (process.connected) process.send!(message, undefined, undefined, () => {})
   }
-  const report = (): void => {
+  const tellCounters = (): void => {
     if (worker === null) return
     send({ type: 'counters', counters: worker.report() })
     worker.reportRuleHits()
-    worker.shares.tell()
+  }
+  const report = (): void => {
+    tellCounters()
+    worker?.shares.tell()
   }
 
   /** Waits for the query rules that it names, or for the first shares of connections. */
@@ -93,6 +96,9 @@ export function runWorker(): void {
         return worker?.applyHealth(message.health)
       case 'get-processlist':
         return send({ type: 'processlist', request: message.request, rows: worker?.processList() ?? [] })
+      case 'get-counters':
+        tellCounters()
+        return send({ type: 'rows', request: message.request, rows: [], last: true })
       case 'get-rows':
         if (worker === null) return send({ type: 'rows', request: message.request, rows: [], last: true })
         return void tellRows(message.request, message.table, message.reset, worker, send)

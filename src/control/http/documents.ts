@@ -45,7 +45,8 @@ export function topologyDocument(view: ControlView): unknown {
 }
 
 /** The answer of GET /v1/servers. */
-export function serversDocument(view: ControlView): unknown {
+export async function serversDocument(view: ControlView): Promise<unknown> {
+  await view.countNow()
   const counted = new Map(view.counters().servers.map((one) => [`${one.hostgroup} ${one.server}`, one]))
   return {
     servers: view.snapshot().servers.map((entry) => {

@@ -33,7 +33,7 @@ const FAILOVER_WAIT_MS_MAX = 60_000
 /** All that the API does; docs/openapi.yaml describes it, and a test holds the one against the other. */
 export const ROUTES: readonly Route[] = [
   { method: 'GET', path: '/v1/topology', takesBody: false, run: async ({ view }) => topologyDocument(view) },
-  { method: 'GET', path: '/v1/servers', takesBody: false, run: async ({ view }) => serversDocument(view) },
+  { method: 'GET', path: '/v1/servers', takesBody: false, run: ({ view }) => serversDocument(view) },
   { method: 'POST', path: '/v1/servers/{host}:{port}/drain', takesBody: false, run: setStatus('OFFLINE_SOFT') },
   { method: 'POST', path: '/v1/servers/{host}:{port}/enable', takesBody: false, run: setStatus('ONLINE') },
   { method: 'POST', path: '/v1/reload', takesBody: false, run: reload },

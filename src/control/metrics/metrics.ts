@@ -28,7 +28,8 @@ function newExposition(view: ControlView): () => Promise<string> {
   let reading: Reading = readAll(view)
   for (const definition of METRICS) registry.registerMetric(readMetric(definition, () => reading))
   collectDefaultMetrics({ register: registry })
-  return () => {
+  return async () => {
+    await view.countNow()
     reading = readAll(view)
     return registry.metrics()
   }

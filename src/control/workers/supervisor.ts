@@ -167,6 +167,11 @@ export class Supervisor {
     return rows.sort((a, b) => a.sessionId - b.sessionId)
   }
 
+  /** Resolves when `counters` and the hits of rules are those of now; what a worker that stays silent for a second has told before stands. */
+  async countNow(): Promise<void> {
+    await this.rows.gather((handle, request) => handle.askForCounters(request))
+  }
+
   /** The rows of all workers, one behind the other. `reset`: what they count begins anew. */
   tableRows<T extends WorkerTable>(table: T, reset: boolean): Promise<readonly WorkerTables[T][]> {
     return this.rows.gather((handle, request) => handle.askForRows(request, table, reset))

@@ -26,6 +26,9 @@ const NEXT: Record<WorkerState, readonly WorkerState[]> = {
   exited: [],
 }
 
+/** The time over which a worker's part of a core is told, at least; ms. */
+const CPU_SHARE_MS = 500
+
 /** The control plane's end of one worker process. */
 export class WorkerHandle {
   readonly number: number
@@ -35,7 +38,8 @@ export class WorkerHandle {
   /** Others have taken its place: it is not started again. */
   replaced = false
   private cpuShare = 0
-  private countedMs = 0
+  /** CPU time and monotonic ms from which `cpuShare` counts. */
+  private cpu: { readonly us: number; readonly atMs: number }
   /** Whether any message came from it. */
   hasSpoken = false
   /** Address and reason of a listener that could not be bound. */
@@ -51,6 +55,7 @@ export class WorkerHandle {
     this.process = process
     this.pid = process.process.pid ?? 0
     this.startedMs = startedMs
+    this.cpu = { us: 0, atMs: startedMs }
   }
 
   get state(): WorkerState {
@@ -68,11 +73,12 @@ export class WorkerHandle {
 
   /** @param nowMs monotonic */
   takeCounters(counters: WorkerCounters, nowMs: number): void {
-    const before = this.counters
-    const passedMs = nowMs - (before === null ? this.startedMs : this.countedMs)
-    if (passedMs > 0) this.cpuShare = (counters.cpuUs - (before?.cpuUs ?? 0)) / 1000 / passedMs
     this.counters = counters
-    this.countedMs = nowMs
+    const passedMs = nowMs - this.cpu.atMs
+    // Counters that somebody asked for between two reports say little of the time in between.
+    if (passedMs < CPU_SHARE_MS) return
+    this.cpuShare = (counters.cpuUs - this.cpu.us) / 1000 / passedMs
+    this.cpu = { us: counters.cpuUs, atMs: nowMs }
   }
 
   private load(): WorkerLoad | null {
@@ -141,6 +147,10 @@ export class WorkerHandle {
 
   askForRoute(request: number, question: RouteQuestion): void {
     this.send({ type: 'explain-route', request, question })
+  }
+
+  askForCounters(request: number): void {
+    this.send({ type: 'get-counters', request })
   }
 
   askForRows(request: number, table: WorkerTable, reset: boolean): void {

@@ -62,6 +62,26 @@ describe.each(['mysql', 'mariadb'] as const)('statistics of a proxy in front of 
     await admin(proxy, 'LOAD MYSQL VARIABLES TO RUNTIME')
   })
 
+  it('are those of the moment in which they are read', async () => {
+    const client = await proxy.connect({ database })
+    const read = async () => {
+      const [row] = await admin(
+        proxy,
+        `SELECT (SELECT Variable_Value FROM stats_mysql_global WHERE Variable_Name = 'Questions') AS questions,
+          (SELECT SUM(Queries) FROM stats_mysql_connection_pool) AS queries,
+          (SELECT Total_cnt FROM stats_mysql_commands_counters WHERE Command = 'SELECT') AS selects`,
+      )
+      return [row['questions'], row['queries'], row['selects']].map(Number)
+    }
+    let before = await read()
+    for (let round = 0; round < 20; round++) {
+      await client.query('SELECT 1')
+      const after = await read()
+      expect(after).toEqual(before.map((count) => count + 1))
+      before = after
+    }
+  })
+
   it('count executions, rows and errors by digest exactly, over all workers and both protocols', async () => {
     await admin(proxy, 'TRUNCATE TABLE stats.stats_mysql_query_digest')
     const clients = await Promise.all(Array.from({ length: CLIENTS }, () => proxy.connect({ database })))

@@ -12,7 +12,10 @@ import { showFilter } from './filter.js'
 /** Commands about Sluice itself. */
 export const SLUICE_COMMANDS: readonly AdminCommand[] = [
   show('SHOW TOPOLOGY', ({ view }) => showTopology(view)),
-  show('SHOW WORKERS', ({ view }) => showWorkers(view)),
+  show('SHOW WORKERS', async ({ view }) => {
+    await view.countNow()
+    return showWorkers(view)
+  }),
   show('SHOW EVENTS ...', showEvents),
   show('SHOW PINS ...', (context, { rest }) =>
     context.query(`SELECT * FROM stats_sluice_pins ${showFilter(rest, 'user')} ORDER BY kept_ms DESC`),

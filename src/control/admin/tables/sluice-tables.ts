@@ -45,6 +45,7 @@ export const SLUICE_SOURCES: readonly TableSource[] = [
     databases: ['stats'],
     table: 'stats_sluice_dry_run',
     columns: ['username', 'place', 'reason', 'count_star'],
+    counted: true,
     rows: dryRuns,
   },
   {

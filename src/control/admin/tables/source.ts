@@ -10,6 +10,8 @@ export interface TableSource {
   readonly databases: readonly DatabaseName[]
   readonly table: string
   readonly columns: readonly string[]
+  /** Its rows are made of the workers' counters, which are asked for anew before it is filled. */
+  readonly counted?: boolean
   rows(view: ControlView): Rows | Promise<Rows>
 }
 
@@ -20,9 +22,10 @@ export async function readTables(
   view: ControlView,
   log: Logger,
 ): Promise<TableContents[]> {
+  const named = sources.filter(({ table }) => names.has(table))
+  if (named.some(({ counted }) => counted)) await view.countNow()
   const contents: TableContents[] = []
-  for (const source of sources) {
-    if (!names.has(source.table)) continue
+  for (const source of named) {
     const rows = await source.rows(view)
     log.trace({ table: source.table, rows: rows.length }, 'admin table filled')
     for (const database of source.databases) {

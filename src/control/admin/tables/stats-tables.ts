@@ -63,8 +63,14 @@ const COUNTER_COLUMNS = ['100us', '500us', '1ms', '5ms', '10ms', '50ms', '100ms'
 
 /** What the view can tell; the other tables of the schema stay empty until Sluice has what they show. */
 export const STATS_SOURCES: readonly TableSource[] = [
-  { databases: ['stats'], table: 'stats_mysql_connection_pool', columns: POOL_COLUMNS, rows: readPool },
-  { databases: ['stats'], table: 'stats_mysql_connection_pool_reset', columns: POOL_COLUMNS, rows: resetPool },
+  { databases: ['stats'], table: 'stats_mysql_connection_pool', columns: POOL_COLUMNS, counted: true, rows: readPool },
+  {
+    databases: ['stats'],
+    table: 'stats_mysql_connection_pool_reset',
+    columns: POOL_COLUMNS,
+    counted: true,
+    rows: resetPool,
+  },
   {
     databases: ['stats'],
     table: 'stats_mysql_processlist',
@@ -92,24 +98,28 @@ export const STATS_SOURCES: readonly TableSource[] = [
     databases: ['stats'],
     table: 'stats_mysql_commands_counters',
     columns: ['Command', 'Total_Time_us', 'Total_cnt', ...COUNTER_COLUMNS.map((name) => `cnt_${name}`)],
+    counted: true,
     rows: commandsCounters,
   },
   {
     databases: ['stats'],
     table: 'stats_mysql_query_rules',
     columns: ['rule_id', 'hits'],
+    counted: true,
     rows: (view) => [...view.ruleHits()].sort(([a], [b]) => a - b),
   },
   {
     databases: ['stats'],
     table: 'stats_mysql_global',
     columns: ['Variable_Name', 'Variable_Value'],
+    counted: true,
     rows: globalStatus,
   },
   {
     databases: ['stats'],
     table: 'stats_memory_metrics',
     columns: ['Variable_Name', 'Variable_Value'],
+    counted: true,
     rows: memoryMetrics,
   },
   {
@@ -122,6 +132,7 @@ export const STATS_SOURCES: readonly TableSource[] = [
     databases: ['stats'],
     table: 'stats_sluice_learned_digests',
     columns: ['digest', 'digest_text', 'error', 'first_seen', 'last_seen', 'count_star'],
+    counted: true,
     rows: learnedDigests,
   },
 ]

@@ -459,6 +459,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     snapshot: () => snapshot,
     health: () => HEALTH,
     counters: () => counted,
+    countNow: async () => {},
     workers: () => workers,
     processlist:
       options.processlist ??

@@ -200,6 +200,17 @@ describe('counters', () => {
   })
 })
 
+describe('counting now', () => {
+  it('brings what each worker counts at this moment; one that does not answer within a second keeps what it told before', async () => {
+    const { supervisor, port } = await supervise(2, { silent: 1 })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    const told = { global: { questions: 20 } }
+    await vi.waitFor(() => expect(supervisor.counters()).toMatchObject(told), A_BUSY_MACHINE)
+    await supervisor.countNow()
+    expect(supervisor.counters()).toMatchObject({ global: { questions: 10 + 20 } })
+  })
+})
+
 describe('the process list', () => {
   it('holds the sessions of all workers in order', async () => {
     const { supervisor, port } = await supervise(2)
