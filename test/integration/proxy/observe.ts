@@ -82,6 +82,15 @@ export function whereRuns(cluster: Cluster, marker: string): Promise<SandboxServ
   })
 }
 
+/** The id of the connection on which a server runs a statement with `marker`, as soon as there is one. */
+export function connectionOf(cluster: Cluster, server: SandboxServer, marker: string, user = 'app'): Promise<number> {
+  const sql = 'SELECT ID AS id FROM information_schema.PROCESSLIST WHERE USER = ? AND INFO LIKE ?'
+  return until(`${server.name} to run ${marker}`, async () => {
+    const [row] = await cluster.execute<{ id: number }[]>(server, sql, [user, `%${marker}%`])
+    return row?.id
+  })
+}
+
 /** The only value of a statement's only row. */
 export async function value(client: Connection, sql: string): Promise<unknown> {
   const [[row]] = await client.query<RowDataPacket[]>(sql)

@@ -66,8 +66,6 @@ describe.each<Engine>(['mysql', 'mariadb'])('query rules in front of %s', (engin
       { rule_id: 50, match_pattern: 'then_flag', next_query_flagIN: 9, apply: 1 },
       { rule_id: 51, flagIN: 9, match_pattern: 'now_refused', error_msg: 'flag 9', apply: 1 },
       { rule_id: 52, flagIN: 9, match_pattern: 'flag_off', next_query_flagIN: 0, apply: 1 },
-      { rule_id: 60, match_pattern: 'keep_it', multiplex: 0, apply: 1 },
-      { rule_id: 61, match_pattern: 'share_it', multiplex: 1, apply: 1 },
       { rule_id: 70, match_pattern: 'write_it_down', log: 1, apply: 1 },
       { rule_id: 80, match_pattern: 'any_replica', attributes: '{"sluice": {"consistency": "eventual"}}', apply: 1 },
       { rule_id: 81, match_pattern: 'surely', attributes: '{"sluice": {"consistency": "strong"}}', apply: 1 },
@@ -252,17 +250,6 @@ describe.each<Engine>(['mysql', 'mariadb'])('query rules in front of %s', (engin
       await client.query(`USE ${database}`)
       expect(await value(client, 'SELECT 1 /* now_refused */')).toBe(1)
     })
-  })
-
-  it('multiplex 0 keeps the session on its connection, and 1 lets it share again', SLOW, async () => {
-    const own = await connect()
-    const id = await value(own, 'SELECT CONNECTION_ID() /* to_reports */')
-    await own.query('SELECT 1 /* keep_it */')
-    await own.query('SELECT 1 /* to_reports */')
-    const others = await Promise.all(Array.from({ length: 4 }, connect))
-    const ids = await Promise.all(others.map((one) => value(one, 'SELECT CONNECTION_ID() /* to_reports */')))
-    expect(ids).not.toContain(id)
-    expect(await value(own, 'SELECT CONNECTION_ID() /* to_reports */')).toBe(id)
   })
 
   it('log writes one line for the statement', SLOW, async () => {
