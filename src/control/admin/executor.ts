@@ -17,7 +17,7 @@ import { MONITOR_SOURCES } from './tables/monitor-tables.js'
 import { SLUICE_SOURCES } from './tables/sluice-tables.js'
 import { readTables } from './tables/source.js'
 import { STATS_SOURCES } from './tables/stats-tables.js'
-import { runtimeVariables } from './tables/variables.js'
+import { memoryVariables } from './tables/variables.js'
 import { isPunctuation, isWord, scan, type Token } from './tokens.js'
 import { parseWrite, type WriteStatement } from './write-statement.js'
 
@@ -129,7 +129,7 @@ export class AdminExecutor {
     answer: EngineRequest['answer'],
   ): Promise<RowSet | WireResult> {
     const { view, engine, log } = this.services
-    const sql = sqlText(tokens, () => new Map(runtimeVariables(view)))
+    const sql = sqlText(tokens, () => new Map(memoryVariables(view)))
     const fill = answer === 'describe' ? [] : await readTables(SOURCES, tablesNamed(tokens), view, log)
     const kept = answer === 'describe' ? [] : this.keptAmong(tablesNamed(tokens))
     return engine.run({ fill, sql, params, answer, session: factsOf(session) }, kept)
@@ -151,7 +151,7 @@ export class AdminExecutor {
     const { store } = view
     const names = tablesNamed(tokens)
     const target = this.kept.find((one) => one.database === database && one.table === table) as KeptTable
-    const sql = sqlText(tokens, () => new Map(runtimeVariables(view)))
+    const sql = sqlText(tokens, () => new Map(memoryVariables(view)))
     const done = await store.exclusively(async () => {
       const request = { fill: await readTables(SOURCES, names, view, log), sql, params, session: factsOf(session) }
       const result = await refused(() =>

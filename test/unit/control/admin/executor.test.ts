@@ -500,9 +500,13 @@ describe('writes', () => {
       ['mysql-multiplexing', 'false'],
       ['mysql-wait_timeout', '1000'],
     ])
-    expect(await read('SELECT @@mysql-max_connections')).toEqual([['10000']])
+    const inRuntime =
+      "SELECT variable_value FROM runtime_global_variables WHERE variable_name = 'mysql-max_connections'"
+    expect(await read('SELECT @@mysql-max_connections')).toEqual([['55']])
+    expect(await read(inRuntime)).toEqual([['10000']])
     await run('LOAD MYSQL VARIABLES TO RUNTIME')
     expect(await read('SELECT @@mysql-max_connections')).toEqual([['55']])
+    expect(await read(inRuntime)).toEqual([['55']])
     await run('DELETE FROM mysql_servers')
     expect(await run('LOAD MYSQL SERVERS FROM MEM')).toMatchObject({ warnings: 1 })
     expect(await read('SHOW WARNINGS')).toEqual([['Warning', '1105', expect.stringContaining('there are no servers')]])
