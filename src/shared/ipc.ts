@@ -26,8 +26,8 @@ export type ToWorker =
   /** Answers this worker's own `find-session`. */
   | { readonly type: 'session-found'; readonly request: number; readonly place: SessionPlace | null }
   | { readonly type: 'kill-session'; readonly kill: SessionKill }
-  /** Client connections of the other workers by address, where they have changed; only with a limit per address. */
-  | { readonly type: 'address-counts'; readonly counts: AddressCounts }
+  /** Client connections of the other workers, where they have changed and there is a limit. */
+  | { readonly type: 'client-counts'; readonly by: CountedBy; readonly counts: CountsByName }
   /** How many connections this worker may have to each server. Answered by `server-use` with the same number. */
   | { readonly type: 'server-shares'; readonly sequence: number; readonly shares: ServerShares }
   /** Another worker is about to write under a causal key. Answered by `causal-taken` with the same request number. */
@@ -81,8 +81,8 @@ export type FromWorker =
   | { readonly type: 'find-session'; readonly request: number; readonly wanted: SessionWanted }
   | { readonly type: 'session-found'; readonly request: number; readonly place: SessionPlace | null }
   | { readonly type: 'kill-session'; readonly kill: SessionKill }
-  /** This worker's own client connections by address, where they have changed. */
-  | { readonly type: 'address-counts'; readonly counts: AddressCounts }
+  /** This worker's own client connections, where they have changed and there is a limit. */
+  | { readonly type: 'client-counts'; readonly by: CountedBy; readonly counts: CountsByName }
   /** What this worker has of each server, knowing the `server-shares` with this number; also unasked when statements wait. */
   | { readonly type: 'server-use'; readonly sequence: number; readonly uses: ServerUses }
   /** Answered by `causal-known` with the same request number. */
@@ -117,8 +117,17 @@ export interface CausalPosition {
   readonly gtids: string
 }
 
-/** Connections by client address; 0: there is none any more. */
-export type AddressCounts = Readonly<Record<string, number>>
+/** What limits client connections: how many there are at all (under an empty name), from one address, of one account. */
+export const COUNTED_BY = ['all', 'address', 'user'] as const
+export type CountedBy = (typeof COUNTED_BY)[number]
+
+/** One of something for each of them. */
+export function byCount<T>(make: (by: CountedBy) => T): Record<CountedBy, T> {
+  return { all: make('all'), address: make('address'), user: make('user') }
+}
+
+/** Client connections by name; 0: there is none any more. */
+export type CountsByName = Readonly<Record<string, number>>
 
 /** Connections by server that a worker may have. */
 export type ServerShares = Readonly<Record<ServerId, number>>

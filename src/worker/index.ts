@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import { monotonicMs } from '../shared/clock.js'
-import type { FromWorker, ToWorker } from '../shared/ipc.js'
+import { COUNTED_BY, type FromWorker, type ToWorker } from '../shared/ipc.js'
 import { createLogger } from '../shared/log.js'
 import { NO_QUERY_RULES } from '../shared/query-rules.js'
 import type { Snapshot } from '../shared/snapshot.js'
@@ -116,8 +116,8 @@ export function runWorker(): void {
         return worker?.throttle.clear()
       case 'kill-session':
         return worker?.killHere(message.kill)
-      case 'address-counts':
-        return worker?.addresses.learn(message.counts)
+      case 'client-counts':
+        return worker?.clients[message.by].learn(message.counts)
       case 'causal-announce':
         worker?.causal.announced(message.key, monotonicMs())
         return send({ type: 'causal-taken', request: message.request })
@@ -145,7 +145,7 @@ export function runWorker(): void {
   cluster.worker?.on('disconnect', () => {
     // Node ends a worker whose parent is gone, unless it is marked as leaving of its own accord.
     if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
-    worker?.addresses.forgetOthers()
+    for (const by of COUNTED_BY) worker?.clients[by].forgetOthers()
     if (!draining && worker !== null) log.warn('the control plane is gone; serving on with what it said last')
   })
   process.on('SIGTERM', () => void drain())

@@ -6,7 +6,16 @@ import { monotonicMs } from '../shared/clock.js'
 import { type LatencyCounters, newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
-import { type FromWorker, SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../shared/ipc.js'
+import {
+  byCount,
+  COUNTED_BY,
+  type CountedBy,
+  type FromWorker,
+  SESSION_IDS,
+  type SessionKill,
+  type SessionPlace,
+  type SessionWanted,
+} from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import { LoginThrottle } from '../shared/login-throttle.js'
 import { NetworkList } from '../shared/networks.js'
@@ -17,8 +26,8 @@ import { Classifier, type ClassifyOptions, VERBS } from '../sql/index.js'
 import { connectBackend } from './backend/backend-connect.js'
 import { CacheChannel } from './cache/cache-peers.js'
 import { ResultCache } from './cache/result-cache.js'
-import { AddressLimit } from './client/address-limit.js'
 import type { ClientAddress } from './client/client-address.js'
+import { ClientCounts } from './client/client-counts.js'
 import { Listeners } from './client/listeners.js'
 import { TlsContexts } from './client/tls-context.js'
 import { CausalKeys } from './consistency/causal-keys.js'
@@ -93,10 +102,16 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly #send: (message: FromWorker) => void
   readonly #mirrors = new Mirrors(this)
   readonly #sessions = new Map<number, Session>()
-  readonly #sessionsOfUser = new Map<string, number>()
   readonly #proxyErrors: Record<string, number> = {}
   readonly #tls = new TlsContexts()
-  readonly addresses = new AddressLimit((counts) => this.#send({ type: 'address-counts', counts }))
+  /** Connections accepted and not yet ended, logged in or not: all under an empty name, and by address; sessions by user. */
+  readonly clients = byCount(
+    (by) =>
+      new ClientCounts(
+        (name) => this.#clientLimit(by, name),
+        (counts) => this.#send({ type: 'client-counts', by, counts }),
+      ),
+  )
   #proxies = new NetworkList([])
   #users = new Map<string, UserEntry>()
   /** Servers that did not answer the last check. */
@@ -104,12 +119,10 @@ export class Worker implements WorkerContext, SessionOwner {
   #readOnlyFunctions = new Set<string>()
   readonly #listeners: Listeners
   readonly #sweeper = new Sweeper((now) => this.#sweep(now))
-  /** The shortest limit of time, in ms. */
   /** Monotonic ms when idle server connections are looked after next. */
   #upkeepAt = 0
+  /** The shortest limit of time, in ms. */
   #shortestLimit = Number.POSITIVE_INFINITY
-  /** Connections accepted and not yet ended, logged in or not. */
-  #connections = 0
   /** Questions to other workers that wait for their answers, by request. */
   readonly #searches = new Map<number, (place: SessionPlace | null) => void>()
   #lastSearch = 0
@@ -256,7 +269,8 @@ export class Worker implements WorkerContext, SessionOwner {
       else if (isDump(session.execution.command.code)) session.close('shutdown')
     }
     const loginsUntil = monotonicMs() + LOGINS_MS
-    const isBusy = (now: number): boolean => this.#sessions.size > 0 || (this.#connections > 0 && now < loginsUntil)
+    const isBusy = (now: number): boolean =>
+      this.#sessions.size > 0 || (this.clients.all.own('') > 0 && now < loginsUntil)
     for (let now = monotonicMs(); isBusy(now) && now < this.#drainUntil; now = monotonicMs()) {
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
@@ -269,7 +283,7 @@ export class Worker implements WorkerContext, SessionOwner {
     return {
       global: {
         ...this.counters,
-        clientConnectionsConnected: this.#connections,
+        clientConnectionsConnected: this.clients.all.own(''),
         queryCacheEntries: this.cache.size,
         queryCacheMemoryBytes: this.cache.memoryBytes,
         ...this.#digestCounters(),
@@ -298,7 +312,7 @@ export class Worker implements WorkerContext, SessionOwner {
 
   /** Sessions of each user. */
   *users(): Generator<UserRow> {
-    for (const [user, sessions] of this.#sessionsOfUser) yield { user, sessions }
+    for (const [user, sessions] of this.clients.user.entries()) yield { user, sessions }
   }
 
   #digestCounters() {
@@ -342,14 +356,15 @@ export class Worker implements WorkerContext, SessionOwner {
 
   enterAddress(socket: Socket, { host, local }: ClientAddress): ProxyError | null {
     if (local) return null
-    const limit = this.view.snapshot.limits.maxConnectionsPerAddress
-    if (limit > 0 && this.addresses.count(host) >= limit) {
+    const { address } = this.clients
+    if (address.isFull(host)) {
       this.counters.tooManyConnections++
+      const limit = this.#clientLimit('address', host)
       const message = `sluice: too many connections from ${host} (max_connections_per_address: ${limit})`
       return new ProxyError('too-many-connections-of-address', 1040, '08004', message)
     }
-    this.addresses.enter(host)
-    socket.once('close', () => this.addresses.leave(host))
+    address.enter(host)
+    socket.once('close', () => address.leave(host))
     return null
   }
 
@@ -394,28 +409,23 @@ export class Worker implements WorkerContext, SessionOwner {
     this.log.debug({ client: host, reason }, 'a client left before it was logged in')
   }
 
-  /** Sessions of a user on this worker. */
-  sessionsOf(user: string): number {
-    return this.#sessionsOfUser.get(user) ?? 0
-  }
-
   ruled(session: Session): void {
     this.#mirrors.copy(session.execution)
   }
 
   sessionClosed(session: Session): void {
     this.#sessions.delete(session.id)
-    this.#uncountUser(session.user)
+    this.clients.user.leave(session.user)
   }
 
   userChanged(session: Session, before: string, sequence: number): void {
-    this.#uncountUser(before)
+    this.clients.user.leave(before)
     admit(session, this, sequence, this.#countUser(session))
   }
 
   userKept(refused: string, kept: string): void {
-    this.#uncountUser(refused)
-    this.#sessionsOfUser.set(kept, this.sessionsOf(kept) + 1)
+    this.clients.user.leave(refused)
+    this.clients.user.enter(kept)
   }
 
   /** This worker's part of a limit that holds over all workers; at least 1. */
@@ -426,12 +436,12 @@ export class Worker implements WorkerContext, SessionOwner {
   // Clients come. ------------------------------------------------------------------------------------------------------
 
   #accept(socket: Socket): void {
-    const { limits } = this.view.snapshot
+    const { all } = this.clients
     if (this.#draining) return void socket.destroy()
-    if (this.#connections >= this.#share(limits.maxConnections)) return this.#refuse(socket)
-    this.#connections++
+    if (all.isFull('')) return this.#refuse(socket)
+    all.enter('')
     this.counters.clientConnectionsCreated++
-    socket.once('close', () => this.#connections--)
+    socket.once('close', () => all.leave(''))
     const id = this.#nextSessionId()
     logIn(socket, id, this, (result) => {
       const session = new Session(id, result, this, this)
@@ -442,16 +452,22 @@ export class Worker implements WorkerContext, SessionOwner {
   }
 
   /** @returns the user's limit of connections when this one exceeds it, else null */
-  #countUser({ user, execution }: Session): number | null {
-    const { maxConnections } = execution.facts.user
-    this.#sessionsOfUser.set(user, this.sessionsOf(user) + 1)
-    return maxConnections > 0 && this.sessionsOf(user) > this.#share(maxConnections) ? maxConnections : null
+  #countUser({ user }: Session): number | null {
+    this.clients.user.enter(user)
+    return this.clients.user.isOver(user) ? this.#clientLimit('user', user) : null
   }
 
-  #uncountUser(user: string): void {
-    const left = this.sessionsOf(user) - 1
-    if (left === 0) this.#sessionsOfUser.delete(user)
-    else this.#sessionsOfUser.set(user, left)
+  /** Over all workers; 0: no limit. */
+  #clientLimit(by: CountedBy, name: string): number {
+    const { limits } = this.view.snapshot
+    switch (by) {
+      case 'all':
+        return limits.maxConnections
+      case 'address':
+        return limits.maxConnectionsPerAddress
+      case 'user':
+        return this.#users.get(name)?.maxConnections ?? 0
+    }
   }
 
   #nextSessionId(): number {
@@ -481,7 +497,7 @@ export class Worker implements WorkerContext, SessionOwner {
     this.#users = new Map(snapshot.users.map((user) => [user.name, user]))
     this.#readOnlyFunctions = new Set(snapshot.readOnlyFunctions)
     this.#proxies = new NetworkList(snapshot.proxyProtocolNetworks)
-    this.addresses.tellOthers(snapshot.limits.maxConnectionsPerAddress > 0 && snapshot.workers > 1)
+    for (const by of COUNTED_BY) this.clients[by].configure(snapshot.workers > 1)
   }
 
   #limitsChanged(): void {

@@ -4,6 +4,8 @@ import type { WorkerCounters } from '../../shared/counters.js'
 import { UsageError } from '../../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../../shared/explanation.js'
 import {
+  byCount,
+  COUNTED_BY,
   type FromWorker,
   type LongPin,
   type ProcessRow,
@@ -16,9 +18,9 @@ import type { HealthReport, ServerId, Snapshot } from '../../shared/snapshot.js'
 import type { WorkerTable, WorkerTables } from '../../shared/worker-tables.js'
 import type { NewEvent } from '../event-log.js'
 import type { WorkerView } from '../view.js'
-import { AddressBook } from './address-counts.js'
 import { CacheExchange } from './cache-exchange.js'
 import { CausalExchange } from './causal-exchange.js'
+import { ClientBook } from './client-book.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import type { PublishedRules } from './published-rules.js'
 import { SessionFinder } from './session-finder.js'
@@ -78,7 +80,7 @@ export class Supervisor {
   private readonly causal = new CausalExchange(() => this.live())
   private readonly routes = new WorkerQuestions<RouteAnswer | null>()
   private readonly cache = new CacheExchange(() => [...this.handles.values()].filter(({ state }) => state !== 'exited'))
-  private readonly addresses = new AddressBook(() => this.live())
+  private readonly clients = byCount((by) => new ClientBook(by, () => this.live()))
   private readonly shares = new ShareBook(monotonicMs)
   /** Workers that are to take others' places, and what is told when they can, or why they cannot. */
   private readonly arrivals = new Map<WorkerHandle, (why: string | null) => void>()
@@ -324,7 +326,7 @@ export class Supervisor {
     switch (message.type) {
       case 'listening':
         if (handle.state === 'starting') handle.moveTo('serving')
-        this.addresses.workerCame(handle)
+        for (const by of COUNTED_BY) this.clients[by].workerCame(handle)
         this.noteWorker(`worker ${handle.number} serves`, `pid ${handle.pid}`)
         this.arrivals.get(handle)?.(null)
         this.noteStarted()
@@ -388,8 +390,8 @@ export class Supervisor {
       case 'cache-written':
         this.cache.written(handle, message.writes)
         return
-      case 'address-counts':
-        this.addresses.took(handle, message.counts)
+      case 'client-counts':
+        this.clients[message.by].took(handle, message.counts)
         return
       case 'server-use':
         this.shares.took(handle, message.sequence, message.uses)
@@ -429,7 +431,7 @@ export class Supervisor {
     this.rows.workerGone(handle)
     this.routes.workerGone(handle)
     this.sessions.workerGone(handle)
-    this.addresses.workerGone(handle)
+    for (const by of COUNTED_BY) this.clients[by].workerGone(handle)
     this.shares.workerGone(handle)
     this.causal.workerGone(handle)
     this.cache.workerGone(handle)

@@ -3,10 +3,11 @@ import type { WorkerCounters } from '../../shared/counters.js'
 import { InvariantError } from '../../shared/errors.js'
 import type { RouteQuestion } from '../../shared/explanation.js'
 import type {
-  AddressCounts,
   CacheWrites,
   CacheWritten,
   CausalPosition,
+  CountedBy,
+  CountsByName,
   FromWorker,
   ServerShares,
   SessionKill,
@@ -133,8 +134,8 @@ export class WorkerHandle {
     })
   }
 
-  tellAddresses(counts: AddressCounts): void {
-    this.send({ type: 'address-counts', counts })
+  tellClients(by: CountedBy, counts: CountsByName): void {
+    this.send({ type: 'client-counts', by, counts })
   }
 
   tellShares(sequence: number, shares: ServerShares): void {
