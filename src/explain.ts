@@ -112,6 +112,7 @@ async function configured(path: string, flavor: Flavor): Promise<{ snapshot: Sna
     ...tutorialSnapshot(flavor),
     servers,
     replicationHostgroups: config.replicationHostgroups,
+    hostgroupAttributes: config.hostgroupAttributes,
     users: config.users,
     consistency: config.consistency,
     passThrough: config.passThrough,

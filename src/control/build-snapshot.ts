@@ -32,6 +32,7 @@ export function buildSnapshot(
     readOnlyFunctions: learned.readOnlyFunctions,
     limits: config.limits,
     multiplexing: config.multiplexing,
+    hostgroupAttributes: config.hostgroupAttributes,
     exclusiveHostgroups: config.exclusiveHostgroups,
     consistency: config.consistency,
     digests: config.digests,

@@ -295,7 +295,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
 
   private noteTopology({ level, event }: Extract<TopologyEffect, { kind: 'log' }>): void {
     const { server, what, why, time } = event
-    this.log[level]({ server }, `${server}: ${what} (${why})`)
+    this.log[level]({ server }, `${server === '' ? '' : `${server}: `}${what} (${why})`)
     this.happened.note({ kind: 'topology', server, what, why }, time)
   }
 
@@ -383,9 +383,9 @@ function keepFixed(
 }
 
 function rulesOf(config: Config): TopologyRules {
-  const { servers, replicationHostgroups, monitor } = config
+  const { servers, replicationHostgroups, hostgroupAttributes, monitor } = config
   const { replicasMin } = config.consistency
-  return { servers, replicationHostgroups, maxFailures: monitor.pingMaxFailures, replicasMin }
+  return { servers, replicationHostgroups, hostgroupAttributes, maxFailures: monitor.pingMaxFailures, replicasMin }
 }
 
 function primaryOf(state: TopologyState, server: ServerId): ServerId | null {

@@ -78,6 +78,17 @@ export interface ReplicationHostgroup {
   readonly reader: number
 }
 
+/** What holds for a hostgroup alone (mysql_hostgroup_attributes). What is absent is as for all. */
+export interface HostgroupAttributes {
+  readonly hostgroup: number
+  /** With more servers ONLINE none of them gets new statements. */
+  readonly maxOnlineServers?: number
+  /** See `Limits.freeConnectionsPct`, `connectionWarming` and `throttleConnectionsPerSecToHostgroup`. */
+  readonly freeConnectionsPct?: number
+  readonly connectionWarming?: boolean
+  readonly throttleConnectionsPerSec?: number
+}
+
 export interface UserEntry {
   readonly name: string
   /** In clear; never logged. Empty where `passwordHash` is there. */
@@ -309,6 +320,8 @@ export interface Snapshot {
   readonly multiplexing: boolean
   /** Hostgroups whose connections are not shared all the same. */
   readonly exclusiveHostgroups: readonly number[]
+  /** At most one of a hostgroup. Absent: all are alike. */
+  readonly hostgroupAttributes?: readonly HostgroupAttributes[]
   readonly consistency: ConsistencySettings
   readonly digests: DigestSettings
   /** Of the query rules, which travel by themselves (query-rules.ts); absent: there are none. */

@@ -40,7 +40,7 @@ import { Verifiers } from './login/verifiers.js'
 import { ConnectionShares } from './pool/connection-shares.js'
 import { leaveServers, leaveWithSession } from './pool/leave-servers.js'
 import { Pool } from './pool/pool.js'
-import { keepUp } from './pool/pool-upkeep.js'
+import { keepUp, spareConnections } from './pool/pool-upkeep.js'
 import { warmUp } from './pool/pool-warming.js'
 import { DryRuns } from './routing/dry-run.js'
 import { explainRoute } from './routing/explain.js'
@@ -151,7 +151,7 @@ export class Worker implements WorkerContext, SessionOwner {
       shareOf: (server) => this.shares.of(server),
       isShort: (server) => this.shares.isShort(server),
       diagnosticsHoldMs: () => this.view.snapshot.limits.diagnosticsHoldMs,
-      openingsPerSecond: () => this.#share(this.view.snapshot.limits.throttleConnectionsPerSecToHostgroup),
+      openingsPerSecond: (hostgroup) => this.#share(this.view.terms.openingsPerSecond(hostgroup)),
       suspect: (server, reason) => this.#suspect(server, reason),
     })
     this.digests = new Digests(snapshot.digests, Math.random)
@@ -513,10 +513,13 @@ export class Worker implements WorkerContext, SessionOwner {
   #keepUp(now: number): void {
     this.#upkeepAt = now + UPKEEP_MS
     const { snapshot } = this.view
-    const share = ({ id }: { id: ServerId }): number => this.shares.of(id)
-    keepUp(this.pool, snapshot.limits, now, share)
+    const spare = ({ id }: { id: ServerId }): number =>
+      spareConnections(this.shares.of(id), this.view.terms.freeConnectionsPct(id))
+    keepUp(this.pool, snapshot.limits, now, spare)
     this.#leaveServers(now)
-    warmUp(this.pool, snapshot.limits, share, (id) => findOnline(this.view, id), Math.random)
+    if (!this.view.terms.warmsAny) return
+    const isWarmed = (hostgroup: number): boolean => this.view.terms.isWarmed(hostgroup)
+    warmUp(this.pool, snapshot.limits, spare, (id) => findOnline(this.view, id, isWarmed), Math.random)
   }
 
   /** Ends what has taken too long. @returns when something may have, next */

@@ -1,6 +1,7 @@
 import { unixPath } from '../config/addresses.js'
 import type { ConfigPath } from '../config/config-file.js'
 import type { ConfigFile } from '../config/config-schema.js'
+import { ATTRIBUTES, ATTRIBUTES_COLUMNS, attributesRow, attributesValues } from './hostgroup-attributes.js'
 import type { Row, SectionRows } from './rows.js'
 import {
   fullTextOf,
@@ -17,7 +18,6 @@ import {
 const SERVERS = 'mysql_servers'
 const PAIRS = 'mysql_replication_hostgroups'
 const GROUPS = 'mysql_group_replication_hostgroups'
-const ATTRIBUTES = 'mysql_hostgroup_attributes'
 const SSL = 'mysql_servers_ssl_params'
 
 const SERVER_UNSERVED: readonly Unserved[] = [
@@ -39,22 +39,6 @@ const SSL_UNSERVED: readonly Unserved[] = [
     why: 'Sluice has ssl_ca, ssl_cert and ssl_key',
   })),
 ]
-const ATTRIBUTES_UNSERVED: readonly Unserved[] = [
-  { column: 'max_num_online_servers', accepted: ['1000000'], why: 'a hostgroup has as many servers as it has' },
-  { column: 'autocommit', accepted: ['-1'], why: 'autocommit is the session’s own' },
-  { column: 'free_connections_pct', accepted: ['10'], why: 'mysql-free_connections_pct holds for all hostgroups' },
-  { column: 'init_connect', accepted: [''], why: 'connections begin with what the session needs' },
-  { column: 'connection_warming', accepted: ['0'], why: 'mysql-connection_warming holds for all hostgroups' },
-  {
-    column: 'throttle_connections_per_sec',
-    accepted: ['1000000'],
-    why: 'mysql-throttle_connections_per_sec_to_hostgroup holds for all hostgroups',
-  },
-  { column: 'ignore_session_variables', accepted: ['', '{}', '[]'], why: 'every session keeps its variables' },
-  { column: 'hostgroup_settings', accepted: ['', '{}'], why: 'Sluice has no such settings' },
-  { column: 'servers_defaults', accepted: ['', '{}'], why: 'Sluice finds no servers by itself' },
-]
-
 type Server = ConfigFile['servers'][number]
 
 /** Host and port as ProxySQL's tables have them: the path of a unix socket has port 0. */
@@ -111,23 +95,6 @@ function pairRow({ writer, reader, check_type, comment }: ConfigFile['replicatio
   return { writer_hostgroup: writer, reader_hostgroup: reader, check_type, comment }
 }
 
-function attributesRow({ hostgroup, multiplex, comment }: ConfigFile['hostgroup_attributes'][number]): Row {
-  return {
-    hostgroup_id: hostgroup,
-    max_num_online_servers: 1_000_000,
-    autocommit: -1,
-    free_connections_pct: 10,
-    init_connect: '',
-    multiplex: multiplex ? 1 : 0,
-    connection_warming: 0,
-    throttle_connections_per_sec: 1_000_000,
-    ignore_session_variables: '',
-    hostgroup_settings: '',
-    servers_defaults: '',
-    comment,
-  }
-}
-
 /** How the encryption of a row is meant: ProxySQL's flag, and Sluice's own column where the flag does not say enough. */
 function sslModeOf(row: Row, refuse: Refuse): string {
   const mode = (fullTextOf(row, 'ssl_mode') ?? '').toLowerCase()
@@ -181,7 +148,6 @@ const SERVER_COLUMNS: Readonly<Record<string, string>> = {
   compression: 'compression_algorithm',
 }
 const PAIR_COLUMNS: Readonly<Record<string, string>> = { writer: 'writer_hostgroup', reader: 'reader_hostgroup' }
-const ATTRIBUTES_COLUMNS: Readonly<Record<string, string>> = { hostgroup: 'hostgroup_id' }
 const SSL_KEYS: readonly unknown[] = ['ssl_ca', 'ssl_cert', 'ssl_key']
 
 function addressKey(row: Row): string {
@@ -198,7 +164,6 @@ function toValues(rows: SectionRows, refuse: Refuse) {
   }
   for (const row of rowsOf(rows, SSL)) refuseUnserved(SSL, row, SSL_UNSERVED, refuse)
   for (const row of pairs) refuseUnserved(PAIRS, row, PAIR_UNSERVED, refuse)
-  for (const row of attributes) refuseUnserved(ATTRIBUTES, row, ATTRIBUTES_UNSERVED, refuse)
   const ssl = new Map(rowsOf(rows, SSL).map((row) => [addressKey(row), row]))
   const values = {
     servers: servers.map((row) => serverValues(row, ssl.get(addressKey(row)), refuse)),
@@ -208,11 +173,7 @@ function toValues(rows: SectionRows, refuse: Refuse) {
       check_type: textOf(row, 'check_type'),
       comment: textOf(row, 'comment') ?? '',
     })),
-    hostgroup_attributes: attributes.map((row) => ({
-      hostgroup: textOf(row, 'hostgroup_id'),
-      multiplex: textOf(row, 'multiplex'),
-      comment: textOf(row, 'comment'),
-    })),
+    hostgroup_attributes: attributes.map((row) => attributesValues(row, refuse)),
   }
   return { values, place: (path: ConfigPath) => placeOf(path, servers, ssl, pairs, attributes) }
 }

@@ -15,6 +15,7 @@ import {
   DEFAULT_DIGESTS,
   DEFAULT_QUERY_CACHE,
   type DigestSettings,
+  type HostgroupAttributes,
   INVALIDATIONS,
   type Limits,
   type ListenAddress,
@@ -32,8 +33,22 @@ import {
 } from '../../shared/snapshot.js'
 import type { ScheduledTask } from '../scheduler.js'
 import { parseListenAddress, unixPath } from './addresses.js'
-import { FLAG_SHAPE, orShape, type Shape, textShape, wholeShape, wordsShape } from './config-shapes.js'
-import { nearest } from './nearest.js'
+import {
+  flag,
+  hostgroup,
+  jsonText,
+  leaf,
+  listOf,
+  map,
+  nonEmptyText,
+  oneOf,
+  oneOrMany,
+  orElse,
+  text,
+  whole,
+} from './config-leaves.js'
+import { orShape, wholeShape, wordsShape } from './config-shapes.js'
+import { hostgroupAttributes } from './hostgroup-attributes.js'
 import { parseReModifiers } from './rule-columns.js'
 
 /**
@@ -44,58 +59,24 @@ import { parseReModifiers } from './rule-columns.js'
 
 const WORKERS_MAX = 64
 export const MIB = 1 << 20
-const HOSTGROUP_MAX = 2_147_483_647
+const NUMBER_MAX = 2_147_483_647
 const CONNECTIONS_MAX = 1_000_000
 const MINUTE_MS = 60_000
 const DAY_MS = 24 * 60 * MINUTE_MS
 /** mysql.user holds names of at most 32 characters (manual, "User Names and Passwords"). */
 const USER_NAME_LENGTH_MAX = 32
 
-/** A leaf of the file: text to value, or a sentence that begins with `expected`. */
-function leaf<T>(expected: string, read: (text: string) => T | undefined, shape: Shape = textShape()) {
-  return z
-    .unknown()
-    .transform((value, context): T => {
-      const result = typeof value === 'string' ? read(value) : undefined
-      if (result !== undefined) return result
-      context.issues.push({ code: 'custom', message: `expected ${expected}`, input: value })
-      return z.NEVER
-    })
-    .meta({ ...shape, description: expected })
-}
-
-function whole(min: number, max: number) {
-  const read = (text: string): number | undefined => {
-    const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-    return value >= min && value <= max ? value : undefined
-  }
-  return leaf(`a whole number from ${min} to ${max}`, read, wholeShape(min, max))
-}
-
-const text = leaf('a text', (value) => value)
-const nonEmptyText = leaf('a text that is not empty', (value) => (value === '' ? undefined : value), textShape('.'))
-const readFlag = (value: string): boolean | undefined => {
-  if (value === 'true' || value === '1') return true
-  return value === 'false' || value === '0' ? false : undefined
-}
-const flag = leaf('true or false', readFlag, FLAG_SHAPE)
 const address = leaf('host:port, [ipv6]:port or unix:/path', (value) => parseListenAddress(value) ?? undefined)
 const tcpAddress = leaf('host:port or [ipv6]:port', (value) => {
   const parsed = parseListenAddress(value)
   return parsed === null || parsed.path !== undefined ? undefined : parsed
 })
-const hostgroup = whole(0, HOSTGROUP_MAX)
 const hostName = leaf('a host name, an IP address or unix:/path', (value) => {
   const path = unixPath(value)
   if (path !== null) return path === '' ? undefined : value
   return value === '' || /[\s/@]/.test(value) ? undefined : value
 })
 const STATUSES: readonly ServerStatus[] = ['ONLINE', 'OFFLINE_SOFT', 'OFFLINE_HARD']
-/** One of some words, whatever their case. */
-function oneOf<T extends string>(words: readonly T[]) {
-  const read = (value: string): T | undefined => words.find((word) => word.toLowerCase() === value.toLowerCase())
-  return leaf(words.join(', ').replace(/, ([^,]*)$/, ' or $1'), read, wordsShape(words))
-}
 const status = oneOf(STATUSES)
 const network = leaf('an IP address, a range such as 10.0.0.0/8, localhost or *', (value) =>
   networkProblem(value) === null ? value : undefined,
@@ -119,53 +100,6 @@ const token = leaf('a text of 16 to 256 letters, digits and -._~+/=', (value) =>
   /^[A-Za-z0-9._~+/=-]{16,256}$/.test(value) ? value : undefined,
 )
 
-const EXPECTED_MAP = 'expected a map of keys'
-
-/** A default is a value after reading, `shown` what an editor shows of it; a key without one must be in the file. */
-function orElse<S extends z.ZodType, T>(schema: S, value: T, shown: unknown = value) {
-  const isPlain = ['string', 'number', 'boolean'].includes(typeof shown)
-  return schema
-    .optional()
-    .transform((given): z.output<S> | T => (given === undefined ? value : given))
-    .meta(isPlain && shown !== '' ? { default: shown } : {})
-}
-
-function map<S extends z.core.$ZodLooseShape>(shape: S) {
-  const known = Object.keys(shape)
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === 'unrecognized_keys' ? unknownKey(String(issue['keys'][0]), known) : EXPECTED_MAP),
-  })
-}
-
-function unknownKey(key: string, known: readonly string[]): string {
-  const near = nearest(key, known)
-  return `unknown key; ${near === null ? `known here: ${known.join(', ')}` : `did you mean "${near}"?`}`
-}
-
-function listOf<S extends z.ZodType>(schema: S) {
-  return z.array(schema, { error: 'expected a list' })
-}
-
-/** One value, or a list of at least one. */
-function oneOrMany<S extends z.ZodType>(schema: S) {
-  const shape = schema.meta() ?? {}
-  return z
-    .unknown()
-    .transform((value, context): z.output<S>[] => {
-      const items: unknown[] = Array.isArray(value) ? value : [value]
-      if (items.length === 0)
-        context.issues.push({ code: 'custom', message: 'expected a list of at least 1', input: value })
-      return items.flatMap((item, index) => {
-        const parsed = schema.safeParse(item)
-        if (parsed.success) return [parsed.data]
-        const path = Array.isArray(value) ? [index] : []
-        context.issues.push({ code: 'custom', message: parsed.error.issues[0].message, input: item, path })
-        return []
-      })
-    })
-    .meta({ anyOf: [shape, { type: 'array', items: shape, minItems: 1 }] })
-}
-
 const DEFAULT_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6033 }]
 const DEFAULT_ADMIN_LISTEN: readonly ListenAddress[] = [{ host: '127.0.0.1', port: 6032 }]
 /** An account of this name reads statistics, wherever it is listed. */
@@ -181,15 +115,6 @@ const passwordHash = leaf(
 const replicationLag = leaf('a time such as 500ms or 5s, or whole seconds, up to 126144000', (value) => {
   const ms = parseLagMs(value)
   return ms < 0 ? undefined : ms / 1000
-})
-const jsonText = leaf('JSON, or nothing', (value) => {
-  if (value === '') return value
-  try {
-    JSON.parse(value)
-    return value
-  } catch {
-    return undefined
-  }
 })
 /** The greeting holds it as a text that a NUL ends. */
 const serverVersion = leaf('a version of 1 to 60 printable characters, such as 8.0.36', (value) =>
@@ -251,7 +176,6 @@ const replicationHostgroup = map({
   check_type: orElse(oneOf(CHECK_TYPES), 'read_only' as const),
   comment: orElse(text, ''),
 })
-const hostgroupAttributes = map({ hostgroup, multiplex: orElse(flag, true), comment: orElse(text, '') })
 
 const adminUsers = z.record(z.string(), text, { error: 'expected a map of names and passwords' })
 const admin = map({
@@ -277,12 +201,12 @@ const schedule = map({
 const proxysqlServer = map({
   hostname: nonEmptyText,
   port: orElse(whole(0, 65_535), 6032),
-  weight: orElse(whole(0, HOSTGROUP_MAX), 0),
+  weight: orElse(whole(0, NUMBER_MAX), 0),
   comment: orElse(text, ''),
 })
 
 const delay = whole(0, DAY_MS)
-const flagNumber = whole(0, HOSTGROUP_MAX)
+const flagNumber = whole(0, NUMBER_MAX)
 const digest = leaf('0x and up to 16 hexadecimal digits', (value) =>
   /^0x[0-9a-f]{1,16}$/i.test(value) ? value : undefined,
 )
@@ -566,6 +490,7 @@ export interface Config {
   readonly serverVersion: string | null
   /** Hostgroups whose connections are not shared. */
   readonly exclusiveHostgroups: readonly number[]
+  readonly hostgroupAttributes: readonly HostgroupAttributes[]
   readonly consistency: ConsistencySettings
   readonly digests: DigestSettings
   readonly queryCache: QueryCacheSettings

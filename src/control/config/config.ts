@@ -32,6 +32,7 @@ import {
   STATS_ACCOUNT,
 } from './config-schema.js'
 import { readClientTls, serverTlsReader } from './config-tls.js'
+import { readHostgroupAttributes } from './hostgroup-attributes.js'
 
 const FILE_BYTES_MAX = 16 << 20
 const READABLE_BY_OTHERS = 0o004
@@ -90,6 +91,7 @@ export function buildConfig({ path, document }: ConfigSource, env: NodeJS.Proces
     compressionAlgorithms: file.protocol_compression_algorithms,
     multiplexing: file.multiplexing,
     serverVersion: file.server_version,
+    hostgroupAttributes: readHostgroupAttributes(file.hostgroup_attributes, document),
     exclusiveHostgroups: file.hostgroup_attributes.flatMap((row) => (row.multiplex ? [] : [row.hostgroup])),
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),
     consistency: readConsistency(file.consistency ?? DEFAULT_CONSISTENCY_SECTION),

@@ -1,4 +1,5 @@
-import type { ReplicationHostgroup, ServerEntry, ServerId } from '../../shared/snapshot.js'
+import type { Crowd } from '../../shared/crowded-hostgroups.js'
+import type { HostgroupAttributes, ReplicationHostgroup, ServerEntry, ServerId } from '../../shared/snapshot.js'
 import type { ServerConfig } from '../config/config-schema.js'
 
 /**
@@ -17,6 +18,8 @@ export interface TopologyState {
   readonly entries: readonly ServerEntry[]
   /** Writable servers that are refused as a second writer. */
   readonly refused: ReadonlyMap<ServerId, string>
+  /** Hostgroups that are not used for too many servers, as was told last. */
+  readonly crowds: ReadonlyMap<number, Crowd>
 }
 
 export interface TopologyRules {
@@ -26,6 +29,8 @@ export interface TopologyRules {
   readonly maxFailures: number
   /** So many replicas of a pair stay in use however much they lag, as long as their lag is known. Absent: none. */
   readonly replicasMin?: number
+  /** See `Snapshot.hostgroupAttributes`. */
+  readonly hostgroupAttributes?: readonly HostgroupAttributes[]
 }
 
 /** What is known of one server. */
@@ -75,6 +80,7 @@ export interface Instant {
 export interface TopologyEvent {
   /** Milliseconds since 1970. */
   readonly time: number
+  /** Empty: it is about a hostgroup. */
   readonly server: ServerId
   readonly what: string
   readonly why: string

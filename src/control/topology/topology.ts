@@ -1,3 +1,4 @@
+import { type Crowd, crowdedHostgroups, crowdText } from '../../shared/crowded-hostgroups.js'
 import type { ServerEntry, ServerId } from '../../shared/snapshot.js'
 import { deriveEntries, updateLagGates } from './topology-rows.js'
 import type {
@@ -35,6 +36,7 @@ export function initialTopology(rules: TopologyRules): TopologyState {
     lagGates: new Map(),
     entries: [],
     refused: new Map(),
+    crowds: new Map(),
   }
   return { ...state, entries: deriveEntries(state) }
 }
@@ -113,10 +115,12 @@ function settle(before: TopologyState, changed: TopologyState, now: Instant): To
   const derived = deriveEntries(refusing)
   const same = sameEntries(before.entries, derived)
   const entries = same ? before.entries : derived
+  const crowds = crowdedHostgroups({ servers: entries, hostgroupAttributes: changed.rules.hostgroupAttributes })
   const changes = [
     ...blindnessChanges(before, refusing),
     ...refusalChanges(before, refusing),
     ...entryChanges(before.entries, entries, refusing),
+    ...crowdChanges(before.crowds, crowds),
   ]
   const events = changes.map(({ server, what, why }): TopologyEvent => ({ time: now.dateMs, server, what, why }))
   const effects: TopologyEffect[] = changes.map(({ level }, index) => ({ kind: 'log', level, event: events[index] }))
@@ -129,6 +133,7 @@ function settle(before: TopologyState, changed: TopologyState, now: Instant): To
     state: {
       ...refusing,
       entries,
+      crowds,
     },
     effects,
   }
@@ -195,6 +200,21 @@ function entryChanges(before: readonly ServerEntry[], after: readonly ServerEntr
         why: better ? `over: ${was.statusReason}` : entry.statusReason,
       })
     }
+  }
+  return changes
+}
+
+/** A hostgroup that is not used is the operator's to look at: its servers are ONLINE all the same. */
+function crowdChanges(before: ReadonlyMap<number, Crowd>, after: ReadonlyMap<number, Crowd>): Change[] {
+  const changes: Change[] = []
+  for (const [hostgroup, crowd] of after) {
+    if (before.has(hostgroup)) continue
+    changes.push({ level: 'error', server: '', what: `hostgroup ${hostgroup} is not used`, why: crowdText(crowd) })
+  }
+  for (const [hostgroup, crowd] of before) {
+    if (after.has(hostgroup)) continue
+    const why = `over: ${crowdText(crowd)}`
+    changes.push({ level: 'info', server: '', what: `hostgroup ${hostgroup} is used again`, why })
   }
   return changes
 }

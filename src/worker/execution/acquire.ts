@@ -1,5 +1,6 @@
 import { Command, type ErrPacket } from '../../../protocol/index.js'
 import { monotonicMs } from '../../shared/clock.js'
+import { crowdText } from '../../shared/crowded-hostgroups.js'
 import { ProxyError } from '../../shared/errors.js'
 import type { Backend } from '../backend/backend.js'
 import { BackendConnectError } from '../backend/backend-connect.js'
@@ -98,7 +99,7 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
     unlessKilled(null, command)
     unlessLost(job)
     const now = monotonicMs()
-    if (now >= deadline) throw gaveUp(hostgroup, now - command.startedAt, lastFailure)
+    if (now >= deadline) throw gaveUp(hostgroup, now - command.startedAt, lastFailure, job.context.view)
     await changedOrAfter(job.context.view, Math.min(LOOK_AGAIN_MS, deadline - now))
     // Every server was tried in vain: one of them may be back.
     if (candidate === null && backend === null) command.excluded = null
@@ -183,11 +184,12 @@ function dealWith(error: unknown, command: CommandInHand, server: string, isRead
 }
 
 /** What a server said last; where none said anything ProxySQL's text, which applications and runbooks know. */
-function gaveUp(hostgroup: number, elapsedMs: number, lastFailure: unknown): ProxyError {
+function gaveUp(hostgroup: number, elapsedMs: number, lastFailure: unknown, view: TopologyView): ProxyError {
   if (lastFailure instanceof BackendConnectError && lastFailure.err !== null) return refusedBy(lastFailure.err)
   const text = `Max connect timeout reached while reaching hostgroup ${hostgroup} after ${Math.round(elapsedMs)}ms`
-  const why = lastFailure === null ? '' : ` (sluice: ${(lastFailure as Error).message})`
-  return new ProxyError('connect-timeout', 9001, 'HY000', text + why)
+  const crowd = view.crowdOf(hostgroup)
+  const why = crowd !== null ? crowdText(crowd) : lastFailure === null ? '' : (lastFailure as Error).message
+  return new ProxyError('connect-timeout', 9001, 'HY000', why === '' ? text : `${text} (sluice: ${why})`)
 }
 
 function refusedBy({ errno, sqlState, message }: ErrPacket): ProxyError {

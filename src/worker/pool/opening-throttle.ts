@@ -12,10 +12,10 @@ interface Bucket {
  */
 export class OpeningThrottle {
   readonly #buckets = new Map<number, Bucket>()
-  readonly #perSecond: () => number
+  readonly #perSecond: (hostgroup: number) => number
 
-  /** @param perSecond of this worker, at least 1 */
-  constructor(perSecond: () => number) {
+  /** @param perSecond of this worker, at least 1, by hostgroup */
+  constructor(perSecond: (hostgroup: number) => number) {
     this.#perSecond = perSecond
   }
 
@@ -28,7 +28,7 @@ export class OpeningThrottle {
   }
 
   #bucket(hostgroup: number, now: number): Bucket {
-    const perSecond = this.#perSecond()
+    const perSecond = this.#perSecond(hostgroup)
     let bucket = this.#buckets.get(hostgroup)
     if (bucket === undefined) {
       bucket = { left: perSecond, at: now }

@@ -24,8 +24,8 @@ export interface PoolTerms {
   readonly isShort: (server: ServerId) => void
   /** How long an idle session may hold a connection for what it may still ask for there while others wait. */
   readonly diagnosticsHoldMs: () => number
-  /** Connections per second that this worker may open to the servers of a hostgroup, at least 1. */
-  readonly openingsPerSecond: () => number
+  /** Connections per second that this worker may open to the servers of a hostgroup; at least 1. */
+  readonly openingsPerSecond: (hostgroup: number) => number
   readonly suspect: (server: ServerId, reason: string) => void
 }
 

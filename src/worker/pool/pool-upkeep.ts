@@ -16,14 +16,14 @@ const QUIET_MS = 5_000
 const CLOSING_MS = 5_000
 
 /** How many idle connections to a server are kept. @param share connections that this worker may have to it */
-export function spareConnections(share: number, { freeConnectionsPct }: Limits): number {
+export function spareConnections(share: number, freeConnectionsPct: number): number {
   return Math.max(KEPT_MIN, Math.ceil((share * freeConnectionsPct) / 100))
 }
 
-/** Looks after idle connections: to be called about once a second. */
-export function keepUp(pool: Pool, limits: Limits, now: number, share: (server: ServerPool) => number): void {
+/** Looks after idle connections: to be called about once a second. @param spare idle connections that are kept */
+export function keepUp(pool: Pool, limits: Limits, now: number, spare: (server: ServerPool) => number): void {
   for (const server of pool.servers) {
-    let excess = server.idle - spareConnections(share(server), limits)
+    let excess = server.idle - spare(server)
     for (const shelf of server.shelves) {
       for (const backend of [...shelf]) {
         const tooMany = excess > 0 && now - backend.restedAt > QUIET_MS

@@ -1,3 +1,4 @@
+import { crowdText } from '../../shared/crowded-hostgroups.js'
 import type { ServerExplanation } from '../../shared/explanation.js'
 import type { ServerEntry } from '../../shared/snapshot.js'
 import type { ReadNeed, Shortage } from '../consistency/read-need.js'
@@ -58,6 +59,8 @@ function whyOf(entry: ServerEntry, candidate: Candidate | null, { decision, inpu
   if (isChosen(entry, decision)) return decision.reason
   if (decision.backend !== null) return 'the statement stays on a connection that the session has'
   if (entry.status !== 'ONLINE') return entry.statusReason === '' ? `it is ${entry.status}` : entry.statusReason
+  const crowd = input.view.crowdOf(entry.hostgroup)
+  if (crowd !== null) return `its hostgroup is not used: ${crowdText(crowd)}`
   const isReplica = entry.hostgroup === readersAsked(input)
   const replicasAsked = ASKS_REPLICAS.has(decision.reason)
   if (entry.hostgroup !== decision.hostgroup && !(isReplica && replicasAsked))

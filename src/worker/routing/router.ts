@@ -108,6 +108,7 @@ export const Reason = {
   session: 'it concerns the session',
   killed: 'the session to be killed is there',
   noServer: 'the hostgroup has no server online',
+  crowded: 'the hostgroup has more servers online than it may have (max_num_online_servers)',
   dryRun: 'dry run: all statements of this user stay on the primary',
 } as const
 
@@ -362,7 +363,7 @@ function pick(input: RouteInput, into: Decision, hostgroup: number, reason: stri
   into.candidate = draw(servers, input, usable)
   if (into.candidate !== null || reason === Reason.hintReplica) return into
   into.candidate = draw(servers, input, untried)
-  if (into.candidate === null) into.reason = Reason.noServer
+  if (into.candidate === null) into.reason = input.view.crowdOf(hostgroup) === null ? Reason.noServer : Reason.crowded
   return into
 }
 

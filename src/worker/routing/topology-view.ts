@@ -1,6 +1,8 @@
+import { type Crowd, crowdedHostgroups } from '../../shared/crowded-hostgroups.js'
 import { type GtidSet, parseGtidSet } from '../../shared/gtid.js'
 import type { Flavor, HealthReport, ServerEntry, ServerHealth, ServerId, Snapshot } from '../../shared/snapshot.js'
 import type { BackendTarget } from '../backend/backend.js'
+import { HostgroupTerms } from '../pool/hostgroup-terms.js'
 import { KnownServer } from './known-server.js'
 
 /** A server of a hostgroup, with what routing has to know of it. */
@@ -27,11 +29,17 @@ export class TopologyView {
   #writers = new Set<number>()
   /** SHUNNED for their lag alone, by hostgroup. */
   #lagging = new Map<number, Candidate[]>()
+  /** ONLINE where too many are (max_num_online_servers), by hostgroup. */
+  #crowded = new Map<number, Candidate[]>()
+  #crowds = new Map<number, Crowd>()
   #known = new Map<ServerId, KnownServer>()
   #changed = new Set<() => void>()
+  /** Of the snapshot. */
+  terms: HostgroupTerms
 
   constructor(snapshot: Snapshot) {
     this.#snapshot = snapshot
+    this.terms = new HostgroupTerms(snapshot)
     this.applySnapshot(snapshot)
   }
 
@@ -43,7 +51,7 @@ export class TopologyView {
     return this.#snapshot.greeting.flavor
   }
 
-  /** ONLINE servers of a hostgroup. */
+  /** ONLINE servers of a hostgroup; none where there are more than it may have. */
   online(hostgroup: number): readonly Candidate[] {
     return this.#online.get(hostgroup) ?? NO_CANDIDATES
   }
@@ -51,6 +59,11 @@ export class TopologyView {
   /** Servers of a hostgroup that only their replication lag keeps from being ONLINE. */
   lagging(hostgroup: number): readonly Candidate[] {
     return this.#lagging.get(hostgroup) ?? NO_CANDIDATES
+  }
+
+  /** Why no ONLINE server of a hostgroup is used; null: they are. */
+  crowdOf(hostgroup: number): Crowd | null {
+    return this.#crowds.get(hostgroup) ?? null
   }
 
   /** A connection to the server was lost or refused: it may have been restarted, and what it was known to have may be gone. */
@@ -61,10 +74,11 @@ export class TopologyView {
     for (const candidate of this.#all()) if (candidate.target.known === known) forgetApplied(candidate)
   }
 
-  /** The servers, in whichever hostgroups they are, that may be read from. */
+  /** The servers, in whichever hostgroups they are, of which something is to be known. */
   *#all(): Iterable<Candidate> {
     for (const list of this.#online.values()) yield* list
     for (const list of this.#lagging.values()) yield* list
+    for (const list of this.#crowded.values()) yield* list
   }
 
   /** This worker's part of max_primary_spill; 0: no limit. */
@@ -103,6 +117,7 @@ export class TopologyView {
     const known = new Map(snapshot.servers.map(({ id }) => [id, this.#known.get(id) ?? new KnownServer(id)]))
     this.#known = known
     this.#snapshot = snapshot
+    this.terms = new HostgroupTerms(snapshot)
     this.#readerOf = new Map(snapshot.replicationHostgroups.map(({ writer, reader }) => [writer, reader]))
     this.#writers = new Set(this.#readerOf.keys())
     this.#online = new Map()
@@ -114,7 +129,18 @@ export class TopologyView {
       list.push(this.#candidate(entry, before.get(`${entry.hostgroup} ${entry.id}`)))
       lists.set(entry.hostgroup, list)
     }
+    this.#setCrowdsAside()
     this.#tell()
+  }
+
+  /** Transactions go on, and what is in flight: nobody is sent there anew. */
+  #setCrowdsAside(): void {
+    this.#crowds = crowdedHostgroups(this.#snapshot)
+    this.#crowded = new Map()
+    for (const hostgroup of this.#crowds.keys()) {
+      this.#crowded.set(hostgroup, this.#online.get(hostgroup) ?? [])
+      this.#online.delete(hostgroup)
+    }
   }
 
   /** An older report than the last one is ignored. */
@@ -238,10 +264,16 @@ function forgetApplied(candidate: Candidate): void {
   if (candidate.coversPrimaryAt !== Number.MAX_SAFE_INTEGER) candidate.coversPrimaryAt = -1
 }
 
-/** Finds the candidate of a server in any hostgroup. */
-export function findOnline(view: TopologyView, id: ServerId): Candidate | null {
+const ANY = (): boolean => true
+
+/** Finds the candidate of a server in any hostgroup, or in any that is asked for. */
+export function findOnline(
+  view: TopologyView,
+  id: ServerId,
+  isMeant: (hostgroup: number) => boolean = ANY,
+): Candidate | null {
   for (const entry of view.snapshot.servers) {
-    if (entry.id !== id) continue
+    if (entry.id !== id || !isMeant(entry.hostgroup)) continue
     const found = view.online(entry.hostgroup).find((candidate) => candidate.entry.id === id)
     if (found !== undefined) return found
   }

@@ -403,6 +403,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     limits: LIMITS,
     multiplexing: true,
     serverVersion: null,
+    hostgroupAttributes: [],
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     digests: DEFAULT_DIGESTS,

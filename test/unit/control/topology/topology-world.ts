@@ -42,8 +42,9 @@ export class World {
   constructor(
     servers: readonly ServerConfig[],
     replicationHostgroups: readonly ReplicationHostgroup[] = [{ writer: WRITER, reader: READER }],
+    more: Partial<TopologyRules> = {},
   ) {
-    this.state = initialTopology(rules(servers, replicationHostgroups))
+    this.state = initialTopology({ ...rules(servers, replicationHostgroups), ...more })
   }
 
   see(observation: Observation): this {
@@ -87,7 +88,7 @@ export class World {
   }
 
   log(): string[] {
-    return this.events.map(({ server, what, why }) => `${server}: ${what} (${why})`)
+    return this.events.map(({ server, what, why }) => `${server === '' ? '' : `${server}: `}${what} (${why})`)
   }
 
   private now() {

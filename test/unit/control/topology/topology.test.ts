@@ -235,3 +235,20 @@ describe('configured states and new configurations', () => {
     expect(world.replica('c').effects).toEqual([])
   })
 })
+
+describe('a hostgroup with more servers ONLINE than max_num_online_servers', () => {
+  const servers = ['a', 'b'].map((name) => row(name, 7))
+  const hostgroupAttributes = [{ hostgroup: 7, maxOnlineServers: 1 }]
+
+  it('is told of when that begins, at the start too, and when it is over', () => {
+    const world = new World(servers, [], { hostgroupAttributes })
+    world.writable('a')
+    expect(world.log()).toEqual(['hostgroup 7 is not used (2 servers are ONLINE there, max_num_online_servers is 1)'])
+    world.writable('b').fails('b').writable('b')
+    expect(world.log().filter((line) => line.startsWith('hostgroup'))).toEqual([
+      'hostgroup 7 is not used (2 servers are ONLINE there, max_num_online_servers is 1)',
+      'hostgroup 7 is used again (over: 2 servers are ONLINE there, max_num_online_servers is 1)',
+      'hostgroup 7 is not used (2 servers are ONLINE there, max_num_online_servers is 1)',
+    ])
+  })
+})

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Backend } from '../../../../src/worker/backend/backend.js'
 import { leaveServers } from '../../../../src/worker/pool/leave-servers.js'
-import { keepUp } from '../../../../src/worker/pool/pool-upkeep.js'
+import { keepUp, spareConnections } from '../../../../src/worker/pool/pool-upkeep.js'
 import { warmUp } from '../../../../src/worker/pool/pool-warming.js'
 import { Keep } from '../../../../src/worker/state/residue.js'
 import { snapshotOf } from '../fixture.js'
@@ -26,8 +26,8 @@ async function resting(count: number, keep: number = Keep.nothing, holder = new 
   return backends
 }
 
-const up = (more: Partial<typeof limits> = {}) =>
-  keepUp(world.pool, { ...limits, ...more }, Date.now(), () => world.share)
+const up = ({ freeConnectionsPct = 0, ...more }: Partial<typeof limits> = {}) =>
+  keepUp(world.pool, { ...limits, ...more }, Date.now(), () => spareConnections(world.share, freeConnectionsPct))
 const open = (backends: readonly Backend[]) => backends.filter(({ state }) => state === 'idle').length
 
 describe('idle connections', () => {
@@ -114,12 +114,12 @@ describe('idle connections', () => {
 })
 
 describe('warming', () => {
-  const warm = (more: Partial<typeof limits> = {}) =>
+  const warm = ({ pct = 50, isWarmed = true } = {}) =>
     warmUp(
       world.pool,
-      { ...limits, connectionWarming: true, freeConnectionsPct: 50, ...more },
-      () => world.share,
-      () => world.primary,
+      limits,
+      () => spareConnections(world.share, pct),
+      () => (isWarmed ? world.primary : null),
       () => 0.5,
     )
 
@@ -140,10 +140,10 @@ describe('warming', () => {
     await vi.advanceTimersByTimeAsync(1000)
     expect(world.connects).toBe(0)
     await world.get(new FakeHolder())
-    warm({ connectionWarming: false })
+    warm({ isWarmed: false })
     await vi.advanceTimersByTimeAsync(1000)
     world.share = 1
-    warm({ freeConnectionsPct: 100 })
+    warm({ pct: 100 })
     await vi.advanceTimersByTimeAsync(1000)
     expect(world.connects).toBe(1)
   })

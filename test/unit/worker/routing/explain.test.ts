@@ -110,6 +110,15 @@ describe('a statement of a session that has just begun', () => {
     expect(whyOf(nobody)).toEqual({ 'primary 0': 'it is SHUNNED' })
   })
 
+  it('says that a hostgroup is not used, and why', () => {
+    const servers = [serverEntry('one', 0), serverEntry('two', 0)]
+    const hostgroupAttributes = [{ hostgroup: 0, maxOnlineServers: 1 }]
+    const crowded = explain('DELETE FROM t', snapshotOf(servers, { hostgroupAttributes }))
+    expect(crowded).toMatchObject({ chosen: '', reason: Reason.crowded })
+    const why = 'its hostgroup is not used: 2 servers are ONLINE there, max_num_online_servers is 1'
+    expect(whyOf(crowded)).toEqual({ 'one 0': why, 'two 0': why })
+  })
+
   it('is read under the schema and settings of the account that is named', () => {
     const users = [USER, { ...USER, name: 'batch', defaultHostgroup: 7 }]
     const snapshot = snapshotOf(SERVERS, { users })

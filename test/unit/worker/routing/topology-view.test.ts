@@ -51,6 +51,18 @@ describe('a snapshot', () => {
     expect(of.online(0)[0].target.known.breaker.isAvoided(1)).toBe(false)
   })
 
+  it('of a hostgroup with more servers ONLINE than it may have none can be chosen, and what is known of them is kept', () => {
+    const servers = ['a', 'b'].map((name) => serverEntry(name, 1))
+    const limited = (max: number) => ({ hostgroupAttributes: [{ hostgroup: 1, maxOnlineServers: max }] })
+    const of = new TopologyView(snapshotOf(servers, limited(1)))
+    expect([of.online(1), of.crowdOf(1), findOnline(of, 'a:3306')]).toEqual([[], { online: 2, max: 1 }, null])
+    of.applyHealth(report(1, { id: 'a:3306', lagMs: 70 }))
+    of.applySnapshot(snapshotOf(servers, limited(2)))
+    expect([of.online(1).map(({ lagMs }) => lagMs), of.crowdOf(1)]).toEqual([[70, null], null])
+    of.applySnapshot(snapshotOf([servers[0], { ...servers[1], status: 'SHUNNED' }], limited(1)))
+    expect(of.online(1).map(({ entry }) => entry.host)).toEqual(['a'])
+  })
+
   it('a server that was set aside comes back without the mark that it refused a connection', () => {
     const of = view()
     of.online(1)[0].target.known.breaker.failed(0, 0, false)
