@@ -39,6 +39,8 @@ export interface RunningProxy {
   stop(signal?: NodeJS.Signals): Promise<number | null>
   /** Waits until the parent has ended by itself; resolves as `stop` does. */
   exited(): Promise<number | null>
+  /** `sluice start` with the same file and datadir again, when this parent has ended; resolves when it is ready. */
+  startAgain(): Promise<RunningProxy>
 }
 
 const started: ProxyProcess[] = []
@@ -56,10 +58,30 @@ process.once('exit', () => {
  */
 export async function startProxy(cluster: Cluster, overrides: ConfigOverrides = {}): Promise<RunningProxy> {
   const [port, adminPort, metricsPort] = await freePorts(3)
-  const proxy = new ProxyProcess(cluster, { port, adminPort, metricsPort }, overrides)
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-proxy-'))
+  const place = { port, adminPort, metricsPort, folder }
+  const config = stringify(merge(defaultsFor(cluster, place), overrides))
+  writeFileSync(configPathIn(folder), config, { mode: 0o600 })
+  return launch(cluster, place)
+}
+
+interface Place {
+  readonly port: number
+  readonly adminPort: number
+  readonly metricsPort: number
+  /** Of its configuration, log and datadir. */
+  readonly folder: string
+}
+
+async function launch(cluster: Cluster, place: Place): Promise<RunningProxy> {
+  const proxy = new ProxyProcess(cluster, place)
   started.push(proxy)
   await proxy.untilReady()
   return proxy
+}
+
+function configPathIn(folder: string): string {
+  return join(folder, 'sluice.yaml')
 }
 
 /** How a server stands in the configuration, for overrides of `servers`. */
@@ -73,23 +95,22 @@ class ProxyProcess implements RunningProxy {
   readonly metricsPort: number
   readonly configPath: string
   readonly #cluster: Cluster
-  readonly #folder = mkdtempSync(join(tmpdir(), 'sluice-proxy-'))
-  readonly #logPath = join(this.#folder, 'sluice.log')
+  readonly #place: Place
+  readonly #folder: string
+  readonly #logPath: string
   readonly #child: ChildProcess
   readonly #exited: Promise<unknown[]>
   readonly #clients: Connection[] = []
 
-  constructor(
-    cluster: Cluster,
-    ports: { port: number; adminPort: number; metricsPort: number },
-    overrides: ConfigOverrides,
-  ) {
+  constructor(cluster: Cluster, place: Place) {
     this.#cluster = cluster
-    this.port = ports.port
-    this.adminPort = ports.adminPort
-    this.metricsPort = ports.metricsPort
-    this.configPath = join(this.#folder, 'sluice.yaml')
-    writeFileSync(this.configPath, stringify(merge(this.#defaults(), overrides)), { mode: 0o600 })
+    this.#place = place
+    this.#folder = place.folder
+    this.port = place.port
+    this.adminPort = place.adminPort
+    this.metricsPort = place.metricsPort
+    this.configPath = configPathIn(place.folder)
+    this.#logPath = join(place.folder, 'sluice.log')
     const log = openSync(this.#logPath, 'a', 0o600)
     // A process group of its own, so that workers that outlive their parent can be ended too.
     this.#child = spawn(process.execPath, [MAIN, 'start', '--config', this.configPath], {
@@ -148,6 +169,10 @@ class ProxyProcess implements RunningProxy {
     return this.#child.exitCode
   }
 
+  startAgain(): Promise<RunningProxy> {
+    return launch(this.#cluster, this.#place)
+  }
+
   async untilReady(): Promise<void> {
     const deadline = performance.now() + START_TIMEOUT_MS
     while (!(await this.#isReady())) {
@@ -187,27 +212,27 @@ class ProxyProcess implements RunningProxy {
       return false // not listening yet
     }
   }
+}
 
-  #defaults(): Record<string, unknown> {
-    const { app, monitor } = this.#cluster.accounts
-    return {
-      listen: `127.0.0.1:${this.port}`,
-      workers: 1,
-      admin: { listen: `127.0.0.1:${this.adminPort}`, users: { admin: 'admin' } },
-      metrics: { listen: `127.0.0.1:${this.metricsPort}` },
-      monitor: {
-        user: monitor.user,
-        password: monitor.password,
-        ping_interval: 200,
-        read_only_interval: 100,
-        replication_lag_interval: 50,
-      },
-      servers: this.#cluster.servers.map((server) => serverConfig(server)),
-      replication_hostgroups: [{ writer: 0, reader: 1 }],
-      users: [{ name: app.user, password: app.password }],
-      datadir: join(this.#folder, 'data'),
-      limits: { shutdown_timeout: 2000 },
-    }
+function defaultsFor(cluster: Cluster, place: Place): Record<string, unknown> {
+  const { app, monitor } = cluster.accounts
+  return {
+    listen: `127.0.0.1:${place.port}`,
+    workers: 1,
+    admin: { listen: `127.0.0.1:${place.adminPort}`, users: { admin: 'admin' } },
+    metrics: { listen: `127.0.0.1:${place.metricsPort}` },
+    monitor: {
+      user: monitor.user,
+      password: monitor.password,
+      ping_interval: 200,
+      read_only_interval: 100,
+      replication_lag_interval: 50,
+    },
+    servers: cluster.servers.map((server) => serverConfig(server)),
+    replication_hostgroups: [{ writer: 0, reader: 1 }],
+    users: [{ name: app.user, password: app.password }],
+    datadir: join(place.folder, 'data'),
+    limits: { shutdown_timeout: 2000 },
   }
 }
 
