@@ -1,4 +1,10 @@
-import { type Connection, createConnection, type FieldPacket, type ResultSetHeader } from 'mysql2/promise'
+import {
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  type FieldPacket,
+  type ResultSetHeader,
+} from 'mysql2/promise'
 import { formatListenAddress } from '../control/config/addresses.js'
 import { type AdminEndpoint, formatEndpoint } from './admin-endpoint.js'
 import { PASSWORD_VARIABLE } from './endpoint-flags.js'
@@ -34,6 +40,8 @@ export class StatementError extends Error {
 
 const CONNECT_TIMEOUT_MS = 5000
 const ER_ACCESS_DENIED = 1045
+/** mysql2's word for a server that offers no TLS. */
+const NO_TLS = 'HANDSHAKE_NO_SSL_SUPPORT'
 
 /**
  * A connection to the admin port, made anew when it was lost. mysql2 and not the project's own protocol library, whose
@@ -54,7 +62,7 @@ export class AdminClient {
     // The default account of the same name: ProxySQL's convention, good from the local host only.
     const password = this.endpoint.password ?? user
     try {
-      const connection = await createConnection({
+      const connection = await open({
         ...(address.path === undefined ? { host: address.host, port: address.port } : { socketPath: address.path }),
         user,
         password,
@@ -107,6 +115,18 @@ export class AdminClient {
 
   private lost(connection: Connection): void {
     if (this.connection === connection) this.connection = null
+  }
+}
+
+/** With TLS where it is offered, as MySQL's clients (`PREFERRED`): nobody has told whose certificate would be the right one. */
+async function open(options: ConnectionOptions): Promise<Connection> {
+  // As MySQL's clients, too, not over a unix socket.
+  if (options.socketPath !== undefined) return createConnection(options)
+  try {
+    return await createConnection({ ...options, ssl: { rejectUnauthorized: false } })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== NO_TLS) throw error
+    return createConnection(options)
   }
 }
 

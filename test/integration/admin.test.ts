@@ -33,7 +33,7 @@ async function start(of: ControlView, options: { statementDeadlineMs?: number } 
 beforeAll(async () => {
   const made = await generate([{ name: 'commonName', value: 'sluice' }], { keySize: 2048, algorithm: 'sha256' })
   tls = { key: made.private, cert: made.cert }
-  view = fixtureView({ tls: { ...tls, mode: 'preferred', ca: null, ticketKeys: '' } })
+  view = fixtureView({ tls: { ...tls, mode: 'preferred', ca: null, ticketKeys: Buffer.alloc(48).toString('base64') } })
   port = await start(view)
 })
 

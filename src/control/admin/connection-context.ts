@@ -1,5 +1,5 @@
-import type { SecureContext } from 'node:tls'
 import type { RsaKeyPair } from '../../../protocol/index.js'
+import type { ServerTlsContext } from '../../shared/client-tls.js'
 import type { Logger } from '../../shared/log.js'
 import type { LoginThrottle } from '../../shared/login-throttle.js'
 import type { AdminConfig } from '../config/config-schema.js'
@@ -18,8 +18,8 @@ export interface ConnectionContext {
   readonly audit: AuditLog
   /** Tells of what operators should see. */
   readonly note: (event: NewEvent) => void
-  /** null: there is no certificate, TLS is not offered. */
-  readonly tls: () => SecureContext | null
+  /** As towards clients of the proxy; null: TLS is not offered. */
+  readonly tls: () => ServerTlsContext | null
   readonly rsaKeyPair: () => RsaKeyPair
   readonly log: Logger
   readonly closed: (connection: { close(): void }) => void

@@ -129,10 +129,16 @@ export class AdminExecutor {
     answer: EngineRequest['answer'],
   ): Promise<RowSet | WireResult> {
     const { view, engine, log } = this.services
-    const sql = sqlText(tokens, () => new Map(memoryVariables(view)))
+    const sql = sqlText(tokens, () => this.variablesFor(session))
     const fill = answer === 'describe' ? [] : await readTables(SOURCES, tablesNamed(tokens), view, log)
     const kept = answer === 'describe' ? [] : this.keptAmong(tablesNamed(tokens))
     return engine.run({ fill, sql, params, answer, session: factsOf(session) }, kept)
+  }
+
+  /** Variables are configuration, by whichever way they are read. */
+  private variablesFor({ role, user }: AdminSession): ReadonlyMap<string, string> {
+    if (role !== 'admin') throw tableDenied(user, 'global_variables')
+    return new Map(memoryVariables(this.services.view))
   }
 
   private keptAmong(names: ReadonlySet<string>): KeptTable[] {
@@ -151,7 +157,7 @@ export class AdminExecutor {
     const { store } = view
     const names = tablesNamed(tokens)
     const target = this.kept.find((one) => one.database === database && one.table === table) as KeptTable
-    const sql = sqlText(tokens, () => new Map(memoryVariables(view)))
+    const sql = sqlText(tokens, () => this.variablesFor(session))
     const done = await store.exclusively(async () => {
       const request = { fill: await readTables(SOURCES, names, view, log), sql, params, session: factsOf(session) }
       const result = await refused(() =>

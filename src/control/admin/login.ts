@@ -67,8 +67,11 @@ export class AdminLogin implements AuthenticationOwner {
     this.socket = socket
     this.context = context
     this.done = done
-    const tls = { available: context.tls() !== null, required: false }
-    const options = { ...authenticationOptions(socket, connectionId), tls }
+    const tls = context.tls()
+    const options = {
+      ...authenticationOptions(socket, connectionId),
+      tls: { available: tls !== null, required: tls?.required === true },
+    }
     this.authentication = new AdminAuthentication(context, addressOf(socket), options, this)
     this.timer = setTimeout(() => this.end(null), HANDSHAKE_TIMEOUT_MS)
   }
@@ -96,13 +99,15 @@ export class AdminLogin implements AuthenticationOwner {
   }
 
   startTls(): void {
+    const secureContext = this.context.tls()?.context
+    // It was switched off meanwhile.
+    if (secureContext === undefined) return this.end(null)
     const plain = this.socket
     this.unlisten()
     const rest = this.framer.takeUnread()
     // Flowing without a listener would throw away what is put back.
     plain.pause()
     if (rest.length > 0) plain.unshift(rest)
-    const secureContext = this.context.tls() ?? undefined
     this.socket = new TLSSocket(plain, { isServer: true, secureContext })
     this.listen()
     this.socket.once('secure', () => this.authentication.tlsEstablished())

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
-import { createSecureContext, type SecureContext } from 'node:tls'
 import { rsaKeyPairOnDemand } from '../../../protocol/index.js'
+import { TlsContexts } from '../../shared/client-tls.js'
 import type { Logger } from '../../shared/log.js'
 import { LoginThrottle } from '../../shared/login-throttle.js'
 import type { ListenAddress } from '../../shared/snapshot.js'
@@ -42,6 +42,7 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
   const audit = new AuditLog(log, admin.auditLog ?? null)
   const guard = new StatementGuard(audit, (event) => view.note(event))
   const connections = new Set<{ close(): void }>()
+  const tls = new TlsContexts()
   const context: ConnectionContext = {
     // While the port is open there are accounts.
     accounts: () => view.config.admin ?? admin,
@@ -53,7 +54,7 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
       EXPLAIN_ROUTE_COMMAND,
       ...(options.extraCommands ?? []),
     ]),
-    tls: secureContextOf(view),
+    tls: () => tls.server(view.snapshot().tls),
     rsaKeyPair: rsaKeyPairOnDemand(),
     log,
     closed: (connection) => connections.delete(connection),
@@ -105,16 +106,4 @@ function addressOf(server: Server): string {
   const bound = server.address()
   if (bound === null || typeof bound === 'string') return formatListenAddress({ path: bound ?? '' })
   return formatListenAddress({ host: bound.address, port: bound.port })
-}
-
-/** Made once per certificate: a snapshot with other material makes another. */
-function secureContextOf(view: ControlView): () => SecureContext | null {
-  let made: { readonly cert: string; readonly context: SecureContext } | undefined
-  return () => {
-    const { tls } = view.snapshot()
-    if (tls === null) return null
-    if (made?.cert !== tls.cert)
-      made = { cert: tls.cert, context: createSecureContext({ key: tls.key, cert: tls.cert }) }
-    return made.context
-  }
 }

@@ -12,6 +12,7 @@ import {
   MariadbCapability,
   ProtocolError,
 } from '../../../protocol/index.js'
+import { requiresTls } from '../../shared/client-tls.js'
 import { ProxyError } from '../../shared/errors.js'
 import type { Flavor } from '../../shared/snapshot.js'
 import {
@@ -84,7 +85,7 @@ class LoginDriver implements AuthenticationOwner {
       mariadbCapabilities: greeting.mariadbCapabilities & MARIADB_OFFERED,
       collation: greeting.collation,
       status: initialStatus(greeting),
-      tls: { available: tls !== null, required: tls !== null && tls.mode !== 'preferred' },
+      tls: { available: tls !== null, required: tls !== null && requiresTls(tls.mode) },
       // Behind a unix socket over which a load balancer may come the client can be anywhere.
       secureTransport: this.#place.local && !this.#opening.mayChange,
       defaultPlugin: defaultPlugin(greeting.flavor),

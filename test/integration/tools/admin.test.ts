@@ -64,6 +64,15 @@ describe('sluice admin', () => {
     })
   })
 
+  it('uses TLS where it is offered, so that a proxy that requires it lets it in; sluice top as well', async () => {
+    const strict = await startProxy(await sharedCluster('mysql'), { tls: { mode: 'required' } })
+    const plain = strict.connect({ port: strict.adminPort, user: 'admin', password: 'admin' })
+    await expect(plain).rejects.toMatchObject({ errno: 3159 })
+    const { stdout, stderr } = await sluice(['admin', '--config', strict.configPath, '-e', 'SELECT 1 AS a'])
+    expect({ stdout, stderr }).toEqual({ stdout: 'a\n1\n', stderr: '' })
+    expect(await sluice(['top', '--once', '--config', strict.configPath])).toMatchObject({ status: 0, stderr: '' })
+  })
+
   it('refuses flags that exclude each other: status 2', async () => {
     const { status, stderr } = await admin(['--json', '--vertical', '-e', 'SELECT 1'])
     expect({ status, stderr }).toEqual({
