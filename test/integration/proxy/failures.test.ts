@@ -223,6 +223,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('servers of %s that fail', (engine) 
     expect(late).toMatchObject({ errno: 9001 })
     expect(late.message).toMatch(/^Max connect timeout reached while reaching hostgroup 0 after \d+ms/)
     expect(Number(/after (\d+)ms/.exec(late.message)![1])).toBeGreaterThanOrEqual(BRIEF_MS)
+    expect(late.message).toMatch(/ms \(sluice: .*(SHUNNED|ECONNREFUSED).*\)$/)
 
     const patient = [writer, idle, busy, committer, rollback, asleep].map((client) => client.query(insert('after')))
     await cluster.primary.start()
