@@ -187,14 +187,18 @@ function dealWith(error: unknown, command: CommandInHand, server: string, isRead
 function gaveUp(hostgroup: number, elapsedMs: number, lastFailure: unknown, view: TopologyView): ProxyError {
   if (lastFailure instanceof BackendConnectError && lastFailure.err !== null) return refusedBy(lastFailure.err)
   const text = `Max connect timeout reached while reaching hostgroup ${hostgroup} after ${Math.round(elapsedMs)}ms`
-  const why = lastFailure === null ? whyNobody(hostgroup, view) : (lastFailure as Error).message
-  return new ProxyError('connect-timeout', 9001, 'HY000', `${text} (sluice: ${why})`)
+  const crowd = view.crowdOf(hostgroup)
+  const tried = lastFailure === null ? whyNobody(hostgroup, view) : (lastFailure as Error).message
+  return new ProxyError(
+    'connect-timeout',
+    9001,
+    'HY000',
+    `${text} (sluice: ${crowd === null ? tried : crowdText(crowd)})`,
+  )
 }
 
-function whyNobody(hostgroup: number, view: TopologyView): string {
-  const crowd = view.crowdOf(hostgroup)
-  if (crowd !== null) return crowdText(crowd)
-  const servers = view.snapshot.servers.filter((server) => server.hostgroup === hostgroup)
+function whyNobody(hostgroup: number, { snapshot }: TopologyView): string {
+  const servers = snapshot.servers.filter((server) => server.hostgroup === hostgroup)
   if (servers.length === 0) return 'it has no server'
   return servers
     .map(({ id, status, statusReason }) => `${id} is ${status}${statusReason === '' ? '' : `: ${statusReason}`}`)
