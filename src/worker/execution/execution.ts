@@ -34,6 +34,7 @@ import { acquire, isReady } from './acquire.js'
 import { learnFromWhole } from './execution-learn.js'
 import { routeCommand } from './execution-route.js'
 import { holdBack } from './hold-back.js'
+import { fitsLane } from './lanes.js'
 import { LoadOfStatement } from './load-of-statement.js'
 import { isPlainRollback, loseInFlight, settleLoss } from './lost.js'
 import { ReadTime } from './read-time.js'
@@ -313,16 +314,7 @@ export class Execution implements RelayListener, BackendHolder {
     const { pipelineDepth, pipelineQueryTimeMs } = this.#context.view.snapshot.limits
     const { command, statement, facts } = this
     this.#time = null
-    if (
-      pipelineDepth === 1 ||
-      !command.repeatable ||
-      command.code === Command.STMT_PREPARE ||
-      command.displaced ||
-      facts.pins !== 0 ||
-      this.#awaitsVariables
-    ) {
-      return false
-    }
+    if (pipelineDepth === 1 || this.#awaitsVariables || !fitsLane(command, facts)) return false
     const digest = this.text.digestOf(command, statement?.shared ?? null)
     if (digest === null) return false
     digest.readTime ??= new ReadTime()

@@ -1,13 +1,23 @@
+import { Command } from '../../../protocol/index.js'
 import type { ServerId } from '../../shared/snapshot.js'
 import type { Backend, Exchange } from '../backend/backend.js'
 import type { ConnectionProfile } from '../backend/connection-profile.js'
 import type { Pool } from '../pool/pool.js'
 import type { BackendHolder } from '../pool/pool-terms.js'
+import { reasonOfHold } from '../routing/router.js'
 import type { Candidate } from '../routing/topology-view.js'
+import type { CommandInHand } from '../session/command.js'
+import type { SessionFacts } from '../session/session-facts.js'
 import { Fit, fitOf, type SessionState } from '../state/session-state.js'
 
 /** A read that runs for so long, in ms, keeps no others waiting behind it. */
 const STUCK_MS = 10
+
+/** Whether a read may run on whatever connection is like its session's own: it leaves nothing there and asks for nothing that one alone has. */
+export function fitsLane(command: CommandInHand, facts: SessionFacts): boolean {
+  if (!command.repeatable || command.displaced || command.code === Command.STMT_PREPARE) return false
+  return facts.pins === 0 && facts.autocommit && reasonOfHold(facts, command.effects) === null
+}
 
 /**
  * Connections with reads of several sessions in flight, one behind the other: fewer connections, and fewer and larger

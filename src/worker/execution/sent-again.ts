@@ -4,6 +4,7 @@ import type { Backend } from '../backend/backend.js'
 import type { WorkerContext } from '../context.js'
 import { isReadOnlyRefusal } from '../routing/learned-writes.js'
 import { asRefusedByPrimary } from '../routing/read-only-refusal.js'
+import { reasonOfHold } from '../routing/router.js'
 import type { TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, isExecute } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
@@ -23,11 +24,12 @@ interface InHand {
   readonly text: SessionText
 }
 
-/** A proven read of which the client has nothing yet, in no transaction, may be executed on another connection. */
+/** A proven read of which the client has nothing yet, in no transaction, may be executed on another connection, unless it asks for what went with that one. */
 export function mayRepeat({ command, facts }: Pick<InHand, 'command' | 'facts'>, answerStarted: boolean): boolean {
   const retries = command.ruling?.retries ?? -1
   const attemptsMax = retries < 0 ? ATTEMPTS_MAX : retries + 1
-  return command.repeatable && !answerStarted && facts.pinned === null && command.attempts < attemptsMax
+  if (!command.repeatable || answerStarted || command.attempts >= attemptsMax) return false
+  return facts.pinned === null && reasonOfHold(facts, command.effects) === null
 }
 
 /**

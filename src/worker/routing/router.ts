@@ -336,6 +336,11 @@ function reasonToStay({ facts, learned }: RouteInput, effects: number): string |
   if (learned) return Reason.learned
   if (!facts.autocommit) return Reason.autocommitOff
   if ((effects & PRIMARY_EFFECTS) !== 0) return Reason.effects
+  return reasonOfHold(facts, effects)
+}
+
+/** Why a read has to run on the very connection that the session keeps, another one to the same server would not do; null: it has not. */
+export function reasonOfHold(facts: SessionFacts, effects: number): string | null {
   if (facts.userVariablesOnPrimary && (effects & Effect.readsUserVariable) !== 0) return Reason.userVariables
   if (facts.nextTransactionSet) return Reason.nextTransaction
   return null

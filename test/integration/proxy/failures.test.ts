@@ -245,6 +245,17 @@ describe.each<Engine>(['mysql', 'mariadb'])('servers of %s that fail', (engine) 
     expect(await read).toBe('x0')
   })
 
+  it('a read of what only the lost connection had is not repeated: its client is told', SLOW, async () => {
+    const mark = marker()
+    const client = await proxy.connect()
+    await client.query('SELECT 42 INTO @known')
+    const read = rejection(client.query(`SELECT /* ${mark} */ CONCAT(@known, SLEEP(1))`))
+    await whereRuns(cluster, mark)
+    await cluster.primary.kill()
+    await cluster.primary.start()
+    expect(await read).toMatchObject({ errno: LOST, message: expect.stringContaining('was not completed') })
+  })
+
   it('a restart between two statements is not noticed', SLOW, async () => {
     const client = await proxy.connect({ database: 'test' })
     await client.query("SET SESSION sql_mode = 'ANSI_QUOTES'")

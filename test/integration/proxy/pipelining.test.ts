@@ -58,4 +58,31 @@ describe.each(['mysql', 'mariadb'] as const)('short reads of several sessions on
     expect(performance.now() - startedAt).toBeLessThan(2_500)
     expect(await slow).toBe(0)
   })
+
+  it('leave those on their own connection that ask for what it alone has', async () => {
+    const cluster = await sharedCluster(engine)
+    const proxy = await startProxy(cluster, { limits: { pipeline_depth: 16, pipeline_query_time: 60_000 } })
+    const [client, other] = [await proxy.connect(), await proxy.connect()]
+    await client.query("SET @w = 'word'")
+    await client.query('SELECT 42 INTO @d')
+    for (let i = 0; i < WARM_UP; i++) expect(await value(client, 'SELECT @d')).toBe(42)
+    // An idle connection to the primary that has all that can be told of the first one's state.
+    await other.query("SET @w = 'word'")
+    for (let i = 0; i < WARM_UP; i++) expect(await value(client, 'SELECT @d')).toBe(42)
+  })
+
+  it('leave those on their own connection that begin a transaction', async () => {
+    const cluster = await sharedCluster(engine)
+    const database = await createDatabase(cluster)
+    await cluster.execute(cluster.primary, `CREATE TABLE ${database}.t (id INT PRIMARY KEY, v INT)`)
+    await cluster.execute(cluster.primary, `INSERT INTO ${database}.t VALUES (1, 10)`)
+    const proxy = await startProxy(cluster, { limits: { pipeline_depth: 16, pipeline_query_time: 60_000 } })
+    const clients = await Promise.all(Array.from({ length: 3 }, () => proxy.connect({ database })))
+    for (let i = 0; i < WARM_UP; i++) await value(clients[0], 'SELECT v FROM t')
+    for (const client of clients) await client.query('SET autocommit = 0')
+    for (const client of clients) expect(await value(client, 'SELECT v FROM t')).toBe(10)
+    await clients[0].query('UPDATE t SET v = 11')
+    await clients[0].query('COMMIT')
+    expect(await Promise.all(clients.map((client) => value(client, 'SELECT v FROM t')))).toEqual([11, 10, 10])
+  })
 })

@@ -1,8 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Exchange } from '../../../../src/worker/backend/backend.js'
-import { Lanes } from '../../../../src/worker/execution/lanes.js'
+import { Command } from '../../../../protocol/index.js'
+import { Effect } from '../../../../src/sql/index.js'
+import type { Backend, Exchange } from '../../../../src/worker/backend/backend.js'
+import { fitsLane, Lanes } from '../../../../src/worker/execution/lanes.js'
+import { CommandInHand } from '../../../../src/worker/session/command.js'
+import { Hold, Pin, SessionFacts } from '../../../../src/worker/session/session-facts.js'
 import { SessionState } from '../../../../src/worker/state/session-state.js'
-import { serverEntry, snapshotOf } from '../fixture.js'
+import { serverEntry, snapshotOf, USER } from '../fixture.js'
 import { FakeHolder, PoolWorld } from '../pool/pool-fixture.js'
 
 const PROFILE = 'a'
@@ -55,5 +59,39 @@ describe('a lane', () => {
     world.answer(lane)
     expect(find(demoted)).toBe(lane)
     expect(lane.target.hostgroup).toBe(1)
+  })
+})
+
+describe('a read fits a lane', () => {
+  const OWN = {} as Backend
+  const fits = (how: { effects?: number; code?: number; status?: number; hold?: number; pin?: number } = {}) => {
+    const command = new CommandInHand()
+    const facts = new SessionFacts(USER, how.status)
+    command.code = how.code ?? Command.QUERY
+    command.effects = how.effects ?? 0
+    command.repeatable = true
+    if (how.hold !== undefined) facts.addHold(how.hold, OWN)
+    if (how.pin !== undefined) facts.addPin(how.pin, OWN)
+    return fitsLane(command, facts)
+  }
+
+  it('where it leaves nothing behind and asks for nothing of one connection', () => {
+    expect(fits()).toBe(true)
+    expect(fits({ effects: Effect.readsUserVariable })).toBe(true)
+    expect(fits({ hold: Hold.userVariables })).toBe(true)
+  })
+
+  it('not where it reads a user variable whose value one connection alone knows', () => {
+    expect(fits({ effects: Effect.readsUserVariable, hold: Hold.userVariables })).toBe(false)
+  })
+
+  it('not where it begins a transaction, or the one that SET TRANSACTION was for', () => {
+    expect(fits({ status: 0 })).toBe(false)
+    expect(fits({ hold: Hold.nextTransaction })).toBe(false)
+    expect(fits({ pin: Pin.transaction })).toBe(false)
+  })
+
+  it('not as a PREPARE', () => {
+    expect(fits({ code: Command.STMT_PREPARE })).toBe(false)
   })
 })
