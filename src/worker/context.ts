@@ -25,6 +25,14 @@ import type { DigestStatistics } from './statistics/digest-statistics.js'
 import type { Digests } from './statistics/digests.js'
 import type { ServerErrors } from './statistics/server-errors.js'
 
+/** Sessions of all workers, which ask each other through the control plane. */
+export interface Sessions {
+  /** A session by one of its ids; null: there is none, or the control plane is gone. */
+  find(wanted: SessionWanted): Promise<SessionPlace | null>
+  /** Tells a session, wherever it is, that a server has allowed to kill it. */
+  kill(kill: SessionKill): void
+}
+
 /** What all sessions of a worker share. */
 export interface WorkerContext {
   readonly log: Logger
@@ -62,13 +70,7 @@ export interface WorkerContext {
   enterAddress(socket: Socket, client: ClientAddress): ProxyError | null
   /** Schemas that an account was let into a moment ago, as `account\nschema`: no connection is opened just to ask again. */
   readonly knownSchemas: LRUCache<string, true>
-  /**
-   * Finds a session on any worker by one of its ids; null: there is none, or the control plane, through which workers
-   * ask each other, is gone.
-   */
-  findSession(wanted: SessionWanted): Promise<SessionPlace | null>
-  /** Tells a session, wherever it is, that a server has allowed to kill it. */
-  killSession(kill: SessionKill): void
+  readonly sessionSearch: Sessions
   /** A client went away or was sent away before it was logged in. */
   clientAborted(host: string, reason: string): void
 }

@@ -109,13 +109,13 @@ export function runWorker(): void {
           answer: worker?.explain(message.question) ?? null,
         })
       case 'find-session':
-        return worker?.answerSession(message.request, message.wanted)
+        return worker?.sessionSearch.answer(message.request, message.wanted)
       case 'session-found':
-        return worker?.sessionFound(message.request, message.place)
+        return worker?.sessionSearch.found(message.request, message.place)
       case 'forget-failed-logins':
         return worker?.throttle.clear()
       case 'kill-session':
-        return worker?.killHere(message.kill)
+        return worker?.sessionSearch.killHere(message.kill)
       case 'client-counts':
         return worker?.clients[message.by].learn(message.counts)
       case 'causal-announce':

@@ -7,16 +7,7 @@ import { monotonicMs } from '../shared/clock.js'
 import { type LatencyCounters, newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
-import {
-  byCount,
-  COUNTED_BY,
-  type CountedBy,
-  type FromWorker,
-  SESSION_IDS,
-  type SessionKill,
-  type SessionPlace,
-  type SessionWanted,
-} from '../shared/ipc.js'
+import { byCount, COUNTED_BY, type CountedBy, type FromWorker, SESSION_IDS } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import { LoginThrottle } from '../shared/login-throttle.js'
 import { NetworkList } from '../shared/networks.js'
@@ -50,10 +41,10 @@ import { Mirrors } from './rules/mirrors.js'
 import { RuleLog } from './rules/rule-log.js'
 import { errPacket } from './session/answers.js'
 import { isDump } from './session/command.js'
-import { findSession, performKill, placeOf } from './session/kill.js'
 import { newLongPin } from './session/long-pins.js'
 import { processRow } from './session/process-row.js'
 import { Session, type SessionOwner } from './session/session.js'
+import { SessionSearch } from './session/session-search.js'
 import { Sweeper } from './session/sweeper.js'
 import { shortestLimit } from './session/time-limits.js'
 import { SharedStatements } from './statements/shared-statement.js'
@@ -65,8 +56,6 @@ const KNOWN_SCHEMAS_MAX = 10_000
 const KNOWN_SCHEMAS_MS = 10_000
 /** How often idle server connections are looked after. */
 const UPKEEP_MS = 1_000
-/** A control plane that is there answers sooner. */
-const FIND_SESSION_MS = 2_000
 /** How long a worker that ends lets clients log in that it has accepted before. */
 const LOGINS_MS = 1_000
 
@@ -102,6 +91,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly #send: (message: FromWorker) => void
   readonly #mirrors = new Mirrors(this)
   readonly #sessions = new Map<number, Session>()
+  readonly sessionSearch: SessionSearch
   readonly #proxyErrors: Record<string, number> = {}
   readonly #tls = new TlsContexts()
   /** Connections accepted and not yet ended, logged in or not: all under an empty name, and by address; sessions by user. */
@@ -123,9 +113,6 @@ export class Worker implements WorkerContext, SessionOwner {
   #upkeepAt = 0
   /** The shortest limit of time, in ms. */
   #shortestLimit = Number.POSITIVE_INFINITY
-  /** Questions to other workers that wait for their answers, by request. */
-  readonly #searches = new Map<number, (place: SessionPlace | null) => void>()
-  #lastSearch = 0
   #nextConnection = 1
   #draining = false
   /** Monotonic ms. */
@@ -135,6 +122,7 @@ export class Worker implements WorkerContext, SessionOwner {
     this.number = number
     this.log = log
     this.#send = send
+    this.sessionSearch = new SessionSearch(this.#sessions, this, send)
     this.#listeners = new Listeners((socket) => this.#accept(socket), log)
     this.view = new TopologyView(snapshot)
     this.causalChannel = new CausalChannel(send, () => this.view.snapshot.workers)
@@ -366,42 +354,6 @@ export class Worker implements WorkerContext, SessionOwner {
     address.enter(host)
     socket.once('close', () => address.leave(host))
     return null
-  }
-
-  findSession(wanted: SessionWanted): Promise<SessionPlace | null> {
-    const own = findSession(this.#sessions, wanted)
-    if (own !== null) return Promise.resolve(placeOf(own))
-    const request = ++this.#lastSearch
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => this.sessionFound(request, null), FIND_SESSION_MS)
-      this.#searches.set(request, (place) => {
-        clearTimeout(timer)
-        resolve(place)
-      })
-      this.#send({ type: 'find-session', request, wanted })
-    })
-  }
-
-  /** Answers what another worker has asked. */
-  answerSession(request: number, wanted: SessionWanted): void {
-    const session = findSession(this.#sessions, wanted)
-    this.#send({ type: 'session-found', request, place: session === null ? null : placeOf(session) })
-  }
-
-  /** The answer to what this worker has asked. */
-  sessionFound(request: number, place: SessionPlace | null): void {
-    this.#searches.get(request)?.(place)
-    this.#searches.delete(request)
-  }
-
-  killSession(kill: SessionKill): void {
-    if (this.#sessions.has(kill.sessionId)) this.killHere(kill)
-    else this.#send({ type: 'kill-session', kill })
-  }
-
-  killHere(kill: SessionKill): void {
-    const session = this.#sessions.get(kill.sessionId)
-    if (session !== undefined) performKill(session, kill, this)
   }
 
   clientAborted(host: string, reason: string): void {

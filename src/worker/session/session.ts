@@ -193,14 +193,14 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     if (itself) this.#answerError(killedItself(this.#context.view.flavor))
     else this.#answerOk()
     if (itself && !statementOnly) return this.close('killed')
-    this.#context.killSession({ sessionId, statementOnly, hit: false })
+    this.#context.sessionSearch.kill({ sessionId, statementOnly, hit: false })
     this.#nextCommand()
   }
 
   /** The server has answered a KILL: where it has allowed it, the session that is meant has to hear of it. */
   #passKillOn(kill: SessionKill): void {
     this.#killing = null
-    if (isPerformed(this.execution.lastErrno)) this.#context.killSession(kill)
+    if (isPerformed(this.execution.lastErrno)) this.#context.sessionSearch.kill(kill)
   }
 
   // COM_CHANGE_USER. ---------------------------------------------------------------------------------------------------
