@@ -33,6 +33,7 @@ export function buildSnapshot(
     limits: config.limits,
     multiplexing: config.multiplexing,
     hostgroupAttributes: config.hostgroupAttributes,
+    initConnect: config.initConnect,
     exclusiveHostgroups: config.exclusiveHostgroups,
     consistency: config.consistency,
     digests: config.digests,

@@ -85,6 +85,8 @@ export interface HostgroupAttributes {
   readonly maxOnlineServers?: number
   /** See `Limits.freeConnectionsPct`, `connectionWarming` and `throttleConnectionsPerSecToHostgroup`. */
   readonly freeConnectionsPct?: number
+  /** Statements with which its connections begin, instead of `Snapshot.initConnect`; at least one. */
+  readonly initConnect?: readonly string[]
   readonly connectionWarming?: boolean
   readonly throttleConnectionsPerSec?: number
 }
@@ -322,6 +324,8 @@ export interface Snapshot {
   readonly exclusiveHostgroups: readonly number[]
   /** At most one of a hostgroup. Absent: all are alike. */
   readonly hostgroupAttributes?: readonly HostgroupAttributes[]
+  /** Statements with which connections to servers begin; absent: none. */
+  readonly initConnect?: readonly string[]
   readonly consistency: ConsistencySettings
   readonly digests: DigestSettings
   /** Of the query rules, which travel by themselves (query-rules.ts); absent: there are none. */

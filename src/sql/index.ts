@@ -13,6 +13,7 @@ export {
   UNCACHEABLE_EFFECTS,
 } from './kinds.js'
 export { parseSet } from './set-statement.js'
+export { splitStatements } from './split.js'
 export { ONE_CONNECTION_VARIABLES } from './system-variables.js'
 export { tablesRead, tablesWritten } from './tables.js'
 export { type NamingOptions, type TemporaryTables, temporaryTables } from './temporary-tables.js'

@@ -141,6 +141,7 @@ export class Worker implements WorkerContext, SessionOwner {
       diagnosticsHoldMs: () => this.view.snapshot.limits.diagnosticsHoldMs,
       openingsPerSecond: (hostgroup) => this.#share(this.view.terms.openingsPerSecond(hostgroup)),
       suspect: (server, reason) => this.#suspect(server, reason),
+      initRefused: (server, message) => this.log.error({ server }, message),
     })
     this.digests = new Digests(snapshot.digests, Math.random)
     this.digestStatistics = new DigestStatistics(snapshot.digests.maxEntries)

@@ -39,7 +39,18 @@ function targetAt(
   proxyProtocol: ProxyProtocol = 'off',
 ): BackendTarget {
   const id = port === 0 ? host : `${host}:${port}`
-  return { id, hostgroup: 0, host, port, tls, proxyProtocol, flavor, compression: 'off', known: new KnownServer(id) }
+  return {
+    id,
+    hostgroup: 0,
+    host,
+    port,
+    tls,
+    proxyProtocol,
+    flavor,
+    compression: 'off',
+    initConnect: [],
+    known: new KnownServer(id),
+  }
 }
 
 /** What both ways to a server say: `TLS`, `plain`, or the error. */

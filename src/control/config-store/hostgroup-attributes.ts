@@ -7,7 +7,6 @@ export const ATTRIBUTES_COLUMNS: Readonly<Record<string, string>> = { hostgroup:
 
 const UNSERVED: readonly Unserved[] = [
   { column: 'autocommit', accepted: ['-1'], why: 'autocommit is the session’s own' },
-  { column: 'init_connect', accepted: [''], why: 'connections begin with what the session needs' },
   { column: 'ignore_session_variables', accepted: ['', '{}', '[]'], why: 'every session keeps its variables' },
   { column: 'hostgroup_settings', accepted: ['', '{}'], why: 'Sluice has no such settings' },
   { column: 'servers_defaults', accepted: ['', '{}'], why: 'Sluice finds no servers by itself' },
@@ -25,7 +24,7 @@ export function attributesRow(attributes: Attributes): Row {
     max_num_online_servers: attributes.max_num_online_servers,
     autocommit: -1,
     free_connections_pct: attributes.free_connections_pct ?? AS_FOR_ALL,
-    init_connect: '',
+    init_connect: attributes.init_connect,
     multiplex: Number(attributes.multiplex),
     connection_warming: warming === null ? AS_FOR_ALL : Number(warming),
     throttle_connections_per_sec: attributes.throttle_connections_per_sec ?? AS_FOR_ALL,
@@ -42,6 +41,7 @@ export function attributesValues(row: Row, refuse: Refuse): Record<string, unkno
     hostgroup: textOf(row, 'hostgroup_id'),
     max_num_online_servers: textOf(row, 'max_num_online_servers'),
     free_connections_pct: ownOf(row, 'free_connections_pct'),
+    init_connect: textOf(row, 'init_connect'),
     multiplex: textOf(row, 'multiplex'),
     connection_warming: ownOf(row, 'connection_warming'),
     throttle_connections_per_sec: ownOf(row, 'throttle_connections_per_sec'),

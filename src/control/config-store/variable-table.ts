@@ -253,6 +253,7 @@ const CLIENTS = [
       return null
     },
   }),
+  topLevel('mysql-init_connect', 'init_connect'),
   list('mysql-proxy_protocol_networks', 'proxy_protocol_networks'),
   {
     ...list('mysql-protocol_compression_algorithms', 'protocol_compression_algorithms'),

@@ -85,6 +85,7 @@ export const MYSQL_VARIABLES_SECTION = variablesSection('MYSQL VARIABLES', 'mysq
   'protocol_compression_algorithms',
   'multiplexing',
   'server_version',
+  'init_connect',
   'limits',
   'consistency',
   'query_digests',

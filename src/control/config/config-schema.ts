@@ -379,6 +379,7 @@ export const CONFIG_SCHEMA = map({
   protocol_compression_algorithms: orElse(oneOrMany(oneOf(CLIENT_COMPRESSIONS)), [...CLIENT_COMPRESSIONS]),
   multiplexing: orElse(flag, true),
   hostgroup_attributes: orElse(listOf(hostgroupAttributes), []),
+  init_connect: orElse(text, ''),
   server_version: orElse(serverVersion, null),
   limits: orElse(limits, null),
   consistency: orElse(consistency, null),
@@ -491,6 +492,8 @@ export interface Config {
   /** Hostgroups whose connections are not shared. */
   readonly exclusiveHostgroups: readonly number[]
   readonly hostgroupAttributes: readonly HostgroupAttributes[]
+  /** Statements with which connections begin whose hostgroup has none of its own. */
+  readonly initConnect: readonly string[]
   readonly consistency: ConsistencySettings
   readonly digests: DigestSettings
   readonly queryCache: QueryCacheSettings

@@ -33,6 +33,7 @@ import {
 } from './config-schema.js'
 import { readClientTls, serverTlsReader } from './config-tls.js'
 import { readHostgroupAttributes } from './hostgroup-attributes.js'
+import { readInitConnect } from './init-connect.js'
 
 const FILE_BYTES_MAX = 16 << 20
 const READABLE_BY_OTHERS = 0o004
@@ -91,6 +92,7 @@ export function buildConfig({ path, document }: ConfigSource, env: NodeJS.Proces
     compressionAlgorithms: file.protocol_compression_algorithms,
     multiplexing: file.multiplexing,
     serverVersion: file.server_version,
+    initConnect: readInitConnect(file.init_connect, ['init_connect'], document),
     hostgroupAttributes: readHostgroupAttributes(file.hostgroup_attributes, document),
     exclusiveHostgroups: file.hostgroup_attributes.flatMap((row) => (row.multiplex ? [] : [row.hostgroup])),
     limits: readLimits(file.limits ?? DEFAULT_LIMITS),

@@ -5,18 +5,22 @@ import {
   type ClientLoginAction,
   type ClientLoginResult,
   type ClientRelayAction,
+  Command,
   type ErrPacket,
+  encodeCommand,
   encodeProxyHeader,
   encodeQuery,
   Frame,
   Framer,
 } from '../../../protocol/index.js'
+import { monotonicMs } from '../../shared/clock.js'
 import { noTlsOffered, tlsWanted } from '../../shared/server-tls.js'
 import { TRACKING } from '../state/tracking.js'
 import { Backend, type BackendTarget } from './backend.js'
 import type { BackendLogin } from './backend-login.js'
 import { startBackendTls } from './backend-tls.js'
 import { type Compression, compressionFlag, compressionFor } from './compressors.js'
+import { MUST_CHANGE_PASSWORD, refusalText, sendInitConnect } from './init-connect.js'
 import { SetupExchange } from './setup-exchange.js'
 
 /** A connection to a server could not be made. */
@@ -41,13 +45,23 @@ export class BackendConnectError extends Error {
   }
 }
 
+/** A server does not execute what connections to it are to begin with. */
+export class InitConnectError extends BackendConnectError {
+  constructor(text: string, { errno, sqlState }: ErrPacket) {
+    super(text, { errno, sqlState, message: `sluice: ${text}` })
+    this.name = 'InitConnectError'
+  }
+
+  /** Nothing is wrong with the account; it is as if the server were out of reach. */
+  override get tryAnother(): boolean {
+    return true
+  }
+}
+
 /** Too many connections, shutdown, user's connection limits, offline mode. */
 const BUSY_ERRORS = new Set([1040, 1053, 1203, 1226, 3032])
 /** Host blocked or not allowed, TLS required. */
 const NOT_FOR_US_ERRORS = new Set([1129, 1130, 3159])
-
-/** ER_MUST_CHANGE_PASSWORD. */
-const MUST_CHANGE_PASSWORD = 1820
 
 /** Read buffers: small at first, large once a server fills it. */
 const READ_BUFFER_SMALL = 16_384
@@ -60,9 +74,43 @@ const READ_BUFFER_LARGE = 65_536
  */
 export async function connectBackend(target: BackendTarget, login: BackendLogin, timeoutMs: number): Promise<Backend> {
   const compression = target.compression === 'off' ? null : await compressionFor(target.compression)
+  const deadline = monotonicMs() + timeoutMs
   const backend = await new ConnectAttempt(target, login, compression).run(timeoutMs)
   switchTrackingOn(backend)
+  if (target.initConnect.length > 0) await begin(backend, Math.max(1, deadline - monotonicMs()))
   return backend
+}
+
+/** Waits until the statements of `init_connect` have been executed. */
+function begin(backend: Backend, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = (error: BackendConnectError): void => {
+      clearTimeout(timer)
+      reject(error)
+      backend.destroy(error.message)
+    }
+    const timer = setTimeout(
+      () =>
+        end(new BackendConnectError(`${backend.target.id}: no answer to init_connect within ${timeoutMs} ms`, null)),
+      timeoutMs,
+    )
+    sendInitConnect(
+      backend,
+      (refusal) => end(new InitConnectError(refusalText(backend, refusal), refusal)),
+      (reason) => end(new BackendConnectError(`${backend.target.id}: ${reason}`, null)),
+    )
+    // Answers come in order: this one is the last.
+    backend.begin(
+      new SetupExchange(
+        () => {
+          clearTimeout(timer)
+          resolve()
+        },
+        () => {},
+      ),
+    )
+    backend.write(encodeCommand(Command.PING))
+  })
 }
 
 /**
@@ -102,8 +150,10 @@ export class RelayedLogin {
 
   /** @throws BackendConnectError */
   async run(timeoutMs: number): Promise<Backend> {
+    const deadline = monotonicMs() + timeoutMs
     const backend = await this.#attempt.run(timeoutMs)
     switchTrackingOn(backend)
+    if (backend.target.initConnect.length > 0) await begin(backend, Math.max(1, deadline - monotonicMs()))
     return backend
   }
 

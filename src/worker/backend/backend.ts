@@ -21,6 +21,8 @@ export interface BackendTarget {
   readonly proxyProtocol: ProxyProtocol
   readonly compression: ServerCompression
   readonly flavor: Flavor
+  /** With which statements its connections begin. */
+  readonly initConnect: readonly string[]
   /** What this worker knows of the server, in whichever hostgroup it is. */
   readonly known: KnownServer
 }
@@ -90,6 +92,8 @@ export class Backend {
   readonly mariadbCapabilities: number
   /** Connection id on the server, for KILL. */
   readonly threadId: number
+  /** The statements that it has begun with, and begins with again after a reset. */
+  initConnect: readonly string[] = []
   /** Session state that this connection is known to have. */
   readonly applied = new AppliedState()
   /** Prepared statements that its server has, in no order. */
@@ -163,6 +167,17 @@ export class Backend {
 
   get localPort(): number {
     return this.#socket.localPort ?? 0
+  }
+
+  /**
+   * Uses the connection as one of this target from now on.
+   * @returns false when such connections begin with other statements: it has to be reset before its next use
+   */
+  aimAt(target: BackendTarget): boolean {
+    this.target = target
+    if (sameTexts(this.initConnect, target.initConnect)) return true
+    this.applied.tainted = true
+    return false
   }
 
   /** The one place where the state changes. */
@@ -380,6 +395,10 @@ export class Backend {
     }
     this.owner?.backendClosed(this, reason)
   }
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((text, index) => text === b[index]))
 }
 
 const NONE: Buffer[] = []

@@ -4,6 +4,7 @@ import { namesOfLogin } from '../state/parse-state.js'
 import type { Backend } from './backend.js'
 import { switchTrackingOn } from './backend-connect.js'
 import { dropStatements } from './drop-statements.js'
+import { refusalText, sendInitConnect } from './init-connect.js'
 import { SetupExchange } from './setup-exchange.js'
 
 /*
@@ -32,9 +33,9 @@ export function resetConnection(backend: Backend): void {
 export function afterReset(backend: Backend): void {
   switchTrackingOn(backend)
   const { schema } = backend.applied
-  if (schema === '') return
   // A schema that was dropped meanwhile is refused: another one will be asked for, or its absence is told to who uses it.
-  attempt(backend, encodeCommand(Command.INIT_DB, Buffer.from(schema)))
+  if (schema !== '') attempt(backend, encodeCommand(Command.INIT_DB, Buffer.from(schema)))
+  sendInitConnect(backend, (refusal) => backend.destroy(refusalText(backend, refusal)))
 }
 
 /** A reset leaves alone what COM_SET_OPTION has set. */

@@ -5,15 +5,17 @@ export class HostgroupTerms {
   readonly #limits: Limits
   readonly #own: ReadonlyMap<number, HostgroupAttributes>
   readonly #freePct = new Map<ServerId, number>()
+  readonly #initConnect: readonly string[]
   /** Some hostgroup is kept warm. */
   readonly warmsAny: boolean
+  /** Connections may begin with another sql_mode than the servers' own; nothing of it changes how texts are read. */
+  readonly setsSqlMode: boolean
 
-  constructor({
-    limits,
-    hostgroupAttributes = [],
-    servers,
-  }: Pick<Snapshot, 'limits' | 'hostgroupAttributes' | 'servers'>) {
+  constructor({ limits, hostgroupAttributes = [], initConnect = [], servers }: Snapshot) {
     this.#limits = limits
+    this.#initConnect = initConnect
+    const statements = [...initConnect, ...hostgroupAttributes.flatMap((own) => own.initConnect ?? [])]
+    this.setsSqlMode = statements.some((sql) => /\bsql_mode\b/i.test(sql))
     this.#own = new Map(hostgroupAttributes.map((one) => [one.hostgroup, one]))
     this.warmsAny = servers.some(({ hostgroup }) => this.isWarmed(hostgroup))
     for (const { id, hostgroup } of servers) {
@@ -35,5 +37,10 @@ export class HostgroupTerms {
   /** Connections per second that may be opened to the servers of a hostgroup over all workers. At least 1. */
   openingsPerSecond(hostgroup: number): number {
     return this.#own.get(hostgroup)?.throttleConnectionsPerSec ?? this.#limits.throttleConnectionsPerSecToHostgroup
+  }
+
+  /** The statements with which connections to the servers of a hostgroup begin. */
+  initConnect(hostgroup: number): readonly string[] {
+    return this.#own.get(hostgroup)?.initConnect ?? this.#initConnect
   }
 }

@@ -27,6 +27,8 @@ export interface PoolTerms {
   /** Connections per second that this worker may open to the servers of a hostgroup; at least 1. */
   readonly openingsPerSecond: (hostgroup: number) => number
   readonly suspect: (server: ServerId, reason: string) => void
+  /** A server does not execute init_connect; told once while it says the same. */
+  readonly initRefused: (server: ServerId, message: string) => void
 }
 
 /** As what a connection is opened. */

@@ -2,7 +2,7 @@ import type { ServerCounters } from '../../shared/counters.js'
 import { ProxyError } from '../../shared/errors.js'
 import type { ServerId } from '../../shared/snapshot.js'
 import type { Backend, BackendOwner } from '../backend/backend.js'
-import { BackendConnectError } from '../backend/backend-connect.js'
+import { BackendConnectError, InitConnectError } from '../backend/backend-connect.js'
 import { type BackendState, isOpen } from '../backend/backend-state.js'
 import type { ConnectionProfile } from '../backend/connection-profile.js'
 import { resetForOthers } from '../backend/connection-reset.js'
@@ -97,9 +97,11 @@ export class Pool implements BackendOwner {
 
   #failed(pool: ServerPool, { entry, target }: Candidate, error: BackendConnectError, permit: Permit): void {
     const { breaker } = target.known
-    pool.lastError = error
     breaker.failed(this.#terms.now(), Math.random(), permit === 'probe')
-    this.#terms.suspect(entry.id, error.message)
+    // A server that refuses init_connect is well.
+    if (!(error instanceof InitConnectError)) this.#terms.suspect(entry.id, error.message)
+    else if (pool.lastError?.message !== error.message) this.#terms.initRefused(entry.id, error.message)
+    pool.lastError = error
     // Those who wait may find another server.
     if (breaker.state === 'open' && pool.backends.size === 0) pool.sendAway()
   }
@@ -313,15 +315,19 @@ export class Pool implements BackendOwner {
 
   // What becomes of connections and servers. -----------------------------------------------------------------------------
 
-  /** A connection is used for its server's place in another hostgroup from now on (the server's role has changed). */
-  retarget(backend: Backend, candidate: Candidate): void {
+  /**
+   * A connection is used for its server's place in another hostgroup from now on (the server's role has changed).
+   * @returns see `Backend.aimAt`
+   */
+  retarget(backend: Backend, candidate: Candidate): boolean {
     const [before, after] = [backend.accounting!, this.#poolOf(backend).counters(candidate.entry.hostgroup)]
     countBytes(backend)
-    backend.target = candidate.target
+    const fits = backend.aimAt(candidate.target)
     backend.accounting = after
-    if (backend.shelf !== null) return
+    if (backend.shelf !== null) return fits
     this.#unused(before)
     this.#used(after)
+    return fits
   }
 
   /** Ends all connections to a server: it is out of use, or known to be dead while its connections hang. */

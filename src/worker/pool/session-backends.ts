@@ -6,6 +6,7 @@ import type { BackendLogin } from '../backend/backend-login.js'
 import { tellUncompressed } from '../backend/compressors.js'
 import { type ConnectionProfile, profileOf } from '../backend/connection-profile.js'
 import { resetConnection } from '../backend/connection-reset.js'
+import { refusalText, sendInitConnect } from '../backend/init-connect.js'
 import { runSetup } from '../backend/setup-exchange.js'
 import type { WorkerContext } from '../context.js'
 import type { Candidate } from '../routing/topology-view.js'
@@ -105,11 +106,20 @@ export class SessionBackends {
       return null
     }
     if (!asksOfLast && this.#context.pool.yieldsToWaiting(backend)) return null
-    if (backend.target !== candidate.target) {
-      if (backend.target.hostgroup !== candidate.target.hostgroup) this.#context.pool.retarget(backend, candidate)
-      else backend.target = candidate.target
-    }
-    return backend
+    return backend.target === candidate.target || this.#follow(backend, candidate) ? backend : null
+  }
+
+  /**
+   * Takes a connection along to where its server is now.
+   * @returns false when connections begin with something else there: it has been closed
+   */
+  #follow(backend: Backend, candidate: Candidate): boolean {
+    const { pool } = this.#context
+    const moved = backend.target.hostgroup !== candidate.target.hostgroup
+    const fits = moved ? pool.retarget(backend, candidate) : backend.aimAt(candidate.target)
+    if (fits || backend.state !== 'idle') return true
+    pool.close(backend)
+    return false
   }
 
   /** An idle connection to a server that nobody needs at the moment; it may have to get the session's state. */
@@ -252,6 +262,7 @@ export class SessionBackends {
   async #trackAgain(backend: Backend): Promise<void> {
     const { error } = await runSetup(backend, encodeQuery(TRACKING[backend.target.flavor], backend.capabilities))
     backend.applied.untracked = error !== null
+    if (error === null) sendInitConnect(backend, (refusal) => backend.destroy(refusalText(backend, refusal)))
   }
 
   async #apply(backend: Backend, packet: Buffer): Promise<void> {

@@ -225,6 +225,7 @@ export class TopologyView {
       tls: entry.tls,
       proxyProtocol: entry.proxyProtocol,
       compression: entry.compression,
+      initConnect: this.terms.initConnect(entry.hostgroup),
       flavor: facts?.flavor ?? this.#snapshot.greeting.flavor,
       known: this.#known.get(entry.id) as KnownServer,
     }

@@ -33,7 +33,7 @@ async function kill(
 ): Promise<void> {
   try {
     const { connectTimeoutServerMs, connectTimeoutServerMaxMs } = context.view.snapshot.limits
-    const connection = await connectBackend(target, login, connectTimeoutServerMs)
+    const connection = await connectBackend({ ...target, initConnect: [] }, login, connectTimeoutServerMs)
     // The session waits for this before it goes on.
     const timer = setTimeout(() => connection.destroy('no answer to KILL'), connectTimeoutServerMaxMs)
     try {

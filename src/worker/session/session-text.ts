@@ -162,7 +162,9 @@ export class SessionText {
     this.#sqlMode = this.#lexicalMode()
     this.#autoIsNull = ON.has(variables?.get('sql_auto_is_null')?.toUpperCase() ?? '')
     // A SET of sql_mode takes away what the login has put into it.
-    const ofLogin = (this.#capabilities & Capability.IGNORE_SPACE) !== 0 && variables?.has('sql_mode') !== true
+    const { setsSqlMode } = this.#context.view.terms
+    const isSet = setsSqlMode || variables?.has('sql_mode') === true
+    const ofLogin = (this.#capabilities & Capability.IGNORE_SPACE) !== 0 && !isSet
     this.#ignoreSpace = ofLogin || this.#sqlMode.includes('IGNORE_SPACE')
     this.#backslashTrailBytes = BACKSLASH_TRAIL.has(charset)
     this.#version = this.#state.version
@@ -171,7 +173,10 @@ export class SessionText {
   /** The sql_mode where it changes how a text is read, else empty. The session's is as the server reported it, or as the client wrote it. */
   #lexicalMode(): string {
     const own = this.#state.variables?.get('sql_mode')?.toUpperCase() ?? 'DEFAULT'
-    const mode = own === 'DEFAULT' ? (this.#context.view.snapshot.greeting.sqlMode ?? '') : own
+    const { snapshot, terms } = this.#context.view
+    // That of init_connect reads texts as the standard does.
+    const initial = terms.setsSqlMode ? '' : (snapshot.greeting.sqlMode ?? '')
+    const mode = own === 'DEFAULT' ? initial : own
     if (mode === "'ANSI'") return ANSI
     return LEXICAL_MODES.some((name) => mode.includes(name)) ? mode : ''
   }

@@ -43,7 +43,8 @@ export function stateForParsing(
   wanted.variables = new Map(parse.variables)
   for (const name of PARSE_VARIABLES) {
     if (wanted.variables?.has(name) === true || !applied.variables.has(name)) continue
-    wanted.setVariableSql(name, name === 'sql_mode' && ignoresSpace ? SQL_MODE_OF_LOGIN : 'DEFAULT')
+    const ofLogin = name === 'sql_mode' && ignoresSpace ? SQL_MODE_OF_LOGIN : 'DEFAULT'
+    wanted.setVariableSql(name, applied.initial.get(name) ?? ofLogin)
   }
   return wanted
 }
@@ -73,7 +74,7 @@ export function undoParseState(wanted: SessionState, applied: AppliedState, coll
   }
   for (const name of extra) {
     if (CHARSET_VARIABLES.includes(name)) continue
-    parts.push(`SESSION ${name} = DEFAULT`)
+    parts.push(`SESSION ${name} = ${applied.initial.get(name) ?? 'DEFAULT'}`)
     applied.variables.delete(name)
   }
   return parts.length === 0 ? null : `SET ${parts.join(', ')}`

@@ -150,6 +150,8 @@ export class AppliedState {
   names: string | null = null
   readonly variables = new Map<string, string>()
   readonly userVariables = new Map<string, string>()
+  /** Variables that init_connect has set, as SQL: a new session has these there, and not the servers' own. */
+  readonly initial = new Map<string, string>()
   /** COM_SET_OPTION: whether several statements may be sent at once; null: as it was logged in with. */
   multiStatements: boolean | null = null
 
@@ -196,6 +198,7 @@ export class AppliedState {
     this.names = null
     this.variables.clear()
     this.userVariables.clear()
+    this.initial.clear()
     this.multiStatements = null
     this.tainted = false
   }

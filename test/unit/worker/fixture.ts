@@ -168,6 +168,7 @@ export function fakeBackend(
     proxyProtocol: 'off',
     compression: 'off',
     flavor: 'mysql',
+    initConnect: [],
     known: new KnownServer(`${name}:3306`),
   }
   const backend = new Backend(socket as unknown as Socket, target, { capabilities, mariadbCapabilities, threadId })

@@ -404,6 +404,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     multiplexing: true,
     serverVersion: null,
     hostgroupAttributes: [],
+    initConnect: [],
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
     digests: DEFAULT_DIGESTS,

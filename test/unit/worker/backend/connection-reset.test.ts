@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { Capability, Command } from '../../../../protocol/index.js'
+import { Capability, Command, ServerStatus } from '../../../../protocol/index.js'
 import { resetConnection, resetForOthers } from '../../../../src/worker/backend/connection-reset.js'
 import { err, ok } from '../answers.js'
 import { fakeBackend } from '../fixture.js'
@@ -59,4 +59,39 @@ it('a connection that cannot be reset is ended', () => {
   const refusal = err(1047, 'Unknown command')
   backend.receive(refusal, refusal.length)
   expect([backend.state, socket.destroyed]).toEqual(['closed', true])
+})
+
+it('begins with the same statements as a new connection, behind all else, and ends it where one is refused', () => {
+  const begin = () => {
+    const { backend, socket } = fakeBackend()
+    backend.target = { ...backend.target, initConnect: ["SET time_zone = '+03:00'", 'DO 1'] }
+    backend.applied.schema = 'kept'
+    resetConnection(backend)
+    return { backend, socket }
+  }
+  const { backend, socket } = begin()
+  expect(sent(socket).slice(-3)).toEqual([
+    expect.stringContaining('kept'),
+    expect.stringContaining("SET time_zone = '+03:00'"),
+    expect.stringContaining('DO 1'),
+  ])
+  expect(backend.initConnect).toEqual(backend.target.initConnect)
+  while (backend.depth > 0) backend.receive(ok(), ok().length)
+  expect(backend.state).toBe('idle')
+
+  const refused = begin()
+  const refusal = err(1298, 'Unknown time zone')
+  while (refused.backend.depth > 2) refused.backend.receive(ok(), ok().length)
+  refused.backend.receive(refusal, refusal.length)
+  expect(refused.backend.state).toBe('closed')
+})
+
+it('is not used when a statement of its beginning has left a transaction open', () => {
+  const { backend } = fakeBackend()
+  backend.target = { ...backend.target, initConnect: ['CALL begins()'] }
+  resetConnection(backend)
+  while (backend.depth > 1) backend.receive(ok(), ok().length)
+  const open = ok(ServerStatus.IN_TRANS)
+  backend.receive(open, open.length)
+  expect(backend.state).toBe('closed')
 })

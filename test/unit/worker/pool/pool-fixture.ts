@@ -50,6 +50,9 @@ export class PoolWorld {
   gate: Promise<void> | null = null
   connects = 0
   readonly suspicions: string[] = []
+  readonly initRefusals: string[] = []
+  /** What connecting fails with. */
+  failure: BackendConnectError | null = null
   /** Servers at which the share was not enough. */
   readonly shortOf: string[] = []
   readonly sockets = new Map<Backend, FakeSocket>()
@@ -63,6 +66,7 @@ export class PoolWorld {
     diagnosticsHoldMs: () => this.holdMs,
     openingsPerSecond: () => this.perSecond,
     suspect: (_server, reason) => this.suspicions.push(reason),
+    initRefused: (_server, message) => this.initRefusals.push(message),
   })
 
   get primary(): Candidate {
@@ -72,6 +76,7 @@ export class PoolWorld {
   async #connect(host: string, hostgroup: number): Promise<Backend> {
     this.connects++
     await this.gate
+    if (this.failure !== null) throw this.failure
     if (this.isDown) throw new BackendConnectError('refused', null)
     const { backend, socket } = fakeBackend(host, { hostgroup, threadId: this.connects })
     this.sockets.set(backend, socket)

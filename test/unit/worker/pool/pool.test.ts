@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Backend } from '../../../../src/worker/backend/backend.js'
+import { InitConnectError } from '../../../../src/worker/backend/backend-connect.js'
 import { Keep } from '../../../../src/worker/state/residue.js'
 import { FakeHolder, PoolWorld, WAIT_MS } from './pool-fixture.js'
 
@@ -345,6 +346,21 @@ describe('opening', () => {
     await flush()
     expect(log).toEqual(['1st: refused', '2nd: refused'])
     expect(world.gauges()).toEqual({ used: 0, free: 0 })
+  })
+
+  it('a server that refuses init_connect is no suspect, is told of once, and is left alone for a while', async () => {
+    const refusal = { errno: 1193, sqlState: 'HY000', message: 'Unknown system variable' }
+    world.failure = new InitConnectError('primary:3306 does not execute it', refusal)
+    const log: string[] = []
+    for (let i = 0; i < 3; i++) await world.getNoted(new FakeHolder('it'), log)
+    expect(log).toEqual(Array(3).fill('it: primary:3306 does not execute it'))
+    expect([world.suspicions, world.initRefusals]).toEqual([[], ['primary:3306 does not execute it']])
+    void world.getNoted(new FakeHolder('later'), log)
+    await vi.advanceTimersByTimeAsync(50)
+    expect(world.connects).toBe(3)
+    world.failure = null
+    await vi.advanceTimersByTimeAsync(1500)
+    expect(log.at(-1)).toBe('later')
   })
 
   it('after failures in a row nobody tries until the pause is over, then one does, and all get theirs when it succeeds', async () => {

@@ -256,3 +256,37 @@ it('a connection that its client has logged in itself is never shared', () => {
   expect(backend.shelf).toBeNull()
   expect(world.gauges().used).toBe(1)
 })
+
+describe('where connections begin with statements of their own (init_connect)', () => {
+  const begins = (...initConnect: string[]) => update({ initConnect })
+
+  it('a connection that began with others is reset before another session uses it', async () => {
+    const [one, two] = [session(), session()]
+    const backend = await one.open()
+    one.backends.releaseAll(CLEAN)
+    begins('DO 1')
+    expect(two.backends.take(world.primary)).toBe(backend)
+    expect(two.backends.isCurrent(backend)).toBe(false)
+    await answering(backend, two.backends.sync(backend))
+    expect(sent(backend)[0]).toBe(String(Command.RESET_CONNECTION))
+    expect(sent(backend).at(-1)).toContain('DO 1')
+    expect(counters.backendConnectionsReset).toBe(1)
+  })
+
+  it('a session’s own idle connection is closed for one that begins as it should', async () => {
+    const one = session()
+    const backend = await one.open()
+    begins('DO 1')
+    expect(one.backends.get(world.primary, false)).toBeNull()
+    expect(backend.state).toBe('closing')
+    expect(one.holder.taken).toEqual([backend])
+  })
+
+  it('stays as it is where they are the same', async () => {
+    const one = session()
+    const backend = await one.open()
+    backend.initConnect = ['DO 1']
+    begins('DO 1')
+    expect(one.backends.get(world.primary, false)).toBe(backend)
+  })
+})

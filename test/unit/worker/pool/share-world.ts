@@ -83,6 +83,7 @@ export class Member {
       diagnosticsHoldMs: () => 1_000,
       openingsPerSecond: () => 1_000_000,
       suspect: () => {},
+      initRefused: () => {},
     })
     this.handle = {
       number,

@@ -67,3 +67,13 @@ it('names that were set since are undone, and set again', () => {
   expect(sent(session(), applied)).toBe("SET NAMES 'utf8mb4' COLLATE 'utf8mb4_general_ci'")
   expect(variableDifference(now, applied)).toBe('SET NAMES latin1')
 })
+
+it('what init_connect has set is what a connection goes back to', () => {
+  const now = session((state) => state.setVariable('sql_mode', ''))
+  const applied = connectionOf(now)
+  applied.initial.set('sql_mode', "'STRICT_ALL_TABLES'")
+  expect(sent(session(), applied, true)).toBe("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
+  const then = connectionOf(session((state) => state.setVariable('sql_mode', 'ANSI_QUOTES')))
+  then.initial.set('sql_mode', "'STRICT_ALL_TABLES'")
+  expect(undoParseState(session(), then, UTF8MB4_GENERAL)).toBe("SET SESSION sql_mode = 'STRICT_ALL_TABLES'")
+})
