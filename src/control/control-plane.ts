@@ -18,7 +18,15 @@ import { Scheduler } from './scheduler.js'
 import { ClientTls } from './ticket-keys.js'
 import { type LoadedTls, loadTls } from './tls.js'
 import { initialTopology, observe, reconfigure } from './topology/topology.js'
-import type { Instant, TopologyEffect, TopologyRules, TopologyState, TopologyStep } from './topology/topology-types.js'
+import type {
+  Instant,
+  Observation,
+  Observed,
+  TopologyEffect,
+  TopologyRules,
+  TopologyState,
+  TopologyStep,
+} from './topology/topology-types.js'
 import { isWriter, membersOf } from './topology/topology-writer.js'
 import { confirmWriter, type WriterVerdict } from './topology/writer-confirmation.js'
 import type { ControlView, Operations, RolesView, Shutdown, WorkerView } from './view.js'
@@ -56,6 +64,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private readonly monitor: Monitor
   private readonly statsHistory = new StatsHistory(() => this.supervisor.counters())
   private topology: TopologyState
+  private readonly unjudged: Observed[] = []
   private readonly happened = new EventLog()
   /** Who has the role of each writer hostgroup, and since when. */
   private readonly writers = new Map<number, { readonly server: ServerId; readonly sinceDateMs: number }>()
@@ -78,10 +87,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.log = log
     this.topology = initialTopology(rulesOf(config))
     this.monitor = new Monitor(config.servers, config.monitor, log, {
-      observed: (observation) => {
-        this.step(observe(this.topology, observation, now()))
-        for (const listener of this.onObserved) listener()
-      },
+      observed: (observation) => this.observed(observation),
       health: (report) => this.supervisor.pushHealth(report),
       learned: () => this.schedulePublish(),
       primaryOf: (server) => primaryOf(this.topology, server),
@@ -110,6 +116,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   async start(): Promise<void> {
     this.monitor.start()
     await this.monitor.firstRound(FIRST_ROUND_MS)
+    this.judge()
     if (this.monitor.learned().facts.length === 0) {
       this.log.warn('no server has answered yet: clients are greeted as by MySQL 8.0 and wait for one')
     }
@@ -132,6 +139,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.takeTls(tls)
     this.monitor.reconfigure(effective.servers, effective.monitor)
     if (this.phase === 'serving') this.scheduler.configure(effective.scheduler ?? [])
+    this.judge()
     this.step(reconfigure(this.topology, rulesOf(effective), now()))
     const warnings = waiting.length === 0 ? [] : [`${waiting.join(', ')} changed: this needs a restart`]
     return { warnings, late: this.started.then(() => this.publish()) }
@@ -281,6 +289,18 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.statsHistory.stop()
     await this.monitor.stop()
     removeRunFile(this.runFile())
+  }
+
+  /** What is observed within one turn is judged at once: with a thousand servers each judgement takes milliseconds. */
+  private observed(observation: Observation): void {
+    this.unjudged.push({ observation, atMs: monotonicMs() })
+    if (this.unjudged.length === 1) setImmediate(() => this.judge())
+  }
+
+  private judge(): void {
+    if (this.unjudged.length === 0) return
+    this.step(observe(this.topology, this.unjudged.splice(0), now()))
+    for (const listener of this.onObserved) listener()
   }
 
   private step({ state, effects }: TopologyStep): void {

@@ -58,7 +58,7 @@ class Watch {
     this.monitor = new Monitor(servers, CONFIG, pino({ level: 'silent' }), {
       observed: (observation) => {
         const now = { monotonicMs: monotonicMs(), dateMs: Date.now() }
-        const { state, effects } = observe(this.topology, observation, now)
+        const { state, effects } = observe(this.topology, [{ observation, atMs: now.monotonicMs }], now)
         this.topology = state
         for (const effect of effects) if (effect.kind === 'log') this.events.push(effect.event)
       },

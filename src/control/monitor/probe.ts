@@ -64,30 +64,35 @@ export class ProbeConnection {
   static open(target: ProbeTarget): Promise<ProbeConnection> {
     return new Promise((resolve, reject) => {
       const tap = new GreetingTap(target)
-      const connection = mysql.createConnection(connectionOptions(target, tap))
+      let connection: Connection | null = null
       const fail = (error: ProbeError | null): void => {
         clearDeadline()
         // Errors that come after the first one have nobody to tell.
-        connection.on('error', () => {})
-        connection.destroy()
+        connection?.on('error', () => {})
+        connection?.destroy()
         tap.destroy()
         if (error !== null) reject(error)
       }
       const clearDeadline = deadline(target.connectTimeoutMs, () => {
         fail(new ProbeError('unreachable', 0, `no login within ${target.connectTimeoutMs} ms`))
       })
-      connection.once('error', (error: Error) => {
-        if (!isTlsNotOffered(error) || target.tls.mode !== 'preferred') return fail(connectError(target, error))
-        fail(null)
-        ProbeConnection.open({ ...target, tls: { ...target.tls, mode: 'disabled' } }).then(resolve, reject)
-      })
-      connection.once('connect', () => {
-        clearDeadline()
-        connection.removeAllListeners('error')
-        const greeting = tap.greeting
-        if (greeting === null) fail(new ProbeError('unreachable', 0, 'no greeting'))
-        else resolve(new ProbeConnection(connection, tap, greeting))
-      })
+      const logIn = (socket: Socket): void => {
+        const made = mysql.createConnection(connectionOptions(target, socket))
+        connection = made
+        made.once('error', (error: Error) => {
+          if (!isTlsNotOffered(error) || target.tls.mode !== 'preferred') return fail(connectError(target, error))
+          fail(null)
+          ProbeConnection.open({ ...target, tls: { ...target.tls, mode: 'disabled' } }).then(resolve, reject)
+        })
+        made.once('connect', () => {
+          clearDeadline()
+          made.removeAllListeners('error')
+          const greeting = tap.greeting
+          if (greeting === null) fail(new ProbeError('unreachable', 0, 'no greeting'))
+          else resolve(new ProbeConnection(made, tap, greeting))
+        })
+      }
+      tap.open(logIn, (error) => fail(connectError(target, error)))
     })
   }
 
@@ -151,9 +156,18 @@ class GreetingTap {
     this.target = target
   }
 
-  open(): Socket {
+  /**
+   * Calls `connected` as soon as there is a connection, or `failed`. mysql2 comes in only then: what it sets up costs ten times a
+   * socket, and servers that are not there are tried again and again.
+   */
+  open(connected: (socket: Socket) => void, failed: (error: Error) => void): void {
     const { host, port, proxyProtocol } = this.target
     const socket = port === 0 ? connectSocket({ path: host }) : connectSocket({ host, port, noDelay: true })
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      socket.off('error', failed)
+      connected(socket)
+    })
     const listener = (chunk: Buffer): void => {
       if (this.take(chunk)) socket.off('data', listener)
     }
@@ -161,7 +175,6 @@ class GreetingTap {
     // Sluice itself connects: there is no client to speak of.
     if (proxyProtocol !== 'off') socket.write(encodeProxyHeader(proxyProtocol === 'v1' ? 1 : 2, null))
     this.socket = socket
-    return socket
   }
 
   /** mysql2 only ends its side, and a server that hangs would keep the socket for as long as it hangs. */
@@ -185,9 +198,11 @@ class GreetingTap {
   }
 }
 
-function connectionOptions(target: ProbeTarget, tap: GreetingTap): ConnectionOptions {
+function connectionOptions(target: ProbeTarget, socket: Socket): ConnectionOptions {
   return {
-    stream: () => tap.open(),
+    stream: socket,
+    // Nothing is prepared here, and mysql2 makes room for all of them at once.
+    maxPreparedStatements: 1,
     // Tells mysql2 that the transport is safe: over a unix socket servers take caching_sha2_password's password in clear only.
     ...(target.port === 0 ? { socketPath: target.host } : {}),
     host: hostToVerify(target),

@@ -70,6 +70,12 @@ export type Observation =
   | { readonly kind: 'blind'; readonly server: ServerId; readonly reason: string }
   | { readonly kind: 'failed'; readonly server: ServerId; readonly reason: string }
 
+/** An observation and its monotonic time. */
+export interface Observed {
+  readonly observation: Observation
+  readonly atMs: number
+}
+
 export interface Instant {
   /** For durations. */
   readonly monotonicMs: number

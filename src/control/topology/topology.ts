@@ -5,6 +5,7 @@ import type {
   Instant,
   NodeState,
   Observation,
+  Observed,
   TopologyEffect,
   TopologyEvent,
   TopologyRules,
@@ -41,14 +42,19 @@ export function initialTopology(rules: TopologyRules): TopologyState {
   return { ...state, entries: deriveEntries(state) }
 }
 
-/** Takes one observation of the monitor. One of a server that is not configured changes nothing. */
-export function observe(state: TopologyState, observation: Observation, now: Instant): TopologyStep {
-  const node = state.nodes.get(observation.server)
-  if (node === undefined) return { state, effects: [] }
-  const seen = observed(node, observation, now.monotonicMs)
-  const nodes = new Map(state.nodes).set(observation.server, seen)
-  if (saysNothingNew(state, node, seen)) return { state: { ...state, nodes }, effects: [] }
-  return settle(state, { ...state, nodes }, now)
+/** Takes what the monitor has observed, in its order. What is of a server that is not configured changes nothing. */
+export function observe(state: TopologyState, observations: readonly Observed[], now: Instant): TopologyStep {
+  const known = observations.filter(({ observation }) => state.nodes.has(observation.server))
+  if (known.length === 0) return { state, effects: [] }
+  const nodes = new Map(state.nodes)
+  let news = false
+  for (const { observation, atMs } of known) {
+    const node = nodes.get(observation.server)!
+    const seen = observed(node, observation, atMs)
+    nodes.set(observation.server, seen)
+    news ||= !saysNothingNew(state, node, seen)
+  }
+  return news ? settle(state, { ...state, nodes }, now) : { state: { ...state, nodes }, effects: [] }
 }
 
 /**

@@ -48,7 +48,8 @@ export class World {
   }
 
   see(observation: Observation): this {
-    return this.take(observe(this.state, observation, this.now()))
+    const now = this.now()
+    return this.take(observe(this.state, [{ observation, atMs: now.monotonicMs }], now))
   }
 
   reload(servers: readonly ServerConfig[]): this {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { initialTopology, observe } from '../../../../src/control/topology/topology.js'
 import { LAG_RECOVERY_MS } from '../../../../src/control/topology/topology-rows.js'
+import type { Observed } from '../../../../src/control/topology/topology-types.js'
 import { READER, row, World, WRITER } from './topology-world.js'
 
 const three = () => [row('a', WRITER), row('b', READER), row('c', READER)]
@@ -250,5 +252,25 @@ describe('a hostgroup with more servers ONLINE than max_num_online_servers', () 
       'hostgroup 7 is used again (over: 2 servers are ONLINE there, max_num_online_servers is 1)',
       'hostgroup 7 is not used (2 servers are ONLINE there, max_num_online_servers is 1)',
     ])
+  })
+})
+
+describe('what is observed at once', () => {
+  it('is judged once, each server by all that was seen of it', () => {
+    const servers = Array.from({ length: 100 }, (_, at) => row(`db${at}`, 9))
+    const state = initialTopology({ servers, replicationHostgroups: [], maxFailures: 3 })
+    const failed = (server: string, atMs: number): Observed => ({
+      observation: { kind: 'failed', server, reason: 'refused' },
+      atMs,
+    })
+    const observations = servers.flatMap(({ id }, at) => [1, 2, ...(at < 50 ? [3] : [])].map((ms) => failed(id, ms)))
+    const { state: next, effects } = observe(state, [...observations, failed('nobody', 4)], {
+      monotonicMs: 9,
+      dateMs: 9,
+    })
+    expect(next.entries.map(({ status }) => status)).toEqual(servers.map((_, at) => (at < 50 ? 'SHUNNED' : 'ONLINE')))
+    expect(next.nodes.get('db0')).toMatchObject({ failures: 3, observedMs: 3 })
+    expect(effects.filter(({ kind }) => kind === 'log')).toHaveLength(50)
+    expect(effects.filter(({ kind }) => kind === 'publish')).toHaveLength(1)
   })
 })
