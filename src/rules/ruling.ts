@@ -27,6 +27,8 @@ export interface Ruling {
   /** 0: the answer is not to be kept. */
   readonly cacheTtlMs: number
   readonly cacheEmptyResult: boolean
+  /** -1: as for all. */
+  readonly cacheTimeoutMs: number
   readonly consistency: ConsistencyLevel | null
   /** -1: nothing is said of it. */
   readonly maxReplicationLagMs: number
@@ -57,6 +59,7 @@ export function newRuling(): Mutable<Ruling> & { matched: CompiledRule[] } {
     log: false,
     cacheTtlMs: 0,
     cacheEmptyResult: true,
+    cacheTimeoutMs: -1,
     consistency: null,
     maxReplicationLagMs: -1,
     causal: '',
@@ -87,6 +90,7 @@ export function add(compiled: CompiledRule, into: RulingInTheMaking): void {
   into.log = rule.log ?? into.log
   into.cacheTtlMs = rule.cacheTtl ?? into.cacheTtlMs
   into.cacheEmptyResult = rule.cacheEmptyResult ?? into.cacheEmptyResult
+  into.cacheTimeoutMs = rule.cacheTimeoutMs ?? into.cacheTimeoutMs
   into.consistency = rule.consistency ?? into.consistency
   into.maxReplicationLagMs = rule.maxReplicationLagMs ?? into.maxReplicationLagMs
   into.causal = rule.causal ?? into.causal

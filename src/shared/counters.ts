@@ -110,6 +110,9 @@ export interface GlobalCounters {
   queryCacheBytesIn: number
   queryCacheBytesOut: number
   queryCachePurged: number
+  /** Statements that waited for the answer to another one: they were given it; they were not. */
+  queryCacheWaitsMet: number
+  queryCacheWaitsInVain: number
   /** Writes of which not all workers that keep answers knew in time. */
   queryCacheAnnouncementsLost: number
   /** Copies of statements that query rules have sent elsewhere, and those that were one too many at a time. */
@@ -241,6 +244,8 @@ export function newGlobalCounters(): GlobalCounters {
     queryCacheBytesIn: 0,
     queryCacheBytesOut: 0,
     queryCachePurged: 0,
+    queryCacheWaitsMet: 0,
+    queryCacheWaitsInVain: 0,
     queryCacheAnnouncementsLost: 0,
     mirrorsSent: 0,
     mirrorsDropped: 0,

@@ -34,6 +34,8 @@ export interface QueryRule {
   /** Milliseconds, at least 1. */
   readonly cacheTtl?: number
   readonly cacheEmptyResult?: boolean
+  /** How long it waits for the answer to the same statement of another session; 0: not at all. */
+  readonly cacheTimeoutMs?: number
   readonly timeoutMs?: number
   readonly retries?: number
   readonly delayMs?: number

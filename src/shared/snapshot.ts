@@ -187,12 +187,15 @@ export interface QueryCacheSettings {
   /** Longer answers are not kept, in bytes. */
   readonly answerBytesMax: number
   readonly invalidation: Invalidation
+  /** How long a session waits for the answer to the same statement of another one, in ms; 0: not at all. */
+  readonly waitMs: number
 }
 
 export const DEFAULT_QUERY_CACHE: QueryCacheSettings = {
   bytesMax: 256 << 20,
   answerBytesMax: 1 << 20,
   invalidation: 'any',
+  waitMs: 1_000,
 }
 
 /** What Sluice says in its own greeting, learned from the backends so that drivers see the server they expect. */

@@ -207,6 +207,7 @@ const QUERY_CACHE = [
   variable('mysql-query_cache_size_MB', 'query_cache', 'size_mb'),
   variable('mysql-query_cache_max_result', 'query_cache', 'max_result'),
   variable('mysql-query_cache_invalidation', 'query_cache', 'invalidation'),
+  variable('mysql-query_cache_wait', 'query_cache', 'wait'),
 ]
 
 const TLS = [

@@ -55,6 +55,7 @@ function readRule(row: RuleRow, index: number, document: ConfigDocument): QueryR
     destinationHostgroup: row.destination_hostgroup,
     cacheTtl: row.cache_ttl,
     cacheEmptyResult: row.cache_empty_result,
+    cacheTimeoutMs: row.cache_timeout,
     timeoutMs: row.timeout,
     retries: row.retries,
     delayMs: row.delay,

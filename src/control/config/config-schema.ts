@@ -324,6 +324,7 @@ const queryCache = map({
   size_mb: orElse(whole(0, 1 << 20), DEFAULT_QUERY_CACHE.bytesMax / MIB),
   max_result: orElse(whole(0, 1 << 30), DEFAULT_QUERY_CACHE.answerBytesMax),
   invalidation: orElse(oneOf(INVALIDATIONS), DEFAULT_QUERY_CACHE.invalidation),
+  wait: orElse(whole(0, 60_000), DEFAULT_QUERY_CACHE.waitMs),
 })
 
 /** ProxySQL's mysql-query_digests and mysql-query_digests_*. Lengths in bytes. */

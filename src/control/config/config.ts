@@ -396,6 +396,7 @@ function readQueryCache(section: NonNullable<ConfigFile['query_cache']>): QueryC
     bytesMax: section.size_mb * MIB,
     answerBytesMax: section.max_result,
     invalidation: section.invalidation,
+    waitMs: section.wait,
   }
 }
 

@@ -344,6 +344,15 @@ export const METRICS: readonly MetricDefinition[] = [
     ({ counters }) => counters.global.queryCachePurged,
   ),
   labelled(
+    'sluice_query_cache_waits_total',
+    'counter',
+    'Reads that waited for the answer to the same one of another session, by outcome: met (given it) or in_vain.',
+    ({ counters: { global } }) => [
+      [{ outcome: 'met' }, global.queryCacheWaitsMet],
+      [{ outcome: 'in_vain' }, global.queryCacheWaitsInVain],
+    ],
+  ),
+  labelled(
     'sluice_query_cache_bytes_total',
     'counter',
     'Bytes of answers that the result cache has taken (in) and given (out).',

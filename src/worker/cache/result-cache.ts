@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import type { GlobalCounters } from '../../shared/counters.js'
 import type { QueryCacheSettings } from '../../shared/snapshot.js'
 import type { CachePeers } from './cache-peers.js'
+import { PendingAnswers } from './pending-answers.js'
 import { keysOf, type TableMark, TableMarks } from './table-marks.js'
 
 /** What an answer takes besides its bytes and its key, measured on Node 20. */
@@ -32,6 +33,7 @@ export interface CachedAnswer {
  */
 export class ResultCache {
   readonly peers: CachePeers
+  readonly pending: PendingAnswers
   readonly #counters: GlobalCounters
   readonly #now: () => number
   #settings: QueryCacheSettings
@@ -57,6 +59,7 @@ export class ResultCache {
     this.#settings = settings
     this.#workers = workers
     this.#now = now
+    this.pending = new PendingAnswers(now)
     this.#marks = new TableMarks(now())
   }
 
@@ -68,9 +71,9 @@ export class ResultCache {
       before.answerBytesMax === settings.answerBytesMax &&
       before.invalidation === settings.invalidation &&
       this.#workers === workers
-    if (same) return
     this.#settings = settings
     this.#workers = workers
+    if (same) return
     this.clear()
     this.#answers = null
     // The other workers are told of it at this moment, too, and may not note all of their writes yet.
@@ -100,6 +103,11 @@ export class ResultCache {
     return Math.min(answerBytesMax, this.#ownBytes)
   }
 
+  /** How long a session waits for the answer that another one has asked for, in ms, where the query rule does not say. */
+  get waitMs(): number {
+    return this.#settings.waitMs
+  }
+
   get #ownBytes(): number {
     return Math.floor(this.#settings.bytesMax / this.#workers)
   }
@@ -122,9 +130,14 @@ export class ResultCache {
     this.#marks.startAnew(this.#now())
   }
 
-  /** The answer under a key, if it is neither too old nor ended by a write. */
+  /** The answer under a key, if it is neither too old nor ended by a write. To be called once for each statement. */
   find(key: string): CachedAnswer | null {
     this.#counters.queryCacheGet++
+    return this.look(key)
+  }
+
+  /** The same, for a statement that has waited. */
+  look(key: string): CachedAnswer | null {
     const answer = this.#answers?.get(key)
     if (answer === undefined) return null
     if (this.isCurrent(answer.marks, answer.asOf)) return answer
@@ -136,6 +149,12 @@ export class ResultCache {
   given({ bytes }: CachedAnswer): void {
     this.#counters.queryCacheGetOk++
     this.#counters.queryCacheBytesOut += bytes.length
+  }
+
+  /** Notes that a statement has waited for the answer to another one. @param given it was one that its session may be given */
+  waited(given: boolean): void {
+    if (given) this.#counters.queryCacheWaitsMet++
+    else this.#counters.queryCacheWaitsInVain++
   }
 
   /** Whether no write has ended what was read when the primary had all up to `asOf`. */

@@ -1,6 +1,7 @@
 import { ServerStatus } from '../../../protocol/index.js'
 import type { Backend } from '../backend/backend.js'
 import { findOnline, type TopologyView } from '../routing/topology-view.js'
+import type { PendingAnswer } from './pending-answers.js'
 import type { ResultCache } from './result-cache.js'
 import type { TableMark } from './table-marks.js'
 
@@ -20,13 +21,16 @@ export interface CaptureTerms {
 /** Copies the answer to one command while it is passed on, to be kept if it turns out to be one that may be. */
 export class Capture {
   readonly #terms: CaptureTerms
+  /** What others may wait for; null: they wait for somebody else's. */
+  readonly #pending: PendingAnswer | null
   #chunks: Buffer[] = []
   #size = 0
   #wanted = true
   #asOf = -1
 
-  constructor(terms: CaptureTerms) {
+  constructor(terms: CaptureTerms, pending: PendingAnswer | null = null) {
     this.#terms = terms
+    this.#pending = pending
   }
 
   /** The command is about to be written to a server, maybe once more: the answer will have what the server has now. */
@@ -35,6 +39,7 @@ export class Capture {
     this.#size = 0
     this.#wanted = true
     this.#asOf = view.isWriter(target.hostgroup) ? now : (findOnline(view, target.id)?.coversPrimaryAt ?? -1)
+    this.#pending?.sent(this.#asOf)
   }
 
   /** Bytes that go to the client; `bytes[start, end)` is used again after the call. */
@@ -51,6 +56,7 @@ export class Capture {
   drop(): void {
     this.#wanted = false
     this.#chunks = []
+    this.#pending?.end()
   }
 
   /** The client has the whole answer. */
@@ -59,8 +65,9 @@ export class Capture {
     const { statusFlags, rows } = follower
     const plain = follower.errno === 0 && follower.warnings === 0 && follower.columnCount > 0
     const outside = (statusFlags & (AUTOCOMMIT | IN_TRANS | MORE_RESULTS_EXISTS)) === AUTOCOMMIT
-    if (!this.#wanted || !plain || !outside || (rows === 0 && !empty)) return
+    if (!this.#wanted || !plain || !outside || (rows === 0 && !empty)) return this.drop()
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
     cache.keep(key, { bytes, rows, asOf: this.#asOf, shownUntil: now, marks }, ttlMs)
+    this.#pending?.end()
   }
 }

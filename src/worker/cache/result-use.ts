@@ -9,6 +9,7 @@ import type { SessionText } from '../session/session-text.js'
 import { wholeSqlInHand } from '../session/sql-in-hand.js'
 import type { SessionState } from '../state/session-state.js'
 import type { PreparedStatement, Statements } from '../statements/statements.js'
+import type { PendingAnswer } from './pending-answers.js'
 import type { CachedAnswer, ResultCache } from './result-cache.js'
 import { Capture } from './result-capture.js'
 
@@ -65,7 +66,7 @@ function readsUncommitted({ variables }: SessionState): boolean {
  * it must have been read after all that the session has seen.
  */
 export function satisfies(
-  answer: CachedAnswer,
+  answer: Pick<CachedAnswer, 'asOf' | 'shownUntil'>,
   asking: Asking,
   { view, cache, causal }: CacheContext,
   now: number,
@@ -89,6 +90,23 @@ export function satisfies(
   return cache.hearsWrites || asOf > Math.max(consistency.seenAt, consistency.shownUntil)
 }
 
+/** Whether an answer that is on its way is one that the session may be given when it comes, as far as can be told now. */
+export function isWorthWaiting(
+  { marks, asOf }: PendingAnswer,
+  asking: Asking,
+  context: CacheContext,
+  now: number,
+): boolean {
+  const expected = { asOf: asOf ?? now, shownUntil: now }
+  return context.cache.isCurrent(marks, expected.asOf) && satisfies(expected, asking, context, now)
+}
+
+/** How long the session waits for it at most, in ms; 0: not at all. */
+export function waitMsOf({ ruling }: CommandInHand, cache: ResultCache): number {
+  const waitMs = ruling?.cacheTimeoutMs ?? -1
+  return waitMs < 0 ? cache.waitMs : waitMs
+}
+
 /**
  * What is to be kept of the answer that a server will give; null: nothing.
  * @param key see `keyOfCommand`
@@ -99,7 +117,8 @@ export function captureFor(asking: Asking, key: string, cache: ResultCache): Cap
   const tables = tablesOf(asking)
   if (tables === null || tables.some(isServersOwn)) return null
   const { cacheTtlMs, cacheEmpty } = asking.command
-  return new Capture({ key, ttlMs: cacheTtlMs, marks: cache.marksOfRead(tables), empty: cacheEmpty, bytesMax })
+  const marks = cache.marksOfRead(tables)
+  return new Capture({ key, ttlMs: cacheTtlMs, marks, empty: cacheEmpty, bytesMax }, cache.pending.begin(key, marks))
 }
 
 /** The tables that the statement reads; null: they cannot be told, or it is no query (SHOW, DESCRIBE). */

@@ -116,8 +116,8 @@ function unlessLost({ seeker: { command, facts }, context }: AcquireJob): void {
 
 /** @throws ProxyError when a KILL QUERY has come meanwhile (1317), or the statement's time is over */
 function unlessKilled<T>(value: T, command: CommandInHand): T {
-  if (command.timedOut !== null) throw command.timedOut
-  if (command.killed) throw new ProxyError('killed', 1317, '70100', 'Query execution was interrupted')
+  const { endedBy } = command
+  if (endedBy !== null) throw endedBy
   return value
 }
 

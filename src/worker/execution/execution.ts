@@ -139,10 +139,16 @@ export class Execution implements RelayListener, BackendHolder {
     this.#statements?.clear()
   }
 
-  /** What others have been answered to the command in hand; null: a server has to be asked. */
-  answerFromCache(): Buffer | null {
+  /** What of the session's commands the result cache answers, and keeps of its answers. */
+  get answers(): SessionAnswers {
     this.#answers ??= new SessionAnswers(this.#context)
-    return this.#answers.find(this)
+    return this.#answers
+  }
+
+  /** The command in hand is over, whatever became of it: nothing of it is held. */
+  release(): void {
+    this.command.release()
+    this.#answers?.forget()
   }
 
   /** Executes the command in hand. */
@@ -192,7 +198,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.leaveLane()
     this.#load.end(-1)
     this.#writes?.end(this.running !== null)
-    this.command.release()
+    this.release()
     this.#statements?.clear()
     this.backends.releaseAll((backend) => this.facts.keeps(backend) || this.facts.isDirty(backend))
   }
@@ -401,12 +407,6 @@ export class Execution implements RelayListener, BackendHolder {
     this.#listener.commandSent()
   }
 
-  #keepAnswer(capture: Capture, backend: Backend, now: number): void {
-    capture.finish(backend, this.#context.cache, now)
-    this.#relay.capture = null
-    this.#answers!.forget()
-  }
-
   /** What takes a copy of the answer to the command in hand; null: nobody. */
   #captureOn(backend: Backend): Capture | null {
     if (this.command.cacheTtlMs === 0 || this.#answers === null) return null
@@ -482,7 +482,7 @@ export class Execution implements RelayListener, BackendHolder {
     if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     if (this.#notesWrite || this.#writes?.hasBegun === true) this.#writes!.answered(this.facts)
-    if (this.#relay.capture !== null) this.#keepAnswer(this.#relay.capture, backend, now)
+    this.#relay.capture?.finish(backend, this.#context.cache, now)
     this.running = null
     if (this.#inLane) return this.#answeredInLane(backend, now)
     // What was waited for is none of the statement's time.

@@ -1,7 +1,7 @@
 import { Answer, Command } from '../../../protocol/index.js'
 import type { Ruling } from '../../rules/index.js'
 import type { QueryClass } from '../../shared/counters.js'
-import type { ProxyError } from '../../shared/errors.js'
+import { ProxyError } from '../../shared/errors.js'
 import type { ConsistencyLevel, ServerId, UserEntry } from '../../shared/snapshot.js'
 import { Effect, Hint, StatementKind, StatementKindName } from '../../sql/index.js'
 import type { Wishes } from '../consistency/wishes.js'
@@ -255,6 +255,11 @@ export class CommandInHand {
     this.clientText = null
   }
 
+  /** What ends it while no server has it: a KILL QUERY that has come, or a limit of time; null: nothing does. */
+  get endedBy(): ProxyError | null {
+    return this.timedOut ?? (this.killed ? INTERRUPTED : null)
+  }
+
   get class(): QueryClass {
     return CLASS_OF_KIND[this.kind]
   }
@@ -297,3 +302,5 @@ export function isDump(code: number): boolean {
 
 const WRITING_EFFECTS = Effect.unknownFunction | Effect.sequence | Effect.implicitCommit
 const EMPTY = Buffer.alloc(0)
+/** What a statement is told that was killed. */
+export const INTERRUPTED = new ProxyError('killed', 1317, '70100', 'Query execution was interrupted')

@@ -2,9 +2,9 @@ import { monotonicMs } from '../../shared/clock.js'
 import { SESSION_IDS, type SessionKill, type SessionPlace, type SessionWanted } from '../../shared/ipc.js'
 import type { ServerId } from '../../shared/snapshot.js'
 import type { WorkerContext } from '../context.js'
+import { INTERRUPTED } from './command.js'
 import { killRunning } from './killer.js'
 import type { Session } from './session.js'
-import { interrupted } from './session-kill.js'
 
 /*
  * KILL of a session that came through Sluice. Its id may be the one of its greeting, which drivers know, or that of its
@@ -48,5 +48,5 @@ export function performKill(session: Session, { statementOnly, hit }: SessionKil
   if (hit) return
   const { running, command, backends } = session.execution
   if (running === null) command.killed = true
-  else if (!session.execution.cutInLane(interrupted())) void killRunning(running, backends.login, context, 'QUERY')
+  else if (!session.execution.cutInLane(INTERRUPTED)) void killRunning(running, backends.login, context, 'QUERY')
 }

@@ -3,6 +3,7 @@ import type { SessionKill, SessionPlace } from '../../shared/ipc.js'
 import type { Flavor } from '../../shared/snapshot.js'
 import type { WorkerContext } from '../context.js'
 import type { Execution } from '../execution/execution.js'
+import { INTERRUPTED } from './command.js'
 import { killedId, killsStatementOnly, withKilledId } from './kill-command.js'
 
 /*
@@ -52,10 +53,4 @@ export function notOwner(sessionId: number): ProxyError {
   return new ProxyError('kill-denied', 1095, 'HY000', `You are not owner of thread ${sessionId}`)
 }
 
-/** What a statement is told that was killed. */
-export function interrupted(): ProxyError {
-  return INTERRUPTED
-}
-
-const INTERRUPTED = new ProxyError('killed', 1317, '70100', 'Query execution was interrupted')
 const CONNECTION_KILLED = new ProxyError('killed', 1927, '70100', 'Connection was killed')

@@ -121,8 +121,8 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     execution.command.streamed = streamed
     execution.statement = null
     const verdict = judge(execution, rule, this.#context)
-    const mayBeCached = verdict === 'execute' && execution.command.cacheTtlMs > 0
-    this.#follow((mayBeCached ? execution.answerFromCache() : null) ?? verdict)
+    if (verdict === 'execute' && execution.command.cacheTtlMs > 0) this.#executeCached()
+    else this.#follow(verdict)
     // Answered here without its rest, which is no command of its own. What was whole already has been taken by now.
     if (streamed && !execution.command.uploaded && this.#phase === 'ready') this.#move('discarding')
   }
@@ -148,9 +148,37 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   }
 
   #execute(): void {
-    if (this.execution.command.ruling !== null) this.#owner.ruled(this)
     this.#move('waiting')
+    this.#start()
+  }
+
+  #start(): void {
+    if (this.execution.command.ruling !== null) this.#owner.ruled(this)
     this.execution.start()
+  }
+
+  /** The command may be answered with what others have been answered, or are about to be. */
+  #executeCached(): void {
+    const { answers } = this.execution
+    const answer = answers.find(this.execution)
+    if (answer !== null) this.#answerRows(answer)
+    else if (answers.isToWait) void this.#awaitAnswer()
+    else this.#execute()
+  }
+
+  async #awaitAnswer(): Promise<void> {
+    this.#move('waiting')
+    try {
+      const answer = await this.execution.answers.await(this.execution, () => this.#phase !== 'closed')
+      if (this.#phase === 'closed') return
+      const { endedBy } = this.execution.command
+      if (endedBy !== null) return this.failed(endedBy, 1)
+      if (answer === null) return this.#start()
+      this.#answerRows(answer)
+      this.#nextCommand()
+    } catch (error) {
+      this.blame(error)
+    }
   }
 
   #answerOk(): void {
@@ -346,7 +374,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   #nextCommand(): void {
     this.since = monotonicMs()
     this.timed.commandOver(this.since)
-    this.execution.command.release()
+    this.execution.release()
     this.execution.statement = null
     this.#move('ready')
     if (this.draining && !this.execution.facts.inTransaction) return this.closeForShutdown()

@@ -68,6 +68,8 @@ export function globalStatus(view: ControlView): [name: string, value: string][]
     ['Sluice_Protocol_Errors', global.protocolErrors],
     ['Sluice_Proxy_Errors', Object.values(proxyErrors).reduce((total, count) => total + count, 0)],
     ['Sluice_Query_Cache_Announcements_Lost', global.queryCacheAnnouncementsLost],
+    ['Sluice_Query_Cache_Waits_In_Vain', global.queryCacheWaitsInVain],
+    ['Sluice_Query_Cache_Waits_Met', global.queryCacheWaitsMet],
     ['Sluice_Mirrors_Sent', global.mirrorsSent],
     ['Sluice_Mirrors_Dropped', global.mirrorsDropped],
     ['Sluice_Queries_Retried', global.queriesRetried],

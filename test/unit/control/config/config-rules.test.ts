@@ -71,6 +71,7 @@ query_rules_fast_routing:
       destinationHostgroup: 2,
       cacheTtl: 500,
       cacheEmptyResult: false,
+      cacheTimeoutMs: 9,
       timeoutMs: 100,
       retries: 2,
       delayMs: 7,

@@ -106,8 +106,9 @@ describe('an answer', () => {
   it('is gone when it was kept under other settings', () => {
     const { cache, keep } = world()
     keep('k', ['s.t'])
-    cache.configure({ ...DEFAULT_QUERY_CACHE, invalidation: 'table' }, 1)
+    cache.configure({ ...DEFAULT_QUERY_CACHE, invalidation: 'table', waitMs: 70 }, 1)
     expect(cache.find('k')).not.toBeNull()
+    expect(cache.waitMs).toBe(70)
     cache.configure({ ...DEFAULT_QUERY_CACHE, invalidation: 'schema' }, 1)
     expect(cache.find('k')).toBeNull()
   })
