@@ -15,7 +15,7 @@ export {
 export { parseSet } from './set-statement.js'
 export { splitStatements } from './split.js'
 export { ONE_CONNECTION_VARIABLES } from './system-variables.js'
-export { tablesRead, tablesWritten } from './tables.js'
+export { type TablesIn, tablesRead, tablesWritten } from './tables.js'
 export { type NamingOptions, type TemporaryTables, temporaryTables } from './temporary-tables.js'
 export type { Classified, ClassifyOptions, FunctionCatalogue, LexicalOptions, SetAssignment } from './types.js'
 export { EMPTY_CATALOGUE } from './types.js'

@@ -15,15 +15,18 @@ const EXCHANGE = Buffer.from('exchange')
 const scanner = new Scanner()
 
 /**
- * The tables that the query in [start, end) of the buffer reads, as `schema.table` in lower case; names, not what is behind
- * them: a view is its own name. null: it is none of SELECT, TABLE, VALUES, WITH, or its tables cannot be told.
+ * Names tables of the statement in [start, end) of the buffer, as `schema.table` in lower case; names, not what is behind them: a
+ * view is its own name. null: they cannot be told.
  */
-export function tablesRead(
+export type TablesIn = (
   buffer: Uint8Array,
   start: number,
   end: number,
   options: NamingOptions,
-): readonly string[] | null {
+) => readonly string[] | null
+
+/** The tables that a query reads. null also: it is none of SELECT, TABLE, VALUES, WITH. */
+export const tablesRead: TablesIn = (buffer, start, end, options) => {
   scanner.reset(buffer, start, end, options, ALL_VERSIONS, null)
   switch (nextKeyword()) {
     case K.select:
@@ -37,16 +40,10 @@ export function tablesRead(
 }
 
 /**
- * The tables whose rows, definition or existence the statement in [start, end) of the buffer may change, named as those of
- * {@link tablesRead}. Rather too many than too few. What triggers, cascading foreign keys and functions change is not told
- * by any text. null: it could be any table. @see tablesRead
+ * The tables whose rows, definition or existence a statement may change: rather too many than too few. What triggers, cascading
+ * foreign keys and functions change is not told by any text. null: it could be any table.
  */
-export function tablesWritten(
-  buffer: Uint8Array,
-  start: number,
-  end: number,
-  options: NamingOptions,
-): readonly string[] | null {
+export const tablesWritten: TablesIn = (buffer, start, end, options) => {
   scanner.reset(buffer, start, end, options, ALL_VERSIONS, null)
   switch (nextKeyword()) {
     case K.insert:

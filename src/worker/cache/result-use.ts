@@ -6,12 +6,12 @@ import type { TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, maxLagMsOf } from '../session/command.js'
 import { Hold, type SessionFacts } from '../session/session-facts.js'
 import type { SessionText } from '../session/session-text.js'
-import { wholeSqlInHand } from '../session/sql-in-hand.js'
 import type { SessionState } from '../state/session-state.js'
 import type { PreparedStatement, Statements } from '../statements/statements.js'
 import type { PendingAnswer } from './pending-answers.js'
 import type { CachedAnswer, ResultCache } from './result-cache.js'
 import { Capture } from './result-capture.js'
+import { tablesInHand } from './tables-in-hand.js'
 
 /** A command that a rule allows to be answered from the cache, and its session. */
 export interface Asking {
@@ -114,23 +114,12 @@ export function waitMsOf({ ruling }: CommandInHand, cache: ResultCache): number 
 export function captureFor(asking: Asking, key: string, cache: ResultCache): Capture | null {
   const bytesMax = cache.answerBytesMax
   if (bytesMax === 0) return null
-  const tables = tablesOf(asking)
+  // null for what is no query, too (SHOW, DESCRIBE).
+  const tables = tablesInHand(asking, tablesRead)
   if (tables === null || tables.some(isServersOwn)) return null
   const { cacheTtlMs, cacheEmpty } = asking.command
   const marks = cache.marksOfRead(tables)
   return new Capture({ key, ttlMs: cacheTtlMs, marks, empty: cacheEmpty, bytesMax }, cache.pending.begin(key, marks))
-}
-
-/** The tables that the statement reads; null: they cannot be told, or it is no query (SHOW, DESCRIBE). */
-function tablesOf(asking: Asking): readonly string[] | null {
-  const { statement, statements, state, text } = asking
-  const sql = wholeSqlInHand(asking)
-  if (sql === null) return null
-  const { options } = text
-  if (statement === null) return tablesRead(sql.buffer, sql.start, sql.end, options)
-  const { parseState } = statement.shared
-  if (statements.parseState(state).key !== parseState.key) return null
-  return tablesRead(sql.buffer, sql.start, sql.end, { ...options, schema: parseState.schema })
 }
 
 const SERVERS_OWN: ReadonlySet<string> = new Set(['information_schema', 'performance_schema', 'mysql', 'sys'])

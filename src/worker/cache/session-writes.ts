@@ -3,11 +3,11 @@ import { Effect, StatementKind, tablesWritten } from '../../sql/index.js'
 import { type CommandInHand, isExecute } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
 import type { SessionText } from '../session/session-text.js'
-import { wholeSqlInHand } from '../session/sql-in-hand.js'
 import type { SessionState } from '../state/session-state.js'
 import type { PreparedStatement, Statements } from '../statements/statements.js'
 import type { ResultCache } from './result-cache.js'
 import type { TableMark } from './table-marks.js'
+import { tablesInHand } from './tables-in-hand.js'
 
 /** What is known of a command that may write. */
 export interface Writing {
@@ -146,14 +146,7 @@ const NONE: readonly TableMark[] = []
 
 /** What the text tells. */
 function writtenBy(writing: Writing): readonly string[] | null {
-  const { command, statement, statements, state, text } = writing
-  if (command.kind === StatementKind.multi || command.perStatement) return null
-  const sql = wholeSqlInHand(writing)
-  if (sql === null) return null
-  const { options } = text
-  if (statement === null) return tablesWritten(sql.buffer, sql.start, sql.end, options)
-  const { parseState } = statement.shared
-  // Read with other quotes it could name other tables.
-  if (statements.parseState(state).key !== parseState.key) return null
-  return tablesWritten(sql.buffer, sql.start, sql.end, { ...options, schema: parseState.schema })
+  const { kind, perStatement } = writing.command
+  if (kind === StatementKind.multi || perStatement) return null
+  return tablesInHand(writing, tablesWritten)
 }

@@ -5,29 +5,14 @@ import { newDecision, Reason, type RouteInput, route } from '../../../../src/wor
 import { TopologyView } from '../../../../src/worker/routing/topology-view.js'
 import { CommandInHand } from '../../../../src/worker/session/command.js'
 import { Pin, SessionFacts } from '../../../../src/worker/session/session-facts.js'
-import { fakeBackend, needOf, serverEntry, snapshotOf, USER } from '../fixture.js'
+import { fakeBackend, serverEntry, snapshotOf, USER } from '../fixture.js'
+import { routeInput } from './fixture.js'
 
 const DRY = { ...USER, dryRun: true }
 const PAIR = [serverEntry('primary', 0), serverEntry('replica', 1), serverEntry('archive', 7)]
 
 function decide(more: Partial<RouteInput> = {}, facts = new SessionFacts(DRY)) {
-  const input: RouteInput = {
-    kind: StatementKind.read,
-    effects: 0,
-    hint: Hint.none,
-    hintHostgroup: -1,
-    ruleHostgroup: -1,
-    ruleReason: '',
-    facts,
-    need: needOf(facts),
-    learned: false,
-    own: null,
-    view: new TopologyView(snapshotOf(PAIR)),
-    excluded: null,
-    now: 1_000,
-    random: 0,
-    ...more,
-  }
+  const input = routeInput(new TopologyView(snapshotOf(PAIR)), { facts, ...more })
   const { candidate, hostgroup, reason, wouldGo, catchUp } = route(input, newDecision())
   return { server: candidate?.entry.host, hostgroup, reason, wouldGo, catchUp }
 }

@@ -9,7 +9,7 @@ import {
   type ServerStatus,
   type Snapshot,
 } from '../../../../src/shared/snapshot.js'
-import { Classifier, EMPTY_CATALOGUE, Hint, StatementKind } from '../../../../src/sql/index.js'
+import { Classifier, EMPTY_CATALOGUE, StatementKind } from '../../../../src/sql/index.js'
 import { CausalKeys } from '../../../../src/worker/consistency/causal-keys.js'
 import { type ExplainContext, explainRoute } from '../../../../src/worker/routing/explain.js'
 import { explainServers } from '../../../../src/worker/routing/explain-servers.js'
@@ -22,7 +22,8 @@ import { Pin, SessionFacts } from '../../../../src/worker/session/session-facts.
 import { SessionText } from '../../../../src/worker/session/session-text.js'
 import { SessionState } from '../../../../src/worker/state/session-state.js'
 import { Digests } from '../../../../src/worker/statistics/digests.js'
-import { fakeBackend, needOf, seededRandom, serverEntry, snapshotOf, USER } from '../fixture.js'
+import { fakeBackend, seededRandom, serverEntry, snapshotOf, USER } from '../fixture.js'
+import { routeInput } from './fixture.js'
 
 const NOW = 1_000
 
@@ -202,22 +203,8 @@ describe(`random topologies (seed ${seed})`, () => {
     }
     const facts = new SessionFacts(USER)
     if (random() < 0.5) facts.consistency.wrote(below(20), '', 'mysql')
-    return {
-      kind: random() < 0.7 ? StatementKind.read : StatementKind.write,
-      effects: 0,
-      hint: Hint.none,
-      hintHostgroup: -1,
-      ruleHostgroup: -1,
-      ruleReason: '',
-      facts,
-      need: needOf(facts),
-      learned: false,
-      own: null,
-      view,
-      excluded: null,
-      now: NOW,
-      random: random(),
-    }
+    const kind = random() < 0.7 ? StatementKind.read : StatementKind.write
+    return routeInput(view, { kind, facts, random: random() })
   }
 
   it('exactly the server that the router has chosen is shown as chosen; one that would do as well may be', () => {

@@ -1,31 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import type { ServerEntry, ServerStatus } from '../../../../src/shared/snapshot.js'
-import { Hint, StatementKind, StatementKindName } from '../../../../src/sql/index.js'
+import { Hint, StatementKindName } from '../../../../src/sql/index.js'
 import { newDecision, type RouteInput, route } from '../../../../src/worker/routing/router.js'
 import { TopologyView } from '../../../../src/worker/routing/topology-view.js'
 import { Pin, SessionFacts } from '../../../../src/worker/session/session-facts.js'
 import { fakeBackend, needOf, seededRandom, serverEntry, snapshotOf, USER } from '../fixture.js'
+import { routeInput } from './fixture.js'
 
 const STATUSES: readonly ServerStatus[] = ['ONLINE', 'SHUNNED', 'OFFLINE_SOFT', 'OFFLINE_HARD']
 const ROUNDS = 3000
 const seed = Number(process.env['SLUICE_TEST_SEED'] ?? Date.now() % 2 ** 31)
-
-const base = (view: TopologyView, random: number, facts = new SessionFacts(USER)): RouteInput => ({
-  kind: StatementKind.read,
-  effects: 0,
-  hint: Hint.none,
-  hintHostgroup: -1,
-  ruleHostgroup: -1,
-  ruleReason: '',
-  facts,
-  need: needOf(facts),
-  learned: false,
-  own: null,
-  view,
-  excluded: null,
-  now: 1000,
-  random,
-})
 
 describe('weights', () => {
   it('reads are spread over the replicas in proportion to their weights', () => {
@@ -36,7 +20,7 @@ describe('weights', () => {
     const counts = new Map<string, number>()
     const total = 20_000
     for (let i = 0; i < total; i++) {
-      const host = route(base(view, random()), newDecision()).candidate!.entry.host
+      const host = route(routeInput(view, { random: random() }), newDecision()).candidate!.entry.host
       counts.set(host, (counts.get(host) ?? 0) + 1)
     }
     for (const [index, weight] of weights.entries()) {
@@ -53,9 +37,9 @@ describe('weights', () => {
     ]
     for (const random of [0, 0.25, 0.5, 0.75, 0.999999]) {
       const both = new TopologyView(snapshotOf(servers('ONLINE')))
-      expect(route(base(both, random), newDecision()).candidate?.entry.host).toBe('replica')
+      expect(route(routeInput(both, { random }), newDecision()).candidate?.entry.host).toBe('replica')
       const spares = new TopologyView(snapshotOf(servers('SHUNNED')))
-      expect(route(base(spares, random), newDecision()).candidate?.entry.host).toMatch(/^spare/)
+      expect(route(routeInput(spares, { random }), newDecision()).candidate?.entry.host).toMatch(/^spare/)
     }
   })
 
@@ -64,7 +48,8 @@ describe('weights', () => {
     const view = new TopologyView(snapshotOf([serverEntry('primary', 0), ...spares]))
     const random = seededRandom(7)
     const seen = new Set<string>()
-    for (let i = 0; i < 200; i++) seen.add(route(base(view, random()), newDecision()).candidate!.entry.host)
+    for (let i = 0; i < 200; i++)
+      seen.add(route(routeInput(view, { random: random() }), newDecision()).candidate!.entry.host)
     expect([...seen].sort()).toEqual(['a', 'b', 'c'])
   })
 })
@@ -89,7 +74,7 @@ describe(`random topologies (seed ${seed})`, () => {
     if (random() < 0.2) facts.consistency.wrote(below(20), '', 'mysql')
     const excluded = new Set(servers.filter(() => random() < 0.2).map(({ id }) => id))
     return {
-      ...base(view, random()),
+      ...routeInput(view, { random: random() }),
       kind: below(StatementKindName.length),
       effects: random() < 0.5 ? 0 : below(2 ** 31),
       hint: oneOf([Hint.none, Hint.none, Hint.primary, Hint.replica]),

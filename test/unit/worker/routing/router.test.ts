@@ -6,6 +6,7 @@ import { isRepeatable, newDecision, Reason, type RouteInput, route } from '../..
 import { TopologyView } from '../../../../src/worker/routing/topology-view.js'
 import { Hold, Pin, SessionFacts } from '../../../../src/worker/session/session-facts.js'
 import { fakeBackend, needOf, serverEntry, snapshotOf, USER } from '../fixture.js'
+import { routeInput } from './fixture.js'
 
 const PAIR = snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1)])
 const ALONE = snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1, { status: 'SHUNNED' })])
@@ -21,29 +22,8 @@ const REASON_ON_PRIMARY: Readonly<Record<string, string>> = {
   show: Reason.effects,
 }
 
-function inputFor(snapshot: Snapshot, more: Partial<RouteInput> = {}): RouteInput {
-  const facts = more.facts ?? new SessionFacts(USER)
-  return {
-    kind: StatementKind.read,
-    effects: 0,
-    hint: Hint.none,
-    hintHostgroup: -1,
-    ruleHostgroup: -1,
-    ruleReason: '',
-    facts,
-    need: needOf(facts),
-    learned: false,
-    own: null,
-    view: new TopologyView(snapshot),
-    excluded: null,
-    now: NOW,
-    random: 0.5,
-    ...more,
-  }
-}
-
 function decide(snapshot: Snapshot, more: Partial<RouteInput> = {}) {
-  const { backend, candidate, hostgroup, reason } = route(inputFor(snapshot, more), newDecision())
+  const { backend, candidate, hostgroup, reason } = route(routeInput(new TopologyView(snapshot), more), newDecision())
   return { backend, server: candidate?.entry.host ?? null, hostgroup, reason }
 }
 
