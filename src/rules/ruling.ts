@@ -29,6 +29,8 @@ export interface Ruling {
   readonly cacheEmptyResult: boolean
   /** -1: as for all. */
   readonly cacheTimeoutMs: number
+  /** No write ends the answer while it is kept. */
+  readonly cacheByTimeAlone: boolean
   readonly consistency: ConsistencyLevel | null
   /** -1: nothing is said of it. */
   readonly maxReplicationLagMs: number
@@ -60,6 +62,7 @@ export function newRuling(): Mutable<Ruling> & { matched: CompiledRule[] } {
     cacheTtlMs: 0,
     cacheEmptyResult: true,
     cacheTimeoutMs: -1,
+    cacheByTimeAlone: false,
     consistency: null,
     maxReplicationLagMs: -1,
     causal: '',
@@ -91,6 +94,7 @@ export function add(compiled: CompiledRule, into: RulingInTheMaking): void {
   into.cacheTtlMs = rule.cacheTtl ?? into.cacheTtlMs
   into.cacheEmptyResult = rule.cacheEmptyResult ?? into.cacheEmptyResult
   into.cacheTimeoutMs = rule.cacheTimeoutMs ?? into.cacheTimeoutMs
+  into.cacheByTimeAlone = into.cacheByTimeAlone || rule.invalidation === 'off'
   into.consistency = rule.consistency ?? into.consistency
   into.maxReplicationLagMs = rule.maxReplicationLagMs ?? into.maxReplicationLagMs
   into.causal = rule.causal ?? into.causal

@@ -55,6 +55,8 @@ export interface QueryRule {
   readonly consistency?: ConsistencyLevel
   readonly maxReplicationLagMs?: number
   readonly causal?: string
+  /** Its answers in the result cache are ended by their time alone, whatever is configured for all. */
+  readonly invalidation?: 'off'
 }
 
 /** A row of mysql_query_rules_fast_routing: looked at where no rule with `apply` has matched. */

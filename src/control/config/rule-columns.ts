@@ -15,14 +15,14 @@ export function parseReModifiers(text: string): { readonly caseless: boolean; re
   return { caseless: words.includes('CASELESS'), global: words.includes('GLOBAL') }
 }
 
-type OwnAttributes = Pick<QueryRule, 'consistency' | 'maxReplicationLagMs' | 'causal'>
+type OwnAttributes = Pick<QueryRule, 'consistency' | 'maxReplicationLagMs' | 'causal' | 'invalidation'>
 
 const KEY = 'sluice'
 const CAUSAL_LENGTH_MAX = 255
 
 /**
  * What `attributes` says of what is Sluice's own: `{"sluice": {"consistency": "eventual", "max_replication_lag": "500ms",
- * "causal": "orders"}}`. Other keys beside `sluice` are ProxySQL's and are left alone.
+ * "causal": "orders", "invalidation": "off"}}`. Other keys beside `sluice` are ProxySQL's and are left alone.
  * @returns a sentence that begins with `expected` where it is not understood
  */
 export function parseAttributes(text: string): OwnAttributes | string {
@@ -51,6 +51,7 @@ const READERS: Readonly<Record<string, (value: unknown) => OwnAttributes | strin
     typeof value === 'string' && value !== '' && value.length <= CAUSAL_LENGTH_MAX
       ? { causal: value }
       : `expected a text of 1 to ${CAUSAL_LENGTH_MAX} characters`,
+  invalidation: (value) => (value === 'off' ? { invalidation: value } : 'expected "off"'),
 }
 
 function readOwn(own: Readonly<Record<string, unknown>>): OwnAttributes | string {

@@ -19,7 +19,7 @@ export interface CachedAnswer {
   readonly asOf: number
   /** Monotonic ms: it shows nothing that was committed later. */
   readonly shownUntil: number
-  /** The writes that end it; none where invalidation is off. */
+  /** The writes that end it; none: its time alone does. */
   readonly marks: readonly TableMark[]
 }
 
@@ -90,16 +90,16 @@ export class ResultCache {
     return this.#settings.invalidation === 'table' || this.#settings.invalidation === 'schema'
   }
 
-  /** Whether what is written through Sluice ends answers, and all of it is heard of: what is kept then is what there is. */
+  /** Whether all that is written through Sluice is heard of: what is kept of what writes end is what there is. */
   get hearsWrites(): boolean {
-    return this.#settings.invalidation !== 'off' && this.peers.state !== 'cut'
+    return this.peers.state !== 'cut'
   }
 
-  /** Bytes that an answer to be kept may have; 0: none is kept (yet). */
-  get answerBytesMax(): number {
+  /** Bytes that an answer to be kept may have; 0: none is kept (yet). @param byTimeAlone no write ends it */
+  answerBytesMax(byTimeAlone: boolean): number {
     const { bytesMax, answerBytesMax, invalidation } = this.#settings
     if (bytesMax === 0) return 0
-    if (invalidation !== 'off' && !this.#begin()) return 0
+    if (!byTimeAlone && invalidation !== 'off' && !this.#begin()) return 0
     return Math.min(answerBytesMax, this.#ownBytes)
   }
 
@@ -203,10 +203,10 @@ export class ResultCache {
 
   // Writes. --------------------------------------------------------------------------------------------------------------
 
-  /** What an answer depends on. @param tables see `tablesRead` */
-  marksOfRead(tables: readonly string[]): readonly TableMark[] {
+  /** What an answer depends on. @param tables see `tablesRead` @param byTimeAlone no write ends it */
+  marksOfRead(tables: readonly string[], byTimeAlone: boolean): readonly TableMark[] {
     const { invalidation } = this.#settings
-    return invalidation === 'off' ? [] : this.#marks.ofRead(keysOf(tables, invalidation))
+    return byTimeAlone || invalidation === 'off' ? [] : this.#marks.ofRead(keysOf(tables, invalidation))
   }
 
   /** A write begins. @param tables see `tablesWritten` @returns what is to be told its end */

@@ -71,8 +71,10 @@ export function keyOfCommand(
   if (end - start > COMMAND_BYTES_MAX) return null
   // Rules may send the same text elsewhere, by the client's address for one.
   const hostgroup = hintHostgroup >= 0 ? hintHostgroup : (ruling?.hostgroup ?? -1)
+  // Whoever counts on writes to end answers is not given those that they do not end.
+  const place = ruling?.cacheByTimeAlone === true ? `${hostgroup}t` : hostgroup
   if (code === Command.QUERY) {
-    return `${session} ${hostgroup} q ${buffer.toString('latin1', start + HEADER_SIZE + 1, end)}`
+    return `${session} ${place} q ${buffer.toString('latin1', start + HEADER_SIZE + 1, end)}`
   }
   if (statement === null) return null
   const parameters = parametersOf(buffer.subarray(start, end), statement, capabilities)
@@ -83,5 +85,5 @@ export function keyOfCommand(
     number = ++lastStatement
     statementNumbers.set(shared, number)
   }
-  return `${session} ${hostgroup} e${number} ${parameters}`
+  return `${session} ${place} e${number} ${parameters}`
 }

@@ -66,7 +66,7 @@ function readsUncommitted({ variables }: SessionState): boolean {
  * it must have been read after all that the session has seen.
  */
 export function satisfies(
-  answer: Pick<CachedAnswer, 'asOf' | 'shownUntil'>,
+  answer: Pick<CachedAnswer, 'asOf' | 'shownUntil' | 'marks'>,
   asking: Asking,
   { view, cache, causal }: CacheContext,
   now: number,
@@ -87,7 +87,7 @@ export function satisfies(
   }
   if (level === 'eventual') return true
   if (consistency.lastWriteAt >= 0 && asOf <= consistency.lastWriteAt) return false
-  return cache.hearsWrites || asOf > Math.max(consistency.seenAt, consistency.shownUntil)
+  return (answer.marks.length > 0 && cache.hearsWrites) || asOf > Math.max(consistency.seenAt, consistency.shownUntil)
 }
 
 /** Whether an answer that is on its way is one that the session may be given when it comes, as far as can be told now. */
@@ -97,7 +97,7 @@ export function isWorthWaiting(
   context: CacheContext,
   now: number,
 ): boolean {
-  const expected = { asOf: asOf ?? now, shownUntil: now }
+  const expected = { asOf: asOf ?? now, shownUntil: now, marks }
   return context.cache.isCurrent(marks, expected.asOf) && satisfies(expected, asking, context, now)
 }
 
@@ -112,13 +112,14 @@ export function waitMsOf({ ruling }: CommandInHand, cache: ResultCache): number 
  * @param key see `keyOfCommand`
  */
 export function captureFor(asking: Asking, key: string, cache: ResultCache): Capture | null {
-  const bytesMax = cache.answerBytesMax
+  const byTimeAlone = asking.command.ruling?.cacheByTimeAlone ?? false
+  const bytesMax = cache.answerBytesMax(byTimeAlone)
   if (bytesMax === 0) return null
   // null for what is no query, too (SHOW, DESCRIBE).
   const tables = tablesInHand(asking, tablesRead)
   if (tables === null || tables.some(isServersOwn)) return null
   const { cacheTtlMs, cacheEmpty } = asking.command
-  const marks = cache.marksOfRead(tables)
+  const marks = cache.marksOfRead(tables, byTimeAlone)
   return new Capture({ key, ttlMs: cacheTtlMs, marks, empty: cacheEmpty, bytesMax }, cache.pending.begin(key, marks))
 }
 

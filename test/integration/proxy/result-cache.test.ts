@@ -187,6 +187,36 @@ describe.each<Engine>(['mysql', 'mariadb'])('the result cache on %s', (engine) =
     }
   })
 
+  it('is ended by its time alone where a rule says so, and by writes where none does', SLOW, async () => {
+    const rule = (rule_id: number, match_pattern: string, attributes: string) => ({
+      ...{ rule_id, match_pattern, attributes, cache_ttl: FOR_EVER_MS, apply: 1 },
+    })
+    const proxy = await start(
+      { invalidation: 'any' },
+      {
+        query_rules: [
+          rule(1, 'as_proxysql', '{"sluice": {"invalidation": "off", "consistency": "eventual"}}'),
+          rule(2, 'by_time', '{"sluice": {"invalidation": "off"}}'),
+          rule(3, '^SELECT', ''),
+        ],
+      },
+    )
+    const [reader, writer] = [await proxy.connect({ database }), await proxy.connect({ database })]
+    const marked = (client: Connection, mark: string) => value(client, `SELECT v /* ${mark} */ FROM t WHERE id = 1`)
+    await reader.query("UPDATE t SET v = 'first' WHERE id = 1")
+    for (const mark of ['as_proxysql', 'by_time', 'neither']) expect(await marked(reader, mark)).toBe('first')
+    for (let round = 1; round <= 5; round++) {
+      await writer.query(`UPDATE t SET v = 'round ${round}' WHERE id = 1`)
+      expect(await marked(reader, 'as_proxysql')).toBe('first')
+      // At the level eventual not even what the session itself has written.
+      expect(await marked(writer, 'as_proxysql')).toBe('first')
+      expect(await marked(writer, 'by_time')).toBe(`round ${round}`)
+      expect(await marked(reader, 'neither')).toBe(`round ${round}`)
+    }
+    const fresh = await proxy.connect({ database })
+    expect(await marked(fresh, 'by_time')).toBe('round 5')
+  })
+
   it('is ended by DDL and by statements of which nobody knows what they write', SLOW, async () => {
     const proxy = await start()
     const [reader, writer] = [await proxy.connect({ database }), await proxy.connect({ database })]

@@ -120,6 +120,8 @@ describe('attributes', () => {
     ['{"flagOUTs": [{"id": 1}]}', {}],
     ['{"sluice": {"consistency": "strong"}}', { consistency: 'strong' }],
     ['{"sluice": {"max_replication_lag": 2}}', { maxReplicationLagMs: 2000 }],
+    ['{"sluice": {"invalidation": "off"}}', { invalidation: 'off' }],
+    ['{"sluice": {"invalidation": "table"}}', '"invalidation" under "sluice": expected "off"'],
     ['[]', 'expected a JSON object, or nothing'],
     ['{', 'expected a JSON object, or nothing'],
     ['{"consistency": "strong"}', 'expected {"sluice":{"consistency":"strong"}}'],
@@ -135,7 +137,7 @@ describe('attributes', () => {
     ['{"sluice": {"causal": ""}}', '"causal" under "sluice": expected a text of 1 to 255 characters'],
     [
       '{"sluice": {"constructor": 1}}',
-      'unknown key "constructor" under "sluice"; known here: consistency, max_replication_lag, causal',
+      'unknown key "constructor" under "sluice"; known here: consistency, max_replication_lag, causal, invalidation',
     ],
   ])('%s', (text, expected) => {
     expect(parseAttributes(text)).toEqual(expected)

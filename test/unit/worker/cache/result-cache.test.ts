@@ -33,7 +33,7 @@ function world(settings: Partial<QueryCacheSettings> = {}, workers = 1) {
     rows: 1,
     asOf: clock.now,
     shownUntil: clock.now,
-    marks: cache.marksOfRead(tables),
+    marks: cache.marksOfRead(tables, false),
     ...more,
   })
   /** Keeps an answer that was read now, and lets a moment pass. */
@@ -48,7 +48,7 @@ function world(settings: Partial<QueryCacheSettings> = {}, workers = 1) {
     cache.ended(marks, false)
   }
   // The first question turns it on.
-  expect(cache.answerBytesMax).toBeGreaterThanOrEqual(0)
+  expect(cache.answerBytesMax(false)).toBeGreaterThanOrEqual(0)
   return { cache, clock, peers, counters, answer, keep, write }
 }
 
@@ -77,8 +77,8 @@ describe('an answer', () => {
   })
 
   it('takes no more of a worker than its part of the memory', () => {
-    expect(world({ bytesMax: 8_000, answerBytesMax: 1 << 20 }, 4).cache.answerBytesMax).toBe(2_000)
-    expect(world({ bytesMax: 0 }).cache.answerBytesMax).toBe(0)
+    expect(world({ bytesMax: 8_000, answerBytesMax: 1 << 20 }, 4).cache.answerBytesMax(false)).toBe(2_000)
+    expect(world({ bytesMax: 0 }).cache.answerBytesMax(false)).toBe(0)
   })
 
   it('is not replaced by one of a replica that is behind', () => {
@@ -203,9 +203,24 @@ describe('a write', () => {
     const { cache, keep } = world({ invalidation: 'off' })
     keep('k', ['s.t'])
     expect(cache.notesWrites).toBe(false)
-    expect(cache.hearsWrites).toBe(false)
     cache.ended(cache.began(null), false)
     expect(cache.find('k')).not.toBeNull()
+  })
+
+  it('does not end what a rule lets time alone end, which needs nobody to tell of writes', () => {
+    const { cache, clock, answer, write } = world({ invalidation: 'any' })
+    cache.keep('k', answer([], { marks: cache.marksOfRead(['s.t'], true) }), 1_000)
+    clock.now++
+    write(null)
+    expect(cache.find('k')).not.toBeNull()
+    clock.now += 1_000
+    expect(cache.find('k')).toBeNull()
+    const peers = new Peers()
+    peers.state = 'cut'
+    const alone = new ResultCache(peers, newGlobalCounters(), DEFAULT_QUERY_CACHE, 2, () => clock.now)
+    expect(alone.answerBytesMax(true)).toBeGreaterThan(0)
+    expect(alone.notesWrites).toBe(false)
+    expect(peers.begins).toHaveLength(0)
   })
 })
 
@@ -217,14 +232,14 @@ describe('with other workers', () => {
     peers.state = 'connected'
     // `world` has asked while it was alone; another one begins connected.
     const other = new ResultCache(asked.peers, newGlobalCounters(), DEFAULT_QUERY_CACHE, 2, () => clock.now)
-    expect(other.answerBytesMax).toBe(0)
+    expect(other.answerBytesMax(false)).toBe(0)
     expect(other.notesWrites).toBe(true)
     expect(asked.peers.begins).toHaveLength(1)
-    expect(other.answerBytesMax).toBe(0)
+    expect(other.answerBytesMax(false)).toBe(0)
     expect(asked.peers.begins).toHaveLength(1)
     asked.peers.begins[0]!(true)
     await Promise.resolve()
-    expect(other.answerBytesMax).toBeGreaterThan(0)
+    expect(other.answerBytesMax(false)).toBeGreaterThan(0)
     expect(cache.isCurrent(answer([]).marks, clock.now + 1)).toBe(true)
   })
 
@@ -232,10 +247,10 @@ describe('with other workers', () => {
     const peers = new Peers()
     peers.state = 'connected'
     const cache = new ResultCache(peers, newGlobalCounters(), DEFAULT_QUERY_CACHE, 2, () => STARTED)
-    expect(cache.answerBytesMax).toBe(0)
+    expect(cache.answerBytesMax(false)).toBe(0)
     peers.begins[0]!(false)
     await Promise.resolve()
-    expect(cache.answerBytesMax).toBe(0)
+    expect(cache.answerBytesMax(false)).toBe(0)
     expect(peers.begins).toHaveLength(2)
   })
 
@@ -269,7 +284,7 @@ describe('with other workers', () => {
   it('nothing is kept, nor relied on, while the way to them is cut', () => {
     const { cache, peers } = world()
     peers.state = 'cut'
-    expect(cache.answerBytesMax).toBe(0)
+    expect(cache.answerBytesMax(false)).toBe(0)
     expect(cache.hearsWrites).toBe(false)
   })
 })

@@ -11,9 +11,18 @@ import {
 import { Classifier, EMPTY_CATALOGUE } from '../../../../src/sql/index.js'
 import type { BackendLogin } from '../../../../src/worker/backend/backend-login.js'
 import type { CachePeers } from '../../../../src/worker/cache/cache-peers.js'
+import type { PendingAnswer } from '../../../../src/worker/cache/pending-answers.js'
 import { type CachedAnswer, ResultCache } from '../../../../src/worker/cache/result-cache.js'
 import { keyOfCommand, SessionMark } from '../../../../src/worker/cache/result-key.js'
-import { type Asking, captureFor, isRepeatableAnswer, satisfies } from '../../../../src/worker/cache/result-use.js'
+import {
+  type Asking,
+  captureFor,
+  isRepeatableAnswer,
+  isWorthWaiting,
+  satisfies,
+  waitMsOf,
+} from '../../../../src/worker/cache/result-use.js'
+import { TableMark } from '../../../../src/worker/cache/table-marks.js'
 import { CausalKeys } from '../../../../src/worker/consistency/causal-keys.js'
 import { TopologyView } from '../../../../src/worker/routing/topology-view.js'
 import { COMMAND_RULES, CommandInHand } from '../../../../src/worker/session/command.js'
@@ -202,12 +211,12 @@ describe('what is kept of an answer', () => {
 })
 
 describe('what a session may be given', () => {
-  const answer = (asOf: number, shownUntil = asOf + 1): CachedAnswer => ({
+  const answer = (asOf: number, shownUntil = asOf + 1, marks = [new TableMark(0)]): CachedAnswer => ({
     bytes: Buffer.alloc(0),
     rows: 1,
     asOf,
     shownUntil,
-    marks: [],
+    marks,
   })
 
   it('at the level session: what was read after its last write', () => {
@@ -220,17 +229,18 @@ describe('what a session may be given', () => {
     expect(satisfies(answer(6_001), asking, context, NOW)).toBe(true)
   })
 
-  it('at the level session: what was read before its last read only where writes are heard of', () => {
-    for (const [invalidation, peers, given] of [
-      ['table', 'alone', true],
-      ['any', 'connected', true],
-      ['any', 'cut', false],
-      ['off', 'alone', false],
+  it('at the level session: what was read before its last read only where writes are heard of, and end it', () => {
+    for (const [peers, ends, given] of [
+      ['alone', true, true],
+      ['connected', true, true],
+      ['cut', true, false],
+      ['alone', false, false],
     ] as const) {
-      const { ask, context } = world({}, invalidation, peers)
+      const { ask, context } = world({}, 'any', peers)
       const asking = ask('SELECT 1')
       asking.facts.consistency.sawOnPrimary(6_000)
-      expect(satisfies(answer(5_000), asking, context, NOW), `${invalidation} ${peers}`).toBe(given)
+      const old = answer(5_000, 5_001, ends ? [new TableMark(0)] : [])
+      expect(satisfies(old, asking, context, NOW), `${peers} ${ends}`).toBe(given)
       expect(satisfies(answer(6_001), asking, context, NOW)).toBe(true)
     }
   })
@@ -276,6 +286,61 @@ describe('what a session may be given', () => {
   })
 })
 
+describe('an answer that another session has asked for', () => {
+  const pendingOf = (cache: ResultCache, asOf: number | null, writtenAt = 0): PendingAnswer => {
+    const pending = cache.pending.begin('k', [new TableMark(writtenAt)])!
+    if (asOf !== null) pending.sent(asOf)
+    return pending
+  }
+
+  it('is waited for where it would be given, as far as is known', () => {
+    const { ask, cache, context } = world()
+    const fresh = ask('SELECT 1')
+    const unsent = pendingOf(cache, null)
+    expect(isWorthWaiting(unsent, fresh, context, NOW)).toBe(true)
+    expect(isWorthWaiting(unsent, ask('/* sluice: consistency=strong */ SELECT 1'), context, NOW)).toBe(false)
+    unsent.sent(5_000)
+    expect(isWorthWaiting(unsent, fresh, context, NOW)).toBe(true)
+    const wrote = ask('SELECT 1')
+    wrote.facts.consistency.wrote(6_000, '', 'mysql')
+    expect(isWorthWaiting(unsent, wrote, context, NOW)).toBe(false)
+    expect(isWorthWaiting(unsent, ask('/* sluice: max_lag=500ms */ SELECT 1'), context, NOW)).toBe(false)
+  })
+
+  it('is not while a write is in flight that ends it', () => {
+    const { ask, cache, context } = world()
+    const pending = pendingOf(cache, 5_000)
+    const [mark] = pending.marks
+    mark!.begin()
+    expect(isWorthWaiting(pending, ask('SELECT 1'), context, NOW)).toBe(false)
+    mark!.end(5_000, false)
+    expect(isWorthWaiting(pending, ask('SELECT 1'), context, NOW)).toBe(false)
+  })
+
+  it('is waited for as long as the rule says, else as is configured', () => {
+    const { ask, cache } = world()
+    const { command } = ask('SELECT 1')
+    expect(waitMsOf(command, cache)).toBe(DEFAULT_QUERY_CACHE.waitMs)
+    for (const cacheTimeoutMs of [0, 70]) {
+      command.ruling = { ...newRuling(), cacheTimeoutMs }
+      expect(waitMsOf(command, cache)).toBe(cacheTimeoutMs)
+    }
+    command.ruling = newRuling()
+    expect(waitMsOf(command, cache)).toBe(DEFAULT_QUERY_CACHE.waitMs)
+  })
+
+  it('is one for each statement: who captures second fills for nobody', () => {
+    const { ask, cache } = world()
+    const first = captureFor(ask('SELECT * FROM t'), 'k', cache)
+    const second = captureFor(ask('SELECT * FROM t'), 'k', cache)
+    expect(cache.pending.size).toBe(1)
+    second!.drop()
+    expect(cache.pending.size).toBe(1)
+    first!.drop()
+    expect(cache.pending.size).toBe(0)
+  })
+})
+
 describe('the key of an answer', () => {
   const keyOf = (asking: Asking, mark = new SessionMark(), address = ''): string | null =>
     keyOfCommand(
@@ -312,9 +377,11 @@ describe('the key of an answer', () => {
     expect(keyOf(asking())).not.toBe(plain)
   })
 
-  it('is another one where a rule names a hostgroup', () => {
+  it.each([{ hostgroup: 7 }, { cacheByTimeAlone: true }])('is another one where a rule says %o', (says) => {
     const asking = ask('SELECT 1')
-    asking.command.ruling = { ...newRuling(), hostgroup: 7 }
+    asking.command.ruling = newRuling()
+    expect(keyOf(asking)).toBe(plain)
+    asking.command.ruling = { ...newRuling(), ...says }
     expect(keyOf(asking)).not.toBe(plain)
   })
 
