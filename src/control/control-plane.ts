@@ -403,9 +403,16 @@ function keepFixed(
 }
 
 function rulesOf(config: Config): TopologyRules {
-  const { servers, replicationHostgroups, hostgroupAttributes, monitor } = config
+  const { servers, replicationHostgroups, hostgroupAttributes, defaultMaxLatencyMs, monitor } = config
   const { replicasMin } = config.consistency
-  return { servers, replicationHostgroups, hostgroupAttributes, maxFailures: monitor.pingMaxFailures, replicasMin }
+  return {
+    servers,
+    replicationHostgroups,
+    hostgroupAttributes,
+    defaultMaxLatencyMs,
+    maxFailures: monitor.pingMaxFailures,
+    replicasMin,
+  }
 }
 
 function primaryOf(state: TopologyState, server: ServerId): ServerId | null {

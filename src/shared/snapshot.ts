@@ -30,6 +30,8 @@ export interface ServerEntry {
   readonly maxReplicationLag: number
   /** SHUNNED for its replication lag, which is known, and for nothing else. */
   readonly lagging?: boolean
+  /** Why reads go to others of the hostgroup while there are any: it is slow to answer. Absent: it is not. */
+  readonly slow?: string
   readonly tls: ServerTls
   readonly proxyProtocol: ProxyProtocol
   readonly compression: ServerCompression

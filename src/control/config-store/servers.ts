@@ -22,7 +22,6 @@ const SSL = 'mysql_servers_ssl_params'
 
 const SERVER_UNSERVED: readonly Unserved[] = [
   { column: 'gtid_port', accepted: ['0'], why: 'Sluice reads the GTIDs of the servers itself' },
-  { column: 'max_latency_ms', accepted: ['0'], why: 'Sluice does not choose servers by the time of their pings' },
 ]
 const PAIR_UNSERVED: readonly Unserved[] = [
   {
@@ -61,7 +60,7 @@ function serverRow(server: Server): Row {
     max_connections: server.max_connections,
     max_replication_lag: server.max_replication_lag,
     use_ssl: server.use_ssl || ENCRYPTING.includes(mode) ? 1 : 0,
-    max_latency_ms: 0,
+    max_latency_ms: server.max_latency_ms,
     comment: server.comment,
     ssl_mode: mode === 'disabled' || mode === 'required' ? '' : (mode ?? ''),
     compression_algorithm: server.compression === 'off' ? 'zlib' : server.compression,
@@ -126,6 +125,7 @@ function serverValues(row: Row, ssl: Row | undefined, refuse: Refuse): Record<st
     weight: textOf(row, 'weight'),
     max_connections: textOf(row, 'max_connections'),
     max_replication_lag: lagText(row),
+    max_latency_ms: textOf(row, 'max_latency_ms'),
     // The monitor sets servers aside and takes them back; a row cannot.
     status: status === 'SHUNNED' ? 'ONLINE' : status,
     ssl_mode: mode,

@@ -152,6 +152,7 @@ const LIMITS = [
     'shutdown_timeout',
   ]),
   variable('mysql-connection_max_age_ms', 'limits', 'connection_max_age'),
+  variable('mysql-default_max_latency_ms', 'limits', 'default_max_latency'),
   variable('mysql-ping_interval_server_msec', 'limits', 'ping_interval_server'),
 ]
 

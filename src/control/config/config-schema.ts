@@ -137,6 +137,7 @@ const server = map({
   weight: orElse(whole(0, 10_000_000), 1),
   max_connections: orElse(whole(0, CONNECTIONS_MAX), 1000),
   max_replication_lag: orElse(replicationLag, 0),
+  max_latency_ms: orElse(whole(0, DAY_MS), 0),
   status: orElse(status, 'ONLINE' as const),
   use_ssl: orElse(flag, false),
   ssl_mode: orElse(oneOf(SSL_MODES), null),
@@ -300,6 +301,7 @@ const limits = map({
   free_connections_pct: orElse(whole(0, 100), 10),
   connection_warming: orElse(flag, false),
   throttle_connections_per_sec_to_hostgroup: orElse(whole(1, 100_000_000), 1_000_000),
+  default_max_latency: orElse(whole(0, DAY_MS), 1000),
   connection_max_age: orElse(whole(0, DAY_MS), 0),
   ping_interval_server: orElse(whole(0, DAY_MS), 10_000),
   pipeline_depth: orElse(whole(1, 64), 1),
@@ -411,6 +413,8 @@ export interface ServerConfig {
   readonly maxConnections: number
   /** Seconds, milliseconds behind the point; 0: no limit. */
   readonly maxReplicationLag: number
+  /** Milliseconds; 0 and absent: `Config.defaultMaxLatencyMs`. */
+  readonly maxLatencyMs?: number
   readonly status: ServerStatus
   readonly tls: ServerTls
   /** Where the PEM texts in `tls` come from, as absolute paths. */
@@ -487,6 +491,8 @@ export interface Config {
   readonly localInfile: boolean
   readonly compressionAlgorithms: readonly ClientCompressionAlgorithm[]
   readonly limits: Limits
+  /** Above this latency of the monitor's questions reads go to other servers, in milliseconds; 0 and absent: no limit. */
+  readonly defaultMaxLatencyMs?: number
   readonly multiplexing: boolean
   /** What clients are told instead of the servers' own version; null: the latter. */
   readonly serverVersion: string | null

@@ -221,6 +221,7 @@ export class Monitor {
       replicating: replicates,
       lagMs,
       lagReason,
+      latencyMs: poll.answeredMs - poll.askedMs,
     })
   }
 

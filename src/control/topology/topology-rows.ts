@@ -1,5 +1,6 @@
 import type { ReplicationHostgroup, ServerEntry, ServerId, ServerStatus } from '../../shared/snapshot.js'
 import type { ServerConfig } from '../config/config-schema.js'
+import { isOverLimit, slowServers } from './latency-gates.js'
 import type { LagGate, NodeState, TopologyState } from './topology-types.js'
 import { isDown, isWriter } from './topology-writer.js'
 
@@ -44,7 +45,24 @@ function entryOf(state: TopologyState, placed: PlacedRow, keep: boolean): Server
     compression: row.compression,
     comment: row.comment,
     ...(judged.lagging && !keep ? { lagging: true } : {}),
+    ...slownessOf(state, placed),
   }
+}
+
+function slownessOf(state: TopologyState, { row, hostgroup, role }: PlacedRow): Pick<ServerEntry, 'slow'> {
+  const slow = role === 'writer' ? undefined : state.slow.get(gateKey(row.id, hostgroup))
+  return slow === undefined ? {} : { slow }
+}
+
+export function updateSlow(state: TopologyState): ReadonlyMap<string, string> {
+  // Mostly none is: a thousand servers are not placed once more with each poll.
+  if (state.slow.size === 0 && !state.rules.servers.some((row) => isOverLimit(state, row))) return state.slow
+  const rows = placeRows(state).map((placed) => ({
+    ...placed,
+    key: gateKey(placed.row.id, placed.hostgroup),
+    serves: judge(state, placed).status === 'ONLINE',
+  }))
+  return slowServers(state, rows)
 }
 
 /** Of the replicas of a pair that only their lag keeps from serving, those that `replicas_min` needs, least lag first. */

@@ -15,6 +15,8 @@ export interface TopologyState {
   readonly writers: ReadonlyMap<number, ServerId>
   /** By `rowKey`. */
   readonly lagGates: ReadonlyMap<string, LagGate>
+  /** Slow servers in their hostgroups by the same, and why: those that `replicas_min` keeps in use are not there. */
+  readonly slow: ReadonlyMap<string, string>
   readonly entries: readonly ServerEntry[]
   /** Writable servers that are refused as a second writer. */
   readonly refused: ReadonlyMap<ServerId, string>
@@ -29,6 +31,8 @@ export interface TopologyRules {
   readonly maxFailures: number
   /** So many replicas of a pair stay in use however much they lag, as long as their lag is known. Absent: none. */
   readonly replicasMin?: number
+  /** Milliseconds, for servers without a limit of their own; 0 and absent: none. */
+  readonly defaultMaxLatencyMs?: number
   /** See `Snapshot.hostgroupAttributes`. */
   readonly hostgroupAttributes?: readonly HostgroupAttributes[]
 }
@@ -55,6 +59,8 @@ export interface NodeState {
   /** null: unknown or broken, `lagReason` says why. */
   readonly lagMs: number | null
   readonly lagReason: string
+  /** Milliseconds of its last round trips, the newest last. */
+  readonly latencies: readonly number[]
 }
 
 export type Observation =
@@ -65,6 +71,8 @@ export type Observation =
       readonly replicating: boolean
       readonly lagMs: number | null
       readonly lagReason: string
+      /** How long the monitor's question took; absent: it was not measured. */
+      readonly latencyMs?: number
     }
   /** The server is there but does not let the monitor look: it keeps its role, its lag is not known. */
   | { readonly kind: 'blind'; readonly server: ServerId; readonly reason: string }

@@ -1,6 +1,7 @@
 import { type Crowd, crowdedHostgroups, crowdText } from '../../shared/crowded-hostgroups.js'
 import type { ServerEntry, ServerId } from '../../shared/snapshot.js'
-import { deriveEntries, updateLagGates } from './topology-rows.js'
+import { withLatency } from './latency-gates.js'
+import { deriveEntries, updateLagGates, updateSlow } from './topology-rows.js'
 import type {
   Instant,
   NodeState,
@@ -26,6 +27,7 @@ const UNKNOWN_NODE: NodeState = {
   replicating: false,
   lagMs: null,
   lagReason: 'not checked yet',
+  latencies: [],
 }
 
 export function initialTopology(rules: TopologyRules): TopologyState {
@@ -35,6 +37,7 @@ export function initialTopology(rules: TopologyRules): TopologyState {
     nodes,
     writers: firstWriters(rules),
     lagGates: new Map(),
+    slow: new Map(),
     entries: [],
     refused: new Map(),
     crowds: new Map(),
@@ -109,6 +112,7 @@ function observed(node: NodeState, observation: Observation, observedMs: number)
         replicating: observation.replicating,
         lagMs: observation.lagMs,
         lagReason: observation.lagReason,
+        latencies: withLatency(node.latencies, observation.latencyMs),
       }
   }
 }
@@ -117,7 +121,8 @@ function observed(node: NodeState, observation: Observation, observedMs: number)
 function settle(before: TopologyState, changed: TopologyState, now: Instant): TopologyStep {
   const elected = { ...changed, writers: electWriters(changed) }
   const gated = { ...elected, lagGates: updateLagGates(elected, now.monotonicMs) }
-  const refusing = { ...gated, refused: refusedWriters(gated) }
+  const timed = { ...gated, slow: updateSlow(gated) }
+  const refusing = { ...timed, refused: refusedWriters(timed) }
   const derived = deriveEntries(refusing)
   const same = sameEntries(before.entries, derived)
   const entries = same ? before.entries : derived
@@ -197,7 +202,9 @@ function entryChanges(before: readonly ServerEntry[], after: readonly ServerEntr
     for (const entry of fresh) {
       // A server has one row per hostgroup; one that moved is compared with the row it had.
       const was = old.find((row) => row.hostgroup === entry.hostgroup) ?? old.at(0)
-      if (was === undefined || was.status === entry.status) continue
+      if (was === undefined) continue
+      if (was.slow !== entry.slow) changes.push(slownessChange(was, entry))
+      if (was.status === entry.status) continue
       const better = entry.status === 'ONLINE'
       changes.push({
         level: better ? 'info' : 'warn',
@@ -208,6 +215,13 @@ function entryChanges(before: readonly ServerEntry[], after: readonly ServerEntr
     }
   }
   return changes
+}
+
+function slownessChange(was: ServerEntry, { id, hostgroup, slow }: ServerEntry): Change {
+  const where = `in hostgroup ${hostgroup}`
+  return slow === undefined
+    ? { level: 'info', server: id, what: `no longer slow ${where}`, why: `over: ${was.slow}` }
+    : { level: 'warn', server: id, what: `slow ${where}: reads go to others`, why: slow }
 }
 
 /** A hostgroup that is not used is the operator's to look at: its servers are ONLINE all the same. */

@@ -70,6 +70,7 @@ function whyOf(entry: ServerEntry, candidate: Candidate | null, { decision, inpu
   const asksMore = isReplica && replicasAsked && decision.reason !== Reason.hintReplica
   const shortage = asksMore ? input.need.shortageOf(candidate) : null
   if (shortage !== null) return shortageText(shortage, candidate, input.need)
+  if (entry.slow !== undefined) return `${entry.slow}, and there are others`
   return entry.weight === 0 ? 'its weight is 0, and there are others' : 'it would do as well: weight and load decide'
 }
 

@@ -241,17 +241,22 @@ function pickForRead(input: RouteInput, into: Decision, writer: number, reader: 
     into.catchUp = true
     return choose(into, waited, reader, Reason.waits)
   }
+  // A slow replica is better than none: the others' reads would all be the primary's.
+  const slow = chooseByLoad(replicas, isReadyThoughSlow, input.random)
+  if (slow !== null) return choose(into, slow, reader, Reason.read)
   return spill(input, into, writer, reader)
 }
 
 /** The input that the two functions below are asked about: closures would be made for each statement. */
 let current: RouteInput
 const isUsable = (candidate: Candidate): boolean => usable(candidate, current)
-const isReady = (candidate: Candidate): boolean => usable(candidate, current) && current.need.isMetBy(candidate)
+const isReady = (candidate: Candidate): boolean => quick(candidate, current) && current.need.isMetBy(candidate)
+const isReadyThoughSlow = (candidate: Candidate): boolean =>
+  usable(candidate, current) && current.need.isMetBy(candidate)
 const isReadyThoughAvoided = (candidate: Candidate): boolean =>
   untried(candidate, current) && current.need.isMetBy(candidate)
 const isNearlyReady = (candidate: Candidate): boolean =>
-  usable(candidate, current) &&
+  quick(candidate, current) &&
   candidate.target.known.noWaitUntil <= current.now &&
   current.need.canWaitFor(candidate, current.facts.consistency.isStuck)
 
@@ -365,7 +370,7 @@ function pick(input: RouteInput, into: Decision, hostgroup: number, reason: stri
   const servers = input.view.online(hostgroup)
   into.hostgroup = hostgroup
   into.reason = reason
-  into.candidate = draw(servers, input, usable)
+  into.candidate = draw(servers, input, quick) ?? draw(servers, input, usable)
   if (into.candidate !== null || reason === Reason.hintReplica) return into
   into.candidate = draw(servers, input, untried)
   if (into.candidate === null) into.reason = input.view.crowdOf(hostgroup) === null ? Reason.noServer : Reason.crowded
@@ -400,6 +405,11 @@ function draw(
 /** Whether nothing is known that would make connections to it fail. */
 export function usable(candidate: Candidate, input: RouteInput): boolean {
   return !candidate.target.known.breaker.isAvoided(input.now) && untried(candidate, input)
+}
+
+/** Whether it is usable, and answers as fast as it is to (max_latency_ms). */
+function quick(candidate: Candidate, input: RouteInput): boolean {
+  return !candidate.slow && usable(candidate, input)
 }
 
 function untried({ entry }: Candidate, { excluded }: RouteInput): boolean {

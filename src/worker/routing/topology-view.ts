@@ -15,6 +15,8 @@ export interface Candidate {
   /** See `ServerHealth.coversPrimaryAt`. */
   coversPrimaryAt: number
   lagMs: number | null
+  /** Others of its hostgroup are to be read from first. */
+  readonly slow: boolean
 }
 
 const NO_CANDIDATES: readonly Candidate[] = []
@@ -236,6 +238,7 @@ export class TopologyView {
       gtidText: before?.gtidText ?? '',
       coversPrimaryAt: this.#sinceBefore(entry.hostgroup, before?.coversPrimaryAt ?? -1),
       lagMs: before?.lagMs ?? null,
+      slow: entry.slow !== undefined,
     }
   }
 

@@ -50,7 +50,7 @@ function showTopology(view: ControlView): AdminResult {
       entry.id,
       role,
       entry.status,
-      entry.statusReason,
+      entry.statusReason || (entry.slow ?? ''),
       alive === null ? '' : String(Number(alive)),
       lagMs === null ? '' : String(lagMs),
       lagReason,

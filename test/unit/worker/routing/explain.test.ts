@@ -111,6 +111,12 @@ describe('a statement of a session that has just begun', () => {
     expect(whyOf(nobody)).toEqual({ 'primary 0': 'it is SHUNNED' })
   })
 
+  it('says that a replica is slow to answer', () => {
+    const slow = 'its ping latency is over 50 ms'
+    const servers = [serverEntry('primary', 0), serverEntry('near', 1), serverEntry('far', 1, { slow })]
+    expect(whyOf(explain('SELECT 1', snapshotOf(servers)))).toMatchObject({ 'far 1': `${slow}, and there are others` })
+  })
+
   it('says that a hostgroup is not used, and why', () => {
     const servers = [serverEntry('one', 0), serverEntry('two', 0)]
     const hostgroupAttributes = [{ hostgroup: 0, maxOnlineServers: 1 }]

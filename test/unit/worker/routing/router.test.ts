@@ -281,3 +281,32 @@ describe('the servers', () => {
     expect(decide(PAIR, { view }).server).toBe('replica')
   })
 })
+
+describe('servers that are slow to answer (max_latency_ms)', () => {
+  const slow = 'its ping latency is over 50 ms'
+  const RANDOM = [0, 0.2, 0.4, 0.6, 0.8, 0.99]
+  const chosen = (snapshot: Snapshot, more: Partial<RouteInput> = {}) =>
+    new Set(RANDOM.map((random) => decide(snapshot, { random, ...more }).server))
+
+  it('get no reads while others can, by hint and hostgroup neither', () => {
+    const snapshot = snapshotOf([
+      serverEntry('primary', 0),
+      serverEntry('near', 1),
+      serverEntry('far', 1, { slow, weight: 1000 }),
+    ])
+    expect(chosen(snapshot)).toEqual(new Set(['near']))
+    expect(chosen(snapshot, { hint: Hint.replica })).toEqual(new Set(['near']))
+    expect(chosen(snapshot, { hintHostgroup: 1 })).toEqual(new Set(['near']))
+    expect(chosen(snapshot, { excluded: new Set(['near:3306']) })).toEqual(new Set(['far']))
+  })
+
+  it('get them all the same where all are slow, and not the primary', () => {
+    const snapshot = snapshotOf([
+      serverEntry('primary', 0),
+      serverEntry('far', 1, { slow }),
+      serverEntry('farther', 1, { slow }),
+    ])
+    expect(chosen(snapshot)).toEqual(new Set(['far', 'farther']))
+    expect(chosen(snapshot, { hint: Hint.replica })).toEqual(new Set(['far', 'farther']))
+  })
+})
