@@ -39,7 +39,13 @@ export class PendingAnswer {
   /** The statement goes to a server, maybe once more. An answer that may lack what was written is for nobody else. */
   sent(asOf: number): void {
     this.#asOf = asOf
-    if (!this.marks.every((mark) => mark.isCovered(asOf))) this.end()
+    if (!this.isCurrent) this.end()
+  }
+
+  /** No write has ended it so far. */
+  get isCurrent(): boolean {
+    const asOf = this.#asOf
+    return asOf === null || this.marks.every((mark) => mark.isCovered(asOf))
   }
 
   /** The answer is in the cache, or is none to be given to others: those who wait look for themselves. */

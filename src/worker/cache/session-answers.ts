@@ -83,7 +83,7 @@ export class SessionAnswers {
     await holdBack(
       command,
       waitMsOf(command, cache),
-      () => isWanted() && !pending.isOver,
+      () => isWanted() && !pending.isOver && pending.isCurrent,
       (ms) => pending.over(ms),
     )
     if (!isWanted() || command.endedBy !== null) return null

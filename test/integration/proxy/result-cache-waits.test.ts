@@ -153,6 +153,22 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that ask the same at once,
     ])
   })
 
+  it('a rule’s delay holds back what goes to a server, and nothing that the cache answers', SLOW, async () => {
+    await start()
+    await unlock()
+    const [client, other] = await connect(2)
+    const mark = newMark()
+    expect(await read(client!, mark)).toBe('one')
+    await operator.query('UPDATE mysql_query_rules SET delay = 1200000')
+    await operator.query('LOAD MYSQL QUERY RULES TO RUNTIME')
+    expect(await read(client!, mark)).toBe('one')
+    read(other!, newMark()).catch(() => {})
+    await until('another statement to be held back', async () => {
+      const rows = await admin(proxy, "SELECT * FROM stats_mysql_processlist WHERE info LIKE '%FROM t %'")
+      return rows.length === 1
+    })
+  })
+
   it('when the statement fails, or its session ends, the others ask themselves at once', SLOW, async () => {
     await start()
     for (const end of ['killed', 'gone']) {
@@ -213,6 +229,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that ask the same at once,
     const { answer, answers } = await stampede(mark)
     const [writer] = await connect(1)
     await writer!.query("UPDATE u SET v = 'elsewhere' WHERE id = 1")
+    await untilRunning(mark, CLIENTS)
     await unlock()
     expect(await Promise.all([answer, ...answers])).toEqual(Array(CLIENTS).fill('one'))
     expect(await waits()).toEqual([0, CLIENTS - 1])

@@ -65,9 +65,11 @@ describe('answers that are waited for', () => {
     const fresh = answers.begin('fresh', [mark])!
     fresh.sent(501)
     expect(answers.find('fresh')?.asOf).toBe(501)
+    expect(fresh.isCurrent).toBe(true)
     answers.begin('old', [mark])!.sent(500)
     expect(answers.find('old')).toBeNull()
     mark.begin()
+    expect(fresh.isCurrent).toBe(false)
     answers.begin('written', [mark])!.sent(2_000)
     expect(answers.find('written')).toBeNull()
   })
