@@ -6,6 +6,7 @@ import type { ProcessRow } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import type { HealthReport, ServerEntry, ServerId, Snapshot } from '../shared/snapshot.js'
 import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
+import { AuditLog } from './audit-log.js'
 import { buildSnapshot } from './build-snapshot.js'
 import type { Config } from './config/config-schema.js'
 import type { Applied, ConfigStore, RuntimeTarget } from './config-store/store.js'
@@ -52,6 +53,7 @@ export interface WorkerEntry {
 export class ControlPlane implements ControlView, RuntimeTarget {
   readonly startedAt = Date.now()
   readonly store: ConfigStore
+  readonly audit: AuditLog
   /** Ends this process; whoever runs it knows how. */
   onShutdown: (how: Shutdown, who: string) => void = () => {}
   private current: Config
@@ -85,6 +87,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.current = config
     this.tls = new ClientTls(tls)
     this.log = log
+    this.audit = new AuditLog(log, config.admin?.auditLog ?? null)
     this.topology = initialTopology(rulesOf(config))
     this.monitor = new Monitor(config.servers, config.monitor, log, {
       observed: (observation) => this.observed(observation),
@@ -267,8 +270,12 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   ready(): { readonly ready: boolean; readonly reason: string } {
     if (this.phase === 'draining') return { ready: false, reason: 'shutting down' }
     if (this.paused) return { ready: false, reason: 'paused: no clients are accepted' }
-    const serving = this.supervisor.workers().some(({ state }) => state === 'serving')
-    if (!serving) return { ready: false, reason: 'no worker serves yet' }
+    const workers = this.supervisor.workers()
+    const serving = workers.filter(({ state }) => state === 'serving').length
+    if (this.phase === 'starting') {
+      return { ready: false, reason: `starting: ${serving} of ${this.current.workers} workers serve` }
+    }
+    if (serving === 0) return { ready: false, reason: 'no worker serves' }
     const online = this.topology.entries.some(({ status }) => status === 'ONLINE')
     return online ? { ready: true, reason: '' } : { ready: false, reason: 'no server is ONLINE' }
   }
@@ -288,6 +295,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.scheduler.stop()
     this.statsHistory.stop()
     await this.monitor.stop()
+    this.audit.close()
     removeRunFile(this.runFile())
   }
 

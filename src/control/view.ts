@@ -3,6 +3,7 @@ import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
 import type { ProcessRow } from '../shared/ipc.js'
 import type { HealthReport, ServerId, Snapshot } from '../shared/snapshot.js'
 import type { WorkerTable, WorkerTables } from '../shared/worker-tables.js'
+import type { AuditLog } from './audit-log.js'
 import type { Config } from './config/config-schema.js'
 import type { ConfigStore } from './config-store/store.js'
 import type { NewEvent, ProxyEvent } from './event-log.js'
@@ -83,6 +84,8 @@ export interface ControlView {
   ready(): { readonly ready: boolean; readonly reason: string }
   /** What changed, oldest first; bounded. */
   events(): readonly ProxyEvent[]
+  /** Who did what. */
+  readonly audit: Pick<AuditLog, 'write' | 'reopen'>
   /** Adds to `events`. */
   note(event: NewEvent): void
   roles(): RolesView

@@ -19,6 +19,10 @@ const ELSEWHERE_TOO = '2001:db8::7'
 const ACCESS_DENIED = 1045
 const HAS_TO_WAIT = 1129
 
+/** A hundred statements one after the other take their time on a busy machine. */
+const A_BUSY_MACHINE_MS = 120_000
+vi.setConfig({ testTimeout: A_BUSY_MACHINE_MS })
+
 const log = pino({ level: 'silent' })
 const thread = compileEngineThread()
 const services: RunningService[] = []
@@ -45,7 +49,13 @@ function clientsComeFrom(address: string): void {
 }
 
 async function using<T>(options: ConnectionOptions, work: (connection: Connection) => Promise<T>): Promise<T> {
-  const connection = await mysql.createConnection({ host: '127.0.0.1', user: 'admin', password: 'admin', ...options })
+  const connection = await mysql.createConnection({
+    host: '127.0.0.1',
+    user: 'admin',
+    password: 'admin',
+    connectTimeout: A_BUSY_MACHINE_MS,
+    ...options,
+  })
   connection.on('error', () => {})
   try {
     return await work(connection)
@@ -224,6 +234,33 @@ describe('who guesses passwords', () => {
         attempt % 8 === 7 ? 0 : ACCESS_DENIED,
       )
     }
+  })
+})
+
+describe('a port that was made read-only', () => {
+  it('refuses changes of everybody until PROXYSQL READWRITE, as admin-read_only says', async () => {
+    const view = fixtureView()
+    const port = await start(view)
+    await using({ port }, async (connection) => {
+      const readOnly = async () => (await connection.query('SELECT @@admin-read_only AS on_'))[0]
+      const change = 'UPDATE mysql_servers SET weight = 7'
+      await connection.query('PROXYSQL READONLY')
+      expect(await readOnly()).toEqual([{ on_: 'true' }])
+      for (const sql of [change, 'SAVE MYSQL SERVERS TO DISK', "SET admin-read_only = 'false'"]) {
+        await expect(connection.query(sql)).rejects.toMatchObject({ errno: 1290 })
+        await expect(
+          using({ port, user: 'ops', password: 'Secret-4711' }, (ops) => ops.execute(sql)),
+        ).rejects.toMatchObject({ errno: 1290 })
+      }
+      await connection.query('PROXYSQL READWRITE')
+      expect(await readOnly()).toEqual([{ on_: 'false' }])
+      await connection.query(change)
+      // By the variable, it takes a LOAD.
+      await connection.query("SET admin-read_only = 'true'")
+      await connection.query(change)
+      await connection.query('LOAD ADMIN VARIABLES TO RUNTIME')
+      await expect(connection.query(change)).rejects.toMatchObject({ errno: 1290 })
+    })
   })
 })
 

@@ -1,6 +1,6 @@
 import { ProxyError } from '../../shared/errors.js'
+import type { AuditLog } from '../audit-log.js'
 import type { NewEvent } from '../event-log.js'
-import type { AuditLog } from './audit-log.js'
 import { readOnly } from './errors.js'
 import { type AdminSession, type PortGuard, whoIs } from './session.js'
 import { withoutSecrets } from './statement-secrets.js'
@@ -19,18 +19,15 @@ const ACTIONS = ['PROXYSQL', 'SLUICE', 'KILL'] as const
  * change the configuration while the port is read-only.
  */
 export class StatementGuard implements PortGuard {
-  private readonly audit: AuditLog
+  private readonly audit: Pick<AuditLog, 'write' | 'reopen'>
   private readonly events: (event: NewEvent) => void
-  private isReadOnly = false
+  private readonly isReadOnly: () => boolean
 
   /** @param events takes what other operators should see of it */
-  constructor(audit: AuditLog, events: (event: NewEvent) => void) {
+  constructor(audit: Pick<AuditLog, 'write' | 'reopen'>, events: (event: NewEvent) => void, isReadOnly: () => boolean) {
     this.audit = audit
     this.events = events
-  }
-
-  setReadOnly(on: boolean): void {
-    this.isReadOnly = on
+    this.isReadOnly = isReadOnly
   }
 
   reopenLog(): void {
@@ -42,7 +39,7 @@ export class StatementGuard implements PortGuard {
     const effect = effectOf(sql)
     if (effect === 'none') return work()
     try {
-      if (effect === 'changes' && this.isReadOnly) {
+      if (effect === 'changes' && this.isReadOnly()) {
         throw readOnly('this port is read-only; expected PROXYSQL READWRITE first')
       }
       const result = await work()

@@ -6,7 +6,6 @@ import { LoginThrottle } from '../../shared/login-throttle.js'
 import type { ListenAddress } from '../../shared/snapshot.js'
 import { formatListenAddress } from '../config/addresses.js'
 import type { ControlView, RunningService } from '../view.js'
-import { AuditLog } from './audit-log.js'
 import { EXPLAIN_ROUTE_COMMAND } from './commands/explain-route.js'
 import { AdminConnection, refuseConnection } from './connection.js'
 import type { ConnectionContext } from './connection-context.js'
@@ -39,8 +38,12 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
   const { admin } = view.config
   if (admin === null) throw new Error('the configuration has no admin port')
   const engine = new EngineHost(log, { threadUrl: options.engineThread, deadlineMs: options.statementDeadlineMs })
-  const audit = new AuditLog(log, admin.auditLog ?? null)
-  const guard = new StatementGuard(audit, (event) => view.note(event))
+  const { audit } = view
+  const guard = new StatementGuard(
+    audit,
+    (event) => view.note(event),
+    () => view.store.config.admin?.readOnly === true,
+  )
   const connections = new Set<{ close(): void }>()
   const tls = new TlsContexts()
   const context: ConnectionContext = {
@@ -75,7 +78,6 @@ export async function startAdmin(view: ControlView, log: Logger, options: AdminO
     for (const connection of connections) connection.close()
     await Promise.all(closing)
     await engine.close()
-    audit.close()
   }
   try {
     await engine.start()

@@ -62,7 +62,6 @@ export function rows(columns: readonly string[], cells: readonly (readonly (stri
 
 /** What commands may change of the port itself (`StatementGuard`). */
 export interface PortGuard {
-  setReadOnly(on: boolean): void
   /** Begins with a new audit log where the old one has been moved away. Throws UsageError. */
   reopenLog(): void
 }

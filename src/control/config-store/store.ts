@@ -40,6 +40,7 @@ export interface SectionVersion {
   readonly epoch: number
 }
 
+const READ_ONLY_VARIABLE = 'admin-read_only'
 const NO_FILE = readConfigDocument('', '', {})
 const NOTHING: Applied = { warnings: [], late: Promise.resolve([]) }
 
@@ -163,12 +164,28 @@ export class ConfigStore {
   setVariable(name: string, value: string): Promise<boolean> {
     return this.exclusively(async () => {
       if (!VARIABLE_BY_NAME.has(name)) return false
-      const rows = [...this.memory.table(VARIABLES_TABLE).entries()]
-      const rowid =
-        rows.find(([, row]) => row['variable_name'] === name)?.[0] ?? 1 + Math.max(0, ...rows.map(([id]) => id))
-      const row = { variable_name: name, variable_value: value }
-      this.applyChanges('main', VARIABLES_TABLE, [{ rowid, row }])
+      this.writeVariable(name, value)
       return true
+    })
+  }
+
+  private writeVariable(name: string, value: string): void {
+    const rows = [...this.memory.table(VARIABLES_TABLE).entries()]
+    const rowid =
+      rows.find(([, row]) => row['variable_name'] === name)?.[0] ?? 1 + Math.max(0, ...rows.map(([id]) => id))
+    this.applyChanges('main', VARIABLES_TABLE, [{ rowid, row: { variable_name: name, variable_value: value } }])
+  }
+
+  /** PROXYSQL READONLY and READWRITE: sets `admin-read_only` in memory and runtime, and changes nothing else. */
+  setReadOnly(on: boolean): Promise<readonly string[]> {
+    return this.settled(async () => {
+      const section = sectionNamed('ADMIN VARIABLES')
+      const row = { variable_name: READ_ONLY_VARIABLE, variable_value: String(on) }
+      const others = this.runtime.rowsOf(section).get(VARIABLES_TABLE) ?? []
+      const rows = [...others.filter((other) => other['variable_name'] !== READ_ONLY_VARIABLE), row]
+      const applied = await this.enforce(this.source, new Map([[section, new Map([[VARIABLES_TABLE, rows]])]]))
+      this.writeVariable(READ_ONLY_VARIABLE, String(on))
+      return applied
     })
   }
 

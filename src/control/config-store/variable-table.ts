@@ -319,6 +319,9 @@ const ADMIN = [
     ...stats_users,
   })),
   { ...optional('admin-audit_log', 'admin', 'audit_log'), restart: true },
+  variable('admin-read_only', 'admin', 'read_only', {
+    read: (file) => String((file.admin ?? DEFAULT_ADMIN).read_only),
+  }),
   // After the accounts, which are nobody's without a port.
   variable('admin-mysql_ifaces', 'admin', 'listen', {
     restart: true,
@@ -342,7 +345,6 @@ const ADMIN = [
       draft['metrics'] = undefined
     }),
   }),
-  fixed('admin-read_only', 'false', 'accounts of admin-stats_credentials only read'),
   fixed('admin-version', ADMIN_VERSION, 'this is the version that runs'),
 ]
 

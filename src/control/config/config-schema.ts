@@ -184,6 +184,7 @@ const admin = map({
   users: orElse(adminUsers, DEFAULT_ADMIN_USERS),
   stats_users: orElse(adminUsers, {}),
   audit_log: orElse(nonEmptyText, null),
+  read_only: orElse(flag, false),
 })
 
 /** Columns as ProxySQL's. */
@@ -460,6 +461,8 @@ export interface AdminConfig {
   readonly statsUsers: readonly string[]
   /** Absolute path of the file to which what operators do is appended; absent: none. */
   readonly auditLog?: string
+  /** Nothing that comes over the port changes the configuration. Absent: it does. */
+  readonly readOnly?: boolean
 }
 
 /** The configuration file after checking: every default filled in, every other path absolute. */

@@ -173,6 +173,7 @@ function readAdmin({ admin }: ConfigFile, document: ConfigDocument, directory: s
     users: { ...admin.users, ...admin.stats_users },
     statsUsers: [...new Set([STATS_ACCOUNT, ...Object.keys(admin.stats_users)])],
     ...(admin.audit_log !== null && { auditLog: resolve(directory, admin.audit_log) }),
+    ...(admin.read_only && { readOnly: true }),
   }
 }
 

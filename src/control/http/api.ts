@@ -9,6 +9,9 @@ import { parseJson, readBody } from './body.js'
 import { send, serveHttp } from './http-server.js'
 import { findRoute, ROUTES } from './routes.js'
 
+/** Stands for the account in the audit log and in events: there is one token. */
+const API_USER = 'api'
+const AUDITED_LENGTH_MAX = 2000
 const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** Serves the HTTP API (docs/http-api.md). Rejects when the address cannot be bound. */
@@ -57,7 +60,14 @@ async function respond(
   const address = plainAddress(request.socket.remoteAddress ?? '')
   const { authorization: shown, host, 'content-type': contentType } = request.headers
   // Before anything else: who may not ask learns nothing of what there is.
-  authorization.check({ method, address, authorization: shown, host }, monotonicMs())
+  try {
+    authorization.check({ method, address, authorization: shown, host }, monotonicMs())
+  } catch (error) {
+    // As a login that failed; whoever goes on guessing has to wait, and is not noted then.
+    if (error instanceof ApiError && error.code === 'token-wrong')
+      view.audit.write({ action: 'login', user: API_USER, address, outcome: outcomeOf(error) })
+    throw error
+  }
   const path = (request.url ?? '').split('?', 1)[0]
   const found = findRoute(method, path)
   if (found.kind === 'none')
@@ -73,14 +83,28 @@ async function respond(
   const note = (text: string): void => log.info({ client: address }, text)
   const asked = { view, parameters, body, note }
   if (route.method === 'GET') return route.run(asked)
+  const statement = `${method} ${path}${text.trim() === '' ? '' : ` ${JSON.stringify(body)}`}`.slice(
+    0,
+    AUDITED_LENGTH_MAX,
+  )
   try {
     const result = await route.run(asked)
-    note(`${method} ${path}: done`)
+    audit(view, address, 'ok', statement)
+    view.note({ kind: 'config', what: statement, why: 'asked for', who: `${API_USER}@${address}` })
     return result
   } catch (error) {
     log.warn({ client: address }, `${method} ${path}: ${(error as Error).message}`)
+    audit(view, address, outcomeOf(error), statement)
     throw error
   }
+}
+
+function audit(view: ControlView, address: string, outcome: string, statement: string): void {
+  view.audit.write({ action: 'request', user: API_USER, address, statement, outcome })
+}
+
+function outcomeOf(error: unknown): string {
+  return error instanceof ApiError ? `error ${error.status} (${error.code})` : 'internal error'
 }
 
 function sendError(

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { pino } from 'pino'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { AuditLog } from '../../../../src/control/admin/audit-log.js'
 import { EngineHost } from '../../../../src/control/admin/engine/host.js'
 import type { SqlValue } from '../../../../src/control/admin/engine/messages.js'
 import { DATABASES, HISTORY_TABLES, STATS_TABLES, TABLES } from '../../../../src/control/admin/engine/schema.js'
 import { AdminExecutor } from '../../../../src/control/admin/executor.js'
 import { StatementGuard } from '../../../../src/control/admin/guard.js'
 import type { AdminSession, Role } from '../../../../src/control/admin/session.js'
+import { AuditLog } from '../../../../src/control/audit-log.js'
 import type { Config } from '../../../../src/control/config/config-schema.js'
 import { EVENTS_PER_KIND, EventLog } from '../../../../src/control/event-log.js'
 import type { Operations } from '../../../../src/control/view.js'
@@ -18,7 +18,11 @@ import { type FixtureOptions, fixtureView, GTID, processRow } from './fixture.js
 const log = pino({ level: 'silent' })
 const thread = compileEngineThread()
 const engine = new EngineHost(log, { threadUrl: thread.url })
-const guard = new StatementGuard(new AuditLog(log, null), () => {})
+const guard = new StatementGuard(
+  new AuditLog(log, null),
+  () => {},
+  () => false,
+)
 const executor = new AdminExecutor({ view: fixtureView(), engine, log, guard }, [
   {
     match: (sql) => /^explain route/i.test(sql),

@@ -272,6 +272,7 @@ export interface FixtureOptions {
   readonly processlist?: () => Promise<readonly ProcessRow[]>
   /** Gets each configuration that is loaded to runtime. */
   readonly applied?: (config: Config) => void
+  readonly audit?: ControlView['audit']
   readonly ready?: { readonly ready: boolean; readonly reason: string }
 }
 
@@ -490,6 +491,7 @@ export function fixtureView(options: FixtureOptions = {}): ControlView {
     ready: () => options.ready ?? { ready: true, reason: '' },
     events: () => events.all(),
     note: (event) => events.note(event),
+    audit: options.audit ?? { write: () => {}, reopen: () => {} },
     roles: () => ({
       sources: new Map([['127.0.0.1:3308', '127.0.0.1:3307']]),
       writerSince: new Map([[0, Date.UTC(2026, 0, 2, 3, 4, 5, 678)]]),

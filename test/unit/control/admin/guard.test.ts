@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, describe, expect, it } from 'vitest'
-import { AuditLog } from '../../../../src/control/admin/audit-log.js'
 import { syntaxError } from '../../../../src/control/admin/errors.js'
 import { effectOf, StatementGuard } from '../../../../src/control/admin/guard.js'
 import { newSession } from '../../../../src/control/admin/session.js'
 import { withoutSecrets } from '../../../../src/control/admin/statement-secrets.js'
+import { AuditLog } from '../../../../src/control/audit-log.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-audit-'))
 const path = join(folder, 'audit.jsonl')
@@ -99,7 +99,11 @@ describe('a statement in a log', () => {
 describe('the audit log', () => {
   const audit = new AuditLog(silent, path)
   const events: unknown[] = []
-  const guard = new StatementGuard(audit, (event) => events.push(event))
+  const guard = new StatementGuard(
+    audit,
+    (event) => events.push(event),
+    () => false,
+  )
 
   it('has a line for each statement that changes something, with its outcome, and none for others', async () => {
     await guard.run(session, "UPDATE mysql_users SET password='s3cret'", async () => 'done')
@@ -152,9 +156,13 @@ describe('the audit log', () => {
 
 describe('a read-only port', () => {
   it('lets nothing change the configuration, but is administered all the same', async () => {
-    const guard = new StatementGuard(new AuditLog(silent, null), () => {})
+    let readOnly = true
+    const guard = new StatementGuard(
+      new AuditLog(silent, null),
+      () => {},
+      () => readOnly,
+    )
     const run = (sql: string) => guard.run(session, sql, async () => 'done')
-    guard.setReadOnly(true)
     for (const sql of ['DELETE FROM mysql_servers', 'LOAD MYSQL USERS TO RUNTIME', 'SET mysql-threads=2']) {
       await expect(run(sql)).rejects.toMatchObject({
         errno: 1290,
@@ -163,7 +171,7 @@ describe('a read-only port', () => {
     }
     for (const sql of ['SELECT 1', 'SET NAMES utf8', 'PROXYSQL READWRITE', 'KILL 5'])
       expect(await run(sql)).toBe('done')
-    guard.setReadOnly(false)
+    readOnly = false
     expect(await run('DELETE FROM mysql_servers')).toBe('done')
   })
 })

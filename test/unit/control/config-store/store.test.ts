@@ -275,6 +275,24 @@ describe('variables', () => {
     expect(shown).toContain('mysql-max_connections')
   })
 
+  it('has admin-read_only set in memory and runtime by itself, saved or not', async () => {
+    await store.setVariable('admin-stats_credentials', 'stats:stats;viewer:look')
+    await store.setReadOnly(true)
+    expect(fixture.applied.at(-1)).toMatchObject({ admin: { readOnly: true, statsUsers: ['stats'] } })
+    for (const layer of [store.memory, store.runtime]) {
+      const rows = layer.table('global_variables').all()
+      expect(rows.filter((row) => row['variable_name'] === 'admin-read_only')).toEqual([
+        { variable_name: 'admin-read_only', variable_value: 'true' },
+      ])
+    }
+    await store.saveToDisk('ADMIN VARIABLES')
+    store = fixture.open()
+    expect(store.config.admin?.readOnly).toBe(true)
+    await store.setReadOnly(false)
+    expect(store.config.admin?.readOnly).toBeUndefined()
+    await expect(store.setVariable('admin-read_only', 'perhaps')).rejects.toThrow(/admin-read_only/)
+  })
+
   it('of the two kinds are loaded each by itself', async () => {
     await store.setVariable('admin-stats_credentials', 'stats:stats;viewer:look')
     await store.setVariable('mysql-have_ssl', 'false')

@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { pino } from 'pino'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { AuditEntry } from '../../../../src/control/audit-log.js'
 import { startApi } from '../../../../src/control/http/api.js'
 import { BODY_BYTES_MAX } from '../../../../src/control/http/body.js'
 import { ROUTES } from '../../../../src/control/http/routes.js'
@@ -29,7 +30,8 @@ interface Behaviour {
 async function start({ token = TOKEN, fileProblem, verdict = { kind: 'writer', hostgroup: 0 } }: Behaviour = {}) {
   const asked: unknown[][] = []
   const logged: string[] = []
-  const base = fixtureView()
+  const audited: AuditEntry[] = []
+  const base = fixtureView({ audit: { write: (entry) => audited.push(entry), reopen: () => {} } })
   const store = {
     setServerStatus: async (...args: unknown[]) => {
       asked.push(['setServerStatus', ...args])
@@ -52,7 +54,7 @@ async function start({ token = TOKEN, fileProblem, verdict = { kind: 'writer', h
   } as unknown as ControlView
   const service = await startApi(view, pino({ level: 'info' }, { write: (line: string) => void logged.push(line) }))
   services.push(service)
-  return { address: service.address, asked, logged }
+  return { address: service.address, asked, logged, audited, events: () => base.events() }
 }
 
 interface Ask {
@@ -284,10 +286,36 @@ describe('the API', () => {
     await ask(address, 'GET /v1/servers')
     const lines = logged.map((line) => JSON.parse(line) as { client: string; msg: string })
     expect(lines.map(({ client, msg }) => [client, msg])).toEqual([
-      ['127.0.0.1', 'POST /v1/reload: done'],
       ['127.0.0.1', 'failover: 127.0.0.1:3308 is named the new primary (old one: a:1; reason: DeadMaster)'],
       ['127.0.0.1', 'POST /v1/events/failover: read_only = 1 on it'],
     ])
     expect(logged.join('')).not.toContain(TOKEN)
+  })
+
+  it('has what was asked to be changed, and wrong tokens, in the audit log, and what was changed among the events', async () => {
+    const { address, audited, events } = await start()
+    const before = events().length
+    await ask(address, 'POST /v1/servers/127.0.0.1:3308/drain')
+    await ask(address, 'POST /v1/servers/10.9.9.9:1/enable')
+    await ask(address, FAILOVER, { body: event() })
+    await ask(address, 'POST /v1/reload', { headers: { Authorization: 'Bearer another-token-altogether' } })
+    await ask(address, 'POST /v1/reload', { headers: { Authorization: '' } })
+    await ask(address, 'GET /v1/servers')
+    const by = { user: 'api', address: '127.0.0.1' }
+    expect(audited).toEqual([
+      { action: 'request', ...by, statement: 'POST /v1/servers/127.0.0.1:3308/drain', outcome: 'ok' },
+      {
+        action: 'request',
+        ...by,
+        statement: 'POST /v1/servers/10.9.9.9:1/enable',
+        outcome: 'error 404 (unknown-server)',
+      },
+      { action: 'request', ...by, statement: `${FAILOVER} {"new_primary":"127.0.0.1:3308"}`, outcome: 'ok' },
+      { action: 'login', ...by, outcome: 'error 401 (token-wrong)' },
+    ])
+    expect(events().slice(before)).toMatchObject([
+      { kind: 'config', what: 'POST /v1/servers/127.0.0.1:3308/drain', who: 'api@127.0.0.1' },
+      { kind: 'config', what: `${FAILOVER} {"new_primary":"127.0.0.1:3308"}` },
+    ])
   })
 })

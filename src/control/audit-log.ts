@@ -1,10 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { UsageError } from '../../shared/errors.js'
-import type { Logger } from '../../shared/log.js'
+import { UsageError } from '../shared/errors.js'
+import type { Logger } from '../shared/log.js'
 
 export interface AuditEntry {
-  /** `login`, `statement`, or what else an operator did. */
-  readonly action: string
+  readonly action: 'login' | 'statement' | 'request'
+  /** `api` for whoever has the token of the HTTP API. */
   readonly user: string
   /** Of the client; `localhost` for a unix socket. */
   readonly address: string
@@ -17,7 +17,7 @@ export interface AuditEntry {
 const OWNER_ONLY = 0o600
 
 /**
- * Who did what on the admin port: one line of the log for each, and one of JSON in a file of its own where one is named.
+ * Who did what on the admin port and the HTTP API: one line of the log for each, and one of JSON in a file of its own where one is named.
  * The file is only ever appended to.
  */
 export class AuditLog {
