@@ -159,9 +159,10 @@ export interface SessionKill {
 
 /**
  * Connection ids that clients are given: 2^30 to 2^31 - 1, far from those that servers give to their connections, so that
- * one is never taken for the other. The number of the worker is in the lower bits.
+ * one is never taken for the other. The number of the worker is in the lower bits; there
+ * are twice as many as there may be workers, so that all can be started anew beside those that finish.
  */
-export const SESSION_IDS = { first: 2 ** 30, workersMax: 64 } as const
+export const SESSION_IDS = { first: 2 ** 30, workersMax: 128 } as const
 
 /** The number of the worker (modulo `workersMax`) that has given an id to a session. */
 export function workerOfSession(id: number): number {

@@ -57,6 +57,8 @@ const WORKER_NODE_OPTIONS = ['--max-semi-space-size=4']
 const ACK_TIMEOUT_MS = 10_000
 /** A worker that ends sooner than this is not replaced at once. */
 const QUICK_DEATH_MS = 5000
+/** A start gives up when so many workers have ended before all of them served. */
+const START_DEATHS_MAX = 4
 const RESTART_DELAY_MS = 100
 const RESTART_DELAY_MS_MAX = 10_000
 /** What a draining worker gets beyond its own limit before it is killed. */
@@ -88,6 +90,7 @@ export class Supervisor {
   private snapshot: Snapshot | null = null
   private health: HealthReport | null = null
   private stopping = false
+  private startDeaths = 0
   private started: { resolve: () => void; reject: (error: Error) => void } | null = null
   private allExited: (() => void) | null = null
 
@@ -96,8 +99,8 @@ export class Supervisor {
   }
 
   /**
-   * Forks the workers and resolves when all of them listen. Rejects, with every worker ended, when one cannot: with a
-   * UsageError for an address that cannot be bound.
+   * Forks the workers and resolves when all of them listen; those that end before are started again, a few times. Rejects, with every
+   * worker ended, when that does not help: with a UsageError for an address that cannot be bound.
    */
   async start(snapshot: Snapshot, health: HealthReport): Promise<void> {
     if (this.stopping) throw new Error('stopped before it was started')
@@ -221,7 +224,7 @@ export class Supervisor {
     )
     if (free.length < this.options.workers) {
       throw new UsageError(
-        `expected free numbers for ${this.options.workers} more workers of ${SESSION_IDS.workersMax}; restart Sluice itself`,
+        `expected numbers for ${this.options.workers} more workers, but ${this.handles.size} are there still: wait until some have finished`,
       )
     }
     const numbers = free.slice(0, this.options.workers)
@@ -439,12 +442,18 @@ export class Supervisor {
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
     this.noteWorker(`worker ${handle.number} ended`, `pid ${handle.pid}: ${how}`)
     if (handle.replaced) this.handles.delete(handle.number)
-    if (this.started !== null) this.failStart(handle, how)
+    if (this.givesUpStart(handle)) this.failStart(handle, how)
     else if (this.arrivals.has(handle)) this.arrivals.get(handle)!(how)
     else if (handle.replaced) this.options.log.info(`worker ${handle.number} has been replaced`)
     else if (!this.stopping) this.restart(handle, how)
     else if (!wasAskedTo || code !== 0) this.options.log.warn(`worker ${handle.number} ended with ${how}`)
     if (this.pids().length === 0) this.allExited?.()
+  }
+
+  /** Another attempt would find the same address in use; whatever else it was, a few are made. */
+  private givesUpStart(handle: WorkerHandle): boolean {
+    if (this.started === null) return false
+    return this.stopping || handle.listenFailure !== null || ++this.startDeaths >= START_DEATHS_MAX
   }
 
   private failStart(handle: WorkerHandle, how: string): void {

@@ -64,7 +64,7 @@ function whyOf(entry: ServerEntry, candidate: Candidate | null, { decision, inpu
   const isReplica = entry.hostgroup === readersAsked(input)
   const replicasAsked = ASKS_REPLICAS.has(decision.reason)
   if (entry.hostgroup !== decision.hostgroup && !(isReplica && replicasAsked))
-    return isReplica ? `replicas were not asked: ${decision.reason}` : OTHER_HOSTGROUP
+    return isReplica ? notForReplicas(decision) : OTHER_HOSTGROUP
   if (candidate === null || !usable(candidate, input)) return 'connections to it have failed a moment ago'
   // A hint for a replica asks for nothing else.
   const asksMore = isReplica && replicasAsked && decision.reason !== Reason.hintReplica
@@ -72,6 +72,12 @@ function whyOf(entry: ServerEntry, candidate: Candidate | null, { decision, inpu
   if (shortage !== null) return shortageText(shortage, candidate, input.need)
   if (entry.slow !== undefined) return `${entry.slow}, and there are others`
   return entry.weight === 0 ? 'its weight is 0, and there are others' : 'it would do as well: weight and load decide'
+}
+
+function notForReplicas({ reason, hostgroup }: Decision): string {
+  if (reason === Reason.noServer)
+    return `it does not take the place of hostgroup ${hostgroup}, which has no server online`
+  return `replicas were not asked: ${reason}`
 }
 
 const OTHER_HOSTGROUP = 'its hostgroup was not needed: there is a server in the one that comes first'

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -24,6 +27,8 @@ interface Behaviour {
   /** The worker of this number answers neither snapshots nor questions. */
   silent?: number
   diesAtOnce?: boolean
+  /** The first worker that finds no file of this name makes it, and dies. */
+  diesOnceIn?: string
   /** Does not end when told to. */
   stubborn?: boolean
   suspicious?: boolean
@@ -176,10 +181,24 @@ describe('the start', () => {
     blocker.close()
   })
 
-  it('fails when a worker ends before it listens', async () => {
+  it('starts a worker again that ends before it listens', A_BUSY_MACHINE, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluice-supervisor-'))
+    const { supervisor, port } = await supervise(2, { diesOnceIn: join(folder, 'died') })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    rmSync(folder, { recursive: true })
+    expect(supervisor.workers().map(({ number, state }) => [number, state])).toEqual([
+      [1, 'serving'],
+      [2, 'serving'],
+    ])
+    expect(logged.filter((line) => /ended with exit code 3; another starts/.test(line))).toHaveLength(1)
+  })
+
+  it('fails when workers end before they listen, again and again', A_BUSY_MACHINE, async () => {
     const { supervisor, port } = await supervise(1, { diesAtOnce: true })
     const start = supervisor.start(snapshot(1, port), NO_HEALTH)
     await expect(start).rejects.toThrow('worker 1 ended with exit code 3 before it listened')
+    expect(logged.filter((line) => /another starts/.test(line))).toHaveLength(3)
+    expect(supervisor.workers().map(({ state }) => state)).toEqual(['exited'])
   })
 })
 

@@ -106,9 +106,15 @@ describe('a statement of a session that has just begun', () => {
   })
 
   it('says that it is held where no server is there', () => {
-    const nobody = explain('DELETE FROM t', snapshotOf([serverEntry('primary', 0, { status: 'SHUNNED' })]))
+    const nobody = explain(
+      'DELETE FROM t',
+      snapshotOf([serverEntry('primary', 0, { status: 'SHUNNED' }), serverEntry('near', 1)]),
+    )
     expect(nobody).toMatchObject({ chosen: '', reason: Reason.noServer })
-    expect(whyOf(nobody)).toEqual({ 'primary 0': 'it is SHUNNED' })
+    expect(whyOf(nobody)).toEqual({
+      'primary 0': 'it is SHUNNED',
+      'near 1': 'it does not take the place of hostgroup 0, which has no server online',
+    })
   })
 
   it('says that a replica is slow to answer', () => {
