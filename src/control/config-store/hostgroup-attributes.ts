@@ -8,8 +8,12 @@ export const ATTRIBUTES_COLUMNS: Readonly<Record<string, string>> = { hostgroup:
 const UNSERVED: readonly Unserved[] = [
   { column: 'autocommit', accepted: ['-1'], why: 'autocommit is the session’s own' },
   { column: 'ignore_session_variables', accepted: ['', '{}', '[]'], why: 'every session keeps its variables' },
-  { column: 'hostgroup_settings', accepted: ['', '{}'], why: 'Sluice has no such settings' },
-  { column: 'servers_defaults', accepted: ['', '{}'], why: 'Sluice finds no servers by itself' },
+  {
+    column: 'hostgroup_settings',
+    accepted: ['', '{}'],
+    why: 'warnings can be asked for in any case, and for a lag that is not told there is mysql-monitor_replication_lag_grace',
+  },
+  { column: 'servers_defaults', accepted: ['', '{}'], why: 'Sluice finds no servers by itself, each has a row' },
 ]
 
 /** In columns that have a variable for all hostgroups: as that says. */

@@ -69,6 +69,11 @@ describe('attributes of a hostgroup', () => {
   it.each([
     [{ free_connections_pct: 101 }, 'free_connections_pct: expected a whole number from 0 to 100, got "101"'],
     [{ throttle_connections_per_sec: 0 }, 'throttle_connections_per_sec: expected a whole number from 1 to 1000000'],
+    [{ autocommit: 0 }, 'autocommit: expected -1, got "0": autocommit is the session’s own'],
+    [{ ignore_session_variables: '["time_zone"]' }, 'ignore_session_variables: expected nothing or {} or []'],
+    [{ hostgroup_settings: '{"handle_warnings":1}' }, 'hostgroup_settings: expected nothing or {}'],
+    [{ servers_defaults: '{"weight":5}' }, 'servers_defaults: expected nothing or {}'],
+    [{ init_connect: 'SET autocommit = 0' }, 'init_connect: expected no autocommit (autocommit is the session’s own)'],
     [{ max_num_online_servers: -1 }, 'max_num_online_servers: expected a whole number from 0 to 1000000, got "-1"'],
   ])('of %o are refused, and nothing has changed', async (row, message) => {
     await expect(load(row)).rejects.toThrow(`${TABLE} (0), column ${message}`)
