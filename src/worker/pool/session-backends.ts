@@ -106,18 +106,20 @@ export class SessionBackends {
       return null
     }
     if (!asksOfLast && this.#context.pool.yieldsToWaiting(backend)) return null
-    return backend.target === candidate.target || this.#follow(backend, candidate) ? backend : null
+    return backend.target === candidate.target || this.#follow(backend, candidate, asksOfLast) ? backend : null
   }
 
   /**
    * Takes a connection along to where its server is now.
-   * @returns false when connections begin with something else there: it has been closed
+   * @returns false when connections begin with something else there, and nothing that only this one has is needed: it has
+   * been closed
    */
-  #follow(backend: Backend, candidate: Candidate): boolean {
+  #follow(backend: Backend, candidate: Candidate, asksOfLast: boolean): boolean {
     const { pool } = this.#context
     const moved = backend.target.hostgroup !== candidate.target.hostgroup
     const fits = moved ? pool.retarget(backend, candidate) : backend.aimAt(candidate.target)
-    if (fits || backend.state !== 'idle') return true
+    // What does not rest is held by something.
+    if (fits || asksOfLast || backend.shelf === null) return true
     pool.close(backend)
     return false
   }

@@ -273,10 +273,16 @@ describe('where connections begin with statements of their own (init_connect)', 
     expect(counters.backendConnectionsReset).toBe(1)
   })
 
-  it('a session’s own idle connection is closed for one that begins as it should', async () => {
+  it('a session’s own connection is closed for one that begins as it should, but where it holds or asks for something', async () => {
     const one = session()
     const backend = await one.open()
     begins('DO 1')
+    // It does not rest: an XA transaction, a text that was prepared, or what else is known to it alone.
+    expect(one.backends.get(world.primary, false)).toBe(backend)
+    one.backends.rest(backend, Keep.nothing)
+    begins('DO 2')
+    expect(one.backends.get(world.primary, true)).toBe(backend)
+    begins('DO 3')
     expect(one.backends.get(world.primary, false)).toBeNull()
     expect(backend.state).toBe('closing')
     expect(one.holder.taken).toEqual([backend])
