@@ -5,6 +5,8 @@ import { GeneratorProcesses } from './load/processes.js'
 import { runMemorySubject } from './memory/run.js'
 import { IDLE_CONNECTIONS, isMemorySubject, type MemorySubject } from './memory/subjects.js'
 import { type Options, readOptions } from './options.js'
+import { startPeer } from './peers/peer.js'
+import { PEERS } from './peers/peers.js'
 import { toText } from './report/text.js'
 import { writeReport } from './report/write.js'
 import { type Log, runSubject } from './run.js'
@@ -75,7 +77,9 @@ async function openServers(options: Options, subjects: readonly Subject[]): Prom
   const idle = workloads.includes('idle') ? (options.connections ?? IDLE_CONNECTIONS) : 0
   const comparisons = workloads.filter(isComparison).map((name) => COMPARISONS[name])
   const groups = comparisons.flatMap((comparison) => comparison.groups(options))
-  const connections = Math.max(idle, ...[...subjects, ...groups].map((one) => one.connections))
+  // Each of a group's Sluices keeps the connections that it has opened, and the servers take twice what is asked for.
+  const ofGroups = groups.map((group) => group.connections * Math.ceil(group.cases.length / 2))
+  const connections = Math.max(idle, ...subjects.map((subject) => subject.connections), ...ofGroups)
   const replicasNeeded = Math.max(replicas, ...comparisons.map((comparison) => comparison.replicas))
   return startServers({ engine, replicas: replicasNeeded, connections, onProgress: log, signal: interruption.signal })
 }
@@ -94,6 +98,10 @@ async function withTargets(
     if (options.targets.includes('sluice')) {
       log('starting sluice')
       targets.push(await startSluice(sluiceOptions(options, servers)))
+    }
+    for (const peer of options.peers.flatMap((name) => PEERS[name])) {
+      const { user } = servers
+      targets.push(await startPeer(peer, { server: primary, user, threads: options.workers, log, signal }))
     }
     for (const { name, address, pids } of options.against) targets.push(existingTarget(name, address, pids))
     await use(targets)

@@ -3,16 +3,21 @@ import type { Engine } from '../src/sandbox/index.js'
 import { COMPARISONS } from './comparisons/comparisons.js'
 import type { Address } from './load/connection.js'
 import { MEMORY_SUBJECTS } from './memory/subjects.js'
+import type { PEERS } from './peers/peers.js'
 import { WORKLOADS } from './workloads/index.js'
 
 export const OWN_TARGETS = ['direct', 'raw', 'sluice'] as const
 export type OwnTarget = (typeof OWN_TARGETS)[number]
+
+export type PeerName = keyof typeof PEERS
 
 export interface Options {
   /** Names of workloads, memory subjects and comparisons; empty with `sysbench`. */
   readonly workloads: readonly string[]
   readonly targets: readonly OwnTarget[]
   readonly against: readonly { readonly name: string; readonly address: Address; readonly pids: readonly number[] }[]
+  /** Other proxies that the bench fetches and starts itself. */
+  readonly peers: readonly PeerName[]
   /** undefined: what the workload has by default. */
   readonly connections: number | undefined
   /** Of comparisons: what Sluice opens to each server at most; undefined: what the comparison has by default. */
@@ -74,6 +79,16 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
       describe: 'another proxy: name=host:port',
     })
     .option('against-pid', { type: 'string', array: true, nargs: 1, default: [], describe: 'its process: name=PID' })
+    .option('against-haproxy', {
+      type: 'boolean',
+      default: false,
+      describe: "HAProxy of Debian's packages, forwarding TCP",
+    })
+    .option('against-router', {
+      type: 'boolean',
+      default: false,
+      describe: 'MySQL Router of the same, forwarding and sharing',
+    })
     .option('connections', { type: 'number', describe: 'default: what the workload says' })
     .option('server-connections', { type: 'number', describe: "of comparisons: Sluice's to each server at most" })
     .option('rate', { type: 'number', describe: 'operations per second (open loop)' })
@@ -122,6 +137,7 @@ export function readOptions(args: readonly string[], defaultOut: string): Option
     workloads: workloads.length > 0 || given.sysbench !== undefined ? workloads : ['point-select'],
     targets: parseTargets(given.targets),
     against: parseAgainst(given.against, given['against-pid']),
+    peers: (['haproxy', 'router'] as const).filter((name) => given[`against-${name}`]),
     connections: given.connections,
     serverConnections: given['server-connections'],
     rate: given.rate ?? null,

@@ -30,8 +30,9 @@ export interface Comparison {
 const CLIENTS = [16, 64, 256, 1024]
 const DELAYS_MS = [0, 5, 500]
 const DEFAULT_CLIENTS = 64
-/** Short reads of several sessions on one server connection. */
-const PIPELINE_DEPTH = 16
+/** Short reads of several sessions in flight on one server connection; 1: none but one. */
+const PIPELINE_DEPTHS = [1, 4, 8, 16]
+const ALONE = { limits: { pipeline_depth: 1 } }
 /** To each server, where clients are to share them. */
 const SHARED_CONNECTIONS = 16
 const FEW_CONNECTIONS = 4
@@ -40,7 +41,7 @@ const multiplexing: Comparison = {
   summary: `multiplexing on and off at ${CLIENTS.join(', ')} clients`,
   note:
     'Point selects by the text protocol, as fast as they are answered. Off: each client keeps a server connection; on: all ' +
-    'clients share as many as the row says. The last row has `pipeline_depth` set.',
+    'clients share as many as the row says. The last row alone has `pipeline_depth` at its default.',
   replicas: 0,
   groups: ({ connections, serverConnections = SHARED_CONNECTIONS }) =>
     (connections === undefined ? CLIENTS : [connections]).map((clients) => ({
@@ -49,20 +50,33 @@ const multiplexing: Comparison = {
       delayMs: 0,
       cases: [
         { name: 'off', workload: 'point-select', config: { multiplexing: false } },
-        {
-          name: `on, ${serverConnections}`,
-          workload: 'point-select',
-          config: { multiplexing: true },
-          serverConnections,
-        },
-        { name: 'on, no limit', workload: 'point-select', config: { multiplexing: true } },
-        {
-          name: `on, ${PIPELINE_DEPTH} in flight`,
-          workload: 'point-select',
-          config: { limits: { pipeline_depth: PIPELINE_DEPTH } },
-        },
+        { name: `on, ${serverConnections}`, workload: 'point-select', config: ALONE, serverConnections },
+        { name: 'on, no limit', workload: 'point-select', config: ALONE },
+        { name: 'on, several in flight', workload: 'point-select', config: {} },
       ],
     })),
+}
+
+const pipelining: Comparison = {
+  summary: `${PIPELINE_DEPTHS.join(', ')} reads in flight on a server connection, at ${CLIENTS.join(', ')} clients`,
+  note:
+    'Point selects by the text protocol and as prepared statements, as fast as they are answered; what each case is called ' +
+    'after is its `pipeline_depth`.',
+  replicas: 0,
+  groups: ({ connections, serverConnections }) =>
+    (connections === undefined ? CLIENTS : [connections]).flatMap((clients) =>
+      ['point-select', 'prepared-point-select'].map((workload) => ({
+        name: `${clients} clients, ${workload}`,
+        connections: clients,
+        delayMs: 0,
+        cases: PIPELINE_DEPTHS.map((depth) => ({
+          name: String(depth),
+          workload,
+          config: { limits: { pipeline_depth: depth } },
+          ...(serverConnections === undefined ? {} : { serverConnections }),
+        })),
+      })),
+    ),
 }
 
 const consistency: Comparison = {
@@ -148,7 +162,7 @@ const cache: Comparison = {
     })),
 }
 
-export const COMPARISONS = { multiplexing, consistency, states, digests, cache } as const
+export const COMPARISONS = { multiplexing, pipelining, consistency, states, digests, cache } as const
 export type ComparisonName = keyof typeof COMPARISONS
 
 export function isComparison(name: string): name is ComparisonName {

@@ -27,6 +27,12 @@ describe('the command line of the bench', () => {
     expect(options.out).toBeNull()
   })
 
+  it('takes proxies that it starts itself', () => {
+    expect(readOptions([], 'results').peers).toEqual([])
+    expect(readOptions(['--against-router'], 'results').peers).toEqual(['router'])
+    expect(readOptions(['--against-router', '--against-haproxy'], 'results').peers).toEqual(['haproxy', 'router'])
+  })
+
   it('runs only sysbench when asked for that', () => {
     expect(readOptions(['--sysbench', 'oltp_read_write'], 'results').workloads).toEqual([])
   })
