@@ -41,6 +41,7 @@ import { Mirrors } from './rules/mirrors.js'
 import { RuleLog } from './rules/rule-log.js'
 import { errPacket } from './session/answers.js'
 import { isDump } from './session/command.js'
+import { killRunning } from './session/killer.js'
 import { newLongPin } from './session/long-pins.js'
 import { processRow } from './session/process-row.js'
 import { Session, type SessionOwner } from './session/session.js'
@@ -145,7 +146,7 @@ export class Worker implements WorkerContext, SessionOwner {
     })
     this.digests = new Digests(snapshot.digests, Math.random)
     this.digestStatistics = new DigestStatistics(snapshot.digests.maxEntries)
-    this.lanes = new Lanes(this.pool, monotonicMs)
+    this.lanes = new Lanes(this.pool, monotonicMs, (lane, login) => void killRunning(lane, login, this))
     this.classifyOptions = {
       flavor: snapshot.greeting.flavor,
       ansiQuotes: false,

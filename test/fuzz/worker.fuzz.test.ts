@@ -139,6 +139,7 @@ file.describe(() => {
         infileRequested: () => backend.follower.infileSent(),
         answered: () => told.push('end'),
         displaced: () => {},
+        heldUp: () => {},
         answerLost: () => told.push('lost'),
         crashed: (error) => {
           throw error

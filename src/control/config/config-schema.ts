@@ -305,7 +305,7 @@ const limits = map({
   default_max_latency: orElse(whole(0, DAY_MS), 1000),
   connection_max_age: orElse(whole(0, DAY_MS), 0),
   ping_interval_server: orElse(whole(0, DAY_MS), 10_000),
-  pipeline_depth: orElse(whole(1, 64), 1),
+  pipeline_depth: orElse(whole(1, 64), 8),
   pipeline_query_time: orElse(whole(1, MINUTE_MS), 2),
   diagnostics_hold: orElse(whole(0, 60 * MINUTE_MS), 1000),
   long_query_time: orElse(whole(0, 20 * DAY_MS), 1000),

@@ -49,6 +49,8 @@ export interface Exchange {
   finished(backend: Backend): void
   /** It waited behind a command that takes long, and its answer goes to another exchange: it may be sent elsewhere. */
   displaced?(backend: Backend): void
+  /** Its command takes long: those that waited behind it were displaced. */
+  heldUp?(): void
   /** The connection ended before the whole answer was received. */
   lost(backend: Backend, reason: string): void
   /** One of the calls above threw: our mistake, which is to end this exchange's session and nothing else. */
@@ -99,8 +101,12 @@ export class Backend {
   /** Prepared statements that its server has, in no order. */
   readonly statements: OpenStatement[] = []
   statementUses = 0
-  /** Monotonic ms since when the first command in flight is waited for, where several are. */
+  /** Of the first command in flight, where several may be: monotonic ms since when its answer is waited for. */
   headSince = 0
+  /** With so many answers of its server (`KnownServer.answered`) all are there that were in flight elsewhere when it came to be the first. */
+  headMark = 0
+  /** One of those behind it was sent elsewhere, to see whether the server answers. */
+  headProbed = false
   /** Statements with a cursor, or with parameters sent ahead: the connection is their session's. */
   heldStatements = 0
   owner: BackendOwner | null = null
@@ -127,12 +133,13 @@ export class Backend {
   killing: Promise<unknown> | null = null
   bytesSent = 0
   bytesReceived = 0
+  /** What is written waits for `uncork`. */
+  corked = false
 
   #state: BackendState = 'idle'
   readonly #socket: Socket
   #queue: InFlight[] = []
   #chunkKept = false
-  #corked = false
   /** Packets without an answer that wait for the command in flight to be over. */
   #between: Buffer[] = NONE
   /** null: the connection is not compressed, as nearly all. */
@@ -232,27 +239,35 @@ export class Backend {
     setImmediate(() => this.#socket.uncork())
   }
 
-  /** Writes together with what else is written in this turn of the event loop, which may be much. */
-  writeInTurn(bytes: Buffer): void {
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      setImmediate(() => {
-        this.#corked = false
-        this.#socket.uncork()
-      })
-    }
-    this.write(bytes)
+  /** What is written from now on leaves together, with `uncork`. */
+  cork(): void {
+    this.corked = true
+    this.#socket.cork()
   }
 
-  /** Gives the answers of all commands but the first one in flight to another exchange. */
-  displaceWaiting(to: Exchange): void {
+  uncork(): void {
+    this.corked = false
+    this.#socket.uncork()
+  }
+
+  /** Who takes the answer that comes next; undefined: nothing is in flight. */
+  get head(): Exchange | undefined {
+    return this.#queue[0]?.exchange
+  }
+
+  /** Gives the answers of commands that wait behind the first one in flight to another exchange. @param most of them */
+  displaceWaiting(to: Exchange, most = Number.POSITIVE_INFINITY): void {
     const waiting = this.#queue.slice(1).filter(({ exchange }) => exchange.displaced !== undefined)
-    for (const one of waiting) {
+    for (const one of waiting.slice(0, most)) {
       const { exchange } = one
       one.exchange = to
       exchange.displaced!(this)
     }
+  }
+
+  /** Whether all answers that are awaited go to this exchange. */
+  isFor(exchange: Exchange): boolean {
+    return this.#queue.every((one) => one.exchange === exchange)
   }
 
   /** Gives the answer of one exchange's command to another one. */

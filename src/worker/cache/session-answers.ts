@@ -1,7 +1,9 @@
 import { monotonicMs } from '../../shared/clock.js'
+import type { Logger } from '../../shared/log.js'
 import type { Backend } from '../backend/backend.js'
 import { holdBack } from '../execution/hold-back.js'
 import type { Pool } from '../pool/pool.js'
+import { logStatement, type RuleLog } from '../rules/rule-log.js'
 import type { Residue } from '../state/residue.js'
 import type { StatementCount } from '../statistics/statement-count.js'
 import type { PendingAnswer } from './pending-answers.js'
@@ -23,8 +25,6 @@ export interface AskingSession extends Asking {
   readonly residue: Residue
   readonly count: Pick<StatementCount, 'fromCache'>
   lastErrno: number
-  /** Writes the line that a query rule asks for. @param errno 0: no error */
-  logStatement(errno: number): void
 }
 
 /** An answer that another session has asked for. */
@@ -35,6 +35,8 @@ interface Awaited {
 
 interface AnswersContext extends CacheContext {
   readonly pool: Pick<Pool, 'lower'>
+  readonly ruleLog: RuleLog
+  readonly log: Logger
 }
 
 /** What of one session's commands the result cache answers, and what of its answers it keeps. */
@@ -117,7 +119,7 @@ export class SessionAnswers {
   #give(answer: CachedAnswer | null, session: AskingSession, now: number): Buffer | null {
     if (answer === null || !satisfies(answer, session, this.#context, now)) return null
     this.#context.cache.given(answer)
-    if (session.command.ruling?.log === true) session.logStatement(0)
+    if (session.command.ruling?.log === true) logStatement(session, this.#context, 0)
     this.#learn(answer, session)
     session.count.fromCache(session.command, answer.rows, session.state.schema, monotonicMs())
     return answer.bytes

@@ -16,6 +16,7 @@ import { SessionBackends } from '../pool/session-backends.js'
 import { endOnReplica, leavesReplica } from '../routing/replica-transaction.js'
 import type { Decision } from '../routing/router.js'
 import type { Candidate } from '../routing/topology-view.js'
+import { logStatement } from '../rules/rule-log.js'
 import type { SessionRules } from '../rules/session-rules.js'
 import { CommandInHand, isExecute } from '../session/command.js'
 import { Pin, type SessionFacts } from '../session/session-facts.js'
@@ -34,10 +35,10 @@ import { acquire, isReady } from './acquire.js'
 import { learnFromWhole } from './execution-learn.js'
 import { routeCommand } from './execution-route.js'
 import { holdBack } from './hold-back.js'
-import { fitsLane } from './lanes.js'
+import { laneFor, leavesDiagnostics, readTimeOf } from './lane-read.js'
 import { LoadOfStatement } from './load-of-statement.js'
 import { isPlainRollback, loseInFlight, settleLoss } from './lost.js'
-import { ReadTime } from './read-time.js'
+import type { ReadTime } from './read-time.js'
 import { type AnswerSink, Relay, type RelayListener } from './relay.js'
 import { inWordsOfPrimary, isSentAgain, mayRepeat } from './sent-again.js'
 
@@ -91,6 +92,10 @@ export class Execution implements RelayListener, BackendHolder {
   readonly #notes = new AnswerNotes()
   /** The command in hand is in flight on a connection with reads of other sessions. */
   #inLane = false
+  /** None of these was before it. */
+  #firstInLane = false
+  /** The client has its answer; the command runs once more, alone, for what it leaves behind. */
+  #again = false
   /** How long the statement in hand takes; null: nobody asks. */
   #time: ReadTime | null = null
   /** What the rest of a streamed command goes through. */
@@ -154,6 +159,8 @@ export class Execution implements RelayListener, BackendHolder {
   /** Executes the command in hand. */
   start(): void {
     this.#notes.clear()
+    this.#again = false
+    this.#time = null
     this.count.begin(this.state.schema)
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     if (this.#goesFirst) return void this.#findAndSend()
@@ -293,7 +300,7 @@ export class Execution implements RelayListener, BackendHolder {
       this.#load.end(-1)
       this.#writes?.end(false)
       this.#letAllRest()
-      if (error instanceof ProxyError) this.#listener.failed(error, 1)
+      if (error instanceof ProxyError) this.#fail(error, 1)
       else this.#listener.blame(error)
     }
   }
@@ -315,72 +322,81 @@ export class Execution implements RelayListener, BackendHolder {
     })
   }
 
-  /** Sends a short read that leaves nothing behind on a connection that has others in flight. */
+  /** Sends a short read that leaves nothing behind on a connection that may have others in flight. */
   #sendInLane(candidate: Candidate): boolean {
     const { pipelineDepth, pipelineQueryTimeMs } = this.#context.view.snapshot.limits
-    const { command, statement, facts } = this
-    this.#time = null
-    if (pipelineDepth === 1 || this.#awaitsVariables || !fitsLane(command, facts)) return false
-    const digest = this.text.digestOf(command, statement?.shared ?? null)
-    if (digest === null) return false
-    digest.readTime ??= new ReadTime()
-    this.#time = digest.readTime
-    if (!this.#time.isShort(pipelineQueryTimeMs)) return false
-    const lane = this.backends.lane(candidate, pipelineDepth, command.startedAt)
+    if (pipelineDepth > 1 && !this.#awaitsVariables) this.#time = readTimeOf(this)
+    if (this.#time?.isShort(pipelineQueryTimeMs) !== true || this.#relay.congested) return false
+    const lane = laneFor(this, candidate, this.#context)
     if (lane === null) return false
-    if (statement !== null && !statement.isReadyOn(lane)) {
-      if (lane.depth === 0) this.#context.pool.release(lane, false)
-      return false
-    }
-    this.#inLane = true
     const packet = this.#packetFor(lane)
-    if (facts.last !== null) this.#context.pool.lower(facts.last)
-    this.running = lane
-    command.attempts++
-    this.#load.begin(command, lane, this.#context.view)
-    this.#context.lanes.enter(lane, command.startedAt)
-    lane.move('busy')
-    this.#relay.begin(lane, this.#captureOn(lane))
-    lane.begin(this.#relay, command.answer)
-    lane.writeInTurn(packet)
+    this.#inLane = true
+    this.#firstInLane = lane.depth === 0
+    if (this.facts.last !== null) this.#context.pool.lower(this.facts.last)
+    this.#context.lanes.enter(lane, this.backends.login, this.command.startedAt)
+    this.#begin(lane)
+    this.#context.lanes.write(lane, packet)
     this.#listener.commandSent()
     return true
   }
 
-  /** Another session's read takes long: the command is executed on another connection. */
-  displaced(): void {
-    this.#inLane = false
-    this.running = null
-    this.command.displaced = true
-    this.#load.end(-1)
+  #sendElsewhere(): void {
     this.#listener.repeating()
     void this.#findAndSend()
   }
 
+  /** The command in hand is in flight nowhere, and has no answer. */
+  #runsNoMore(): void {
+    this.#inLane = false
+    this.running = null
+    this.#load.end(-1)
+  }
+
+  /** Another session's read takes long: the command is executed on another connection. */
+  displaced(): void {
+    this.#runsNoMore()
+    this.command.displaced = true
+    this.#sendElsewhere()
+  }
+
+  heldUp(): void {
+    this.#time?.keepApart()
+  }
+
   /**
-   * Gives up what is in flight among others' reads: the server ends it by itself.
+   * Gives up what is in flight among others' reads: it ends by itself.
    * @returns false when nothing is: what runs can only be ended by the server
    */
   leaveLane(): boolean {
     if (!this.#inLane || this.running === null) return false
     this.#context.lanes.abandon(this.running, this.#relay)
-    this.#inLane = false
-    this.running = null
-    this.#load.end(-1)
+    this.#relay.letGo()
+    this.#runsNoMore()
     return true
   }
 
   /**
-   * Answers a read in flight among others' with an error: it cannot be killed alone, and does no harm.
-   * @returns false when what runs has a connection of its own
+   * Answers a read in flight among others' with an error: it cannot be killed alone.
+   * @returns false when what runs has a connection of its own, or has one now: it is to be killed there
    */
   cutInLane(error: ProxyError): boolean {
     if (!this.#inLane) return false
-    // Part of its answer has come: the rest is about to.
-    if (this.#relay.started) return true
+    if (this.#relay.started) this.#context.lanes.single(this.running!)
+    if (this.#relay.started) return false
     this.leaveLane()
     this.#listener.failed(error, 1)
     return true
+  }
+
+  /** Puts the command in hand in flight on a connection; what is written next is its packet. */
+  #begin(backend: Backend): void {
+    this.running = backend
+    this.command.attempts++
+    this.#load.begin(this.command, backend, this.#context.view)
+    backend.move('busy')
+    if (this.#again) this.#relay.beginMuted()
+    else this.#relay.begin(backend, this.#captureOn(backend))
+    backend.begin(this.#relay, this.command.answer)
   }
 
   #send(backend: Backend): void {
@@ -396,12 +412,7 @@ export class Execution implements RelayListener, BackendHolder {
     // What the statement before has left elsewhere cannot be asked for any more.
     if (last !== null && last !== backend) this.#context.pool.lower(last)
     this.#context.pool.wake(backend)
-    this.running = backend
-    command.attempts++
-    this.#load.begin(command, backend, this.#context.view)
-    backend.move('busy')
-    this.#relay.begin(backend, this.#captureOn(backend))
-    backend.begin(this.#relay, command.answer)
+    this.#begin(backend)
     backend.write(packet)
     if (command.code === Command.RESET_CONNECTION) afterReset(backend)
     this.#listener.commandSent()
@@ -446,13 +457,10 @@ export class Execution implements RelayListener, BackendHolder {
   keptFromClient(backend: Backend): void {
     if (this.#inLane) this.#context.lanes.leave(backend, monotonicMs())
     else if (backend.state === 'busy') backend.move('idle')
-    this.#inLane = false
-    this.running = null
-    this.#load.end(-1)
+    this.#runsNoMore()
     this.command.preparedAgain = true
     if (this.command.learned) this.letRest(backend)
-    this.#listener.repeating()
-    void this.#findAndSend()
+    this.#sendElsewhere()
   }
 
   prepared(packet: Buffer, idAt: number, backend: Backend): void {
@@ -478,7 +486,8 @@ export class Execution implements RelayListener, BackendHolder {
     const now = monotonicMs()
     this.#load.end(now)
     this.lastErrno = backend.follower.errno
-    if (this.command.ruling?.log === true) this.logStatement(this.lastErrno)
+    if (this.#inLane && leavesDiagnostics(backend)) return this.#runAgain(backend, now)
+    if (this.command.ruling?.log === true) logStatement(this, this.#context, this.lastErrno)
     if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     if (this.#notesWrite || this.#writes?.hasBegun === true) this.#writes!.answered(this.facts)
@@ -486,29 +495,36 @@ export class Execution implements RelayListener, BackendHolder {
     this.running = null
     if (this.#inLane) return this.#answeredInLane(backend, now)
     // What was waited for is none of the statement's time.
-    this.#time?.learn(now - this.command.startedAt)
+    if (!this.#again) this.#time?.learn(now - this.command.sentAt)
     if (this.command.code === Command.RESET_CONNECTION) serverHasReset(this, backend)
     this.#letAllRest()
     this.#listener.answered()
   }
 
-  /** Writes the line that a query rule asks for. @param errno of the answer; 0: it is no error */
-  logStatement(errno: number): void {
-    const { command, facts, state, text, statement } = this
-    const digest = text.digestOf(command, statement?.shared ?? null)
-    this.#context.ruleLog.note(
-      { command, user: facts.user.name, schema: state.schema, digest, errno },
-      this.#context.log,
-    )
-  }
-
   #answeredInLane(lane: Backend, now: number): void {
     this.#inLane = false
-    this.#time?.learn(now - lane.headSince)
-    if (lane.follower.warnings > 0 && this.#time !== null) this.#time.warned = true
+    // Where others were before it, part of its time is theirs, or has passed before this process came to read.
+    if (this.#firstInLane) this.#time?.learn(now - lane.headSince)
     this.facts.last = null
     this.#context.lanes.leave(lane, now)
     this.#listener.answered()
+  }
+
+  /** What a read has left that its session may ask for next is gone with the reads behind it: it leaves it again, alone. */
+  #runAgain(lane: Backend, now: number): void {
+    this.#answers?.forget()
+    this.#time?.keepApart()
+    this.#runsNoMore()
+    this.#again = true
+    this.command.displaced = true
+    this.#context.lanes.leave(lane, now)
+    this.#sendElsewhere()
+  }
+
+  /** Ends the command in hand with an error, if its client is not answered yet. */
+  #fail(error: ProxyError, sequence: number): void {
+    if (this.#again) this.#listener.answered()
+    else this.#listener.failed(error, sequence)
   }
 
   /** A KILL QUERY that came too late can hit what runs there next: that is not to be another session's. */
@@ -537,16 +553,12 @@ export class Execution implements RelayListener, BackendHolder {
   /** The connection of the command in flight was lost before its answer was complete. */
   answerLost(backend: Backend, reason: string): void {
     const { command } = this
-    this.#inLane = false
-    this.running = null
-    this.#load.end(-1)
+    this.#runsNoMore()
     if (mayRepeat(this, this.#relay.started)) {
       this.#context.counters.queriesRetried++
       command.exclude(backend.target.id)
       this.#context.log.info({ server: backend.target.id, reason }, 'a read is repeated on another server')
-      this.#listener.repeating()
-      void this.#findAndSend()
-      return
+      return this.#sendElsewhere()
     }
     this.#writes?.end(true)
     this.#relay.capture?.drop()
@@ -562,7 +574,7 @@ export class Execution implements RelayListener, BackendHolder {
       noteWrite(this.facts, backend, '', this.#context.causal, monotonicMs())
     else if (this.#relay.started) this.facts.consistency.sawOnPrimary(monotonicMs())
     this.count.lost(command, backend, error, monotonicMs())
-    this.#listener.failed(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)
+    this.#fail(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)
   }
 
   /** A connection is gone, with or without a command in flight. */
@@ -581,11 +593,8 @@ export class Execution implements RelayListener, BackendHolder {
     this.#forgetOn(backend, asks ? askInsertId(backend) : null)
   }
 
-  /** @param insertId what LAST_INSERT_ID() is from now on; null: what is known of it holds */
   #forgetOn(backend: Backend, insertId: LastInsertId | null): void {
     if (this.facts.last === backend) this.facts.last = null
-    if (this.residue.insertIdOn !== backend) return
-    this.residue.insertIdOn = null
-    if (insertId !== null) this.residue.lastInsertId = insertId
+    this.residue.forgetOn(backend, insertId)
   }
 }

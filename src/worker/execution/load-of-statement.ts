@@ -42,6 +42,7 @@ export class LoadOfStatement {
     const server = this.#server
     if (server === null) return
     this.#server = null
+    if (now >= 0) server.answered++
     server.ended(now < 0 || this.#since < 0 ? -1 : now - this.#since)
   }
 

@@ -2,13 +2,14 @@
 const SEEN_MIN = 4
 /** How quickly a time that was short once is forgotten when later ones are longer. */
 const RISE = 0.02
+/** For so many of its executions a statement has connections of its own after one that did not belong among others. */
+const APART = 1_000
 
-/** How long the executions of one statement took. */
+/** How long the executions of one statement took, and whether others can be behind it on a connection. */
 export class ReadTime {
   #seen = 0
   #ms = 0
-  /** One of its executions left warnings, which its session may ask for: it has to have a connection of its own. */
-  warned = false
+  #apart = 0
 
   /**
    * Takes the time of one execution. What a busy server or queue adds says nothing of the statement, so that the shortest
@@ -17,9 +18,18 @@ export class ReadTime {
   learn(ms: number): void {
     this.#ms = this.#seen === 0 ? ms : Math.min(ms, this.#ms + RISE * (ms - this.#ms))
     this.#seen++
+    if (this.#apart > 0) this.#apart--
+  }
+
+  /**
+   * One of its executions has kept others waiting, or has left warnings or an error, which its session may ask for: these
+   * need a connection that nobody else has.
+   */
+  keepApart(): void {
+    this.#apart = APART
   }
 
   isShort(limitMs: number): boolean {
-    return !this.warned && this.#seen >= SEEN_MIN && this.#ms <= limitMs
+    return this.#apart === 0 && this.#seen >= SEEN_MIN && this.#ms <= limitMs
   }
 }

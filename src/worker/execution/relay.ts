@@ -37,6 +37,8 @@ export interface RelayListener {
   answered(backend: Backend): void
   /** The command waits for too long behind another session's on the same connection: its answer will not come. */
   displaced(backend: Backend): void
+  /** The command takes so long that others were taken away from behind it. */
+  heldUp(): void
   /** The connection was lost; `started`: the client has part of the answer. */
   answerLost(backend: Backend, reason: string): void
   crashed(error: unknown): void
@@ -59,6 +61,8 @@ export class Relay implements Exchange {
   #paused: Backend | null = null
   /** The ERR of this answer was kept from the client. */
   #swallowed = false
+  /** The client has an answer already: of this one only what it says of the session's state counts. */
+  #muted = false
 
   constructor(client: AnswerSink, capabilities: number, listener: RelayListener) {
     this.#client = client
@@ -66,17 +70,37 @@ export class Relay implements Exchange {
     this.#listener = listener
   }
 
+  /** The client reads more slowly than it is sent to: its next answer would keep the server waiting. */
+  get congested(): boolean {
+    return this.#client.congested
+  }
+
   /** To be called when a command is put in flight on a connection. */
   begin(backend: Backend, capture: Capture | null = null): void {
     this.started = false
     this.capture = capture
     this.#swallowed = false
+    this.#muted = false
     // A client that sends on and on without reading is answered when it has read.
     if (this.#client.congested) this.#waitForClient(backend)
   }
 
+  /** To be called when a command is put in flight whose answer the client has already. */
+  beginMuted(): void {
+    this.started = false
+    this.capture = null
+    this.#swallowed = false
+    this.#muted = true
+  }
+
+  /** Nothing more is passed on: the connection goes on without this client. */
+  letGo(): void {
+    if (this.#paused !== null) this.#resume()
+  }
+
   received(chunk: Buffer, from: number, event: number, backend: Backend): void {
     const follower = backend.follower
+    if (this.#muted) return this.#receivedMuted(event, backend)
     if (follower.carry !== null) this.#write(follower.carry)
     if (follower.plainEnd > from) {
       this.started = true
@@ -85,6 +109,12 @@ export class Relay implements Exchange {
     }
     if (event !== ResponseEvent.more && event !== ResponseEvent.end) this.#edge(event, backend)
     if (this.#client.congested) this.#waitForClient(backend)
+  }
+
+  #receivedMuted(event: number, backend: Backend): void {
+    const { edge, edgeStart, edgeEnd } = backend.follower
+    if (event !== ResponseEvent.sessionState) return
+    this.#listener.relayedOk(decodeOk(edge.subarray(edgeStart, edgeEnd), backend.capabilities), backend)
   }
 
   finished(backend: Backend): void {
@@ -96,6 +126,10 @@ export class Relay implements Exchange {
 
   displaced(backend: Backend): void {
     this.#listener.displaced(backend)
+  }
+
+  heldUp(): void {
+    this.#listener.heldUp()
   }
 
   lost(backend: Backend, reason: string): void {

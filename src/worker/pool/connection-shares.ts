@@ -23,6 +23,7 @@ export class ConnectionShares {
   readonly #send: (message: FromWorker) => void
   #caps = new Map<ServerId, number>()
   #workers = 1
+  #depthMax = 1
   #sequence = 0
   #shares: ServerShares = {}
   #toldAt = Number.NEGATIVE_INFINITY
@@ -37,9 +38,10 @@ export class ConnectionShares {
     this.#send = send
   }
 
-  configure(snapshot: Pick<Snapshot, 'servers' | 'workers'>): void {
+  configure(snapshot: Pick<Snapshot, 'servers' | 'workers' | 'limits'>): void {
     this.#caps = connectionCaps(snapshot)
     this.#workers = snapshot.workers
+    this.#depthMax = snapshot.limits.pipelineDepth
   }
 
   /** Connections to a server, whatever the hostgroup. */
@@ -80,11 +82,18 @@ export class ConnectionShares {
     this.#toldAt = now
     const uses: Record<ServerId, ServerUses[ServerId]> = {}
     for (const server of this.#pool().servers) {
-      const waiting = server.waiters.length - Math.max(0, this.of(server.id) - server.size)
+      const waiting = server.waiters.length + this.#crowded(server) - Math.max(0, this.of(server.id) - server.size)
       const used = server.all - server.idleSince(now - RECENT_MS)
       uses[server.id] = { open: server.all, used, waiting: Math.max(0, waiting) }
     }
     this.#send({ type: 'server-use', sequence: this.#sequence, uses })
+  }
+
+  /** Commands that are in flight on connections with more than there should be on one: they wait, too. */
+  #crowded({ backends }: ServerPool): number {
+    let crowded = 0
+    for (const { depth } of backends) crowded += Math.max(0, depth - this.#depthMax)
+    return crowded
   }
 
   /** While there are more connections than the share, others wait for them to be gone. */

@@ -44,6 +44,25 @@ export class Pool implements BackendOwner {
     return backend
   }
 
+  /** What `take` would give, left where it is. */
+  idle(candidate: Candidate, profile: ConnectionProfile): Backend | null {
+    const pool = this.#servers.get(candidate.entry.id)
+    return pool === undefined || pool.waiters.length > 0 ? null : pool.shelf(profile).best(this.#terms.now())
+  }
+
+  /** How many wait for a connection to a server. */
+  waitingAt(id: ServerId): number {
+    return this.#servers.get(id)?.waiters.length ?? 0
+  }
+
+  /** Whether this worker may open no more connections to a server. */
+  isFull(candidate: Candidate): boolean {
+    const pool = this.#servers.get(candidate.entry.id)
+    if (pool === undefined || pool.all < this.#terms.share(candidate)) return false
+    this.#terms.isShort(pool.id)
+    return true
+  }
+
   /**
    * Waits for a connection, or opens one. Whoever waits is served in the order of coming.
    * @throws BackendConnectError when the server refused or could not be reached (see CircuitBreaker)

@@ -18,7 +18,9 @@ export class KnownServer {
   incarnation = 0
   /** Statements of this worker that the server has not answered yet. */
   inFlight = 0
-  /** Of these the reads that are on a primary only because no replica qualified. */
+  /** Answers of this server that have come, over all time. */
+  answered = 0
+  /** Of those in flight the reads that are on a primary only because no replica qualified. */
   spilled = 0
   /** Moving average of the time that reads took, in ms; 0: none was measured. */
   latencyMs = 0

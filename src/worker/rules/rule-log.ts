@@ -1,5 +1,9 @@
 import type { Logger } from '../../shared/log.js'
 import type { CommandInHand } from '../session/command.js'
+import type { SessionFacts } from '../session/session-facts.js'
+import type { SessionState } from '../state/session-state.js'
+import type { SharedStatement } from '../statements/shared-statement.js'
+import type { PreparedStatement } from '../statements/statements.js'
 import type { StatementDigest } from '../statistics/digests.js'
 
 /** A statement that is over. */
@@ -55,4 +59,22 @@ export class RuleLog {
       'query',
     )
   }
+}
+
+interface LoggedSession {
+  readonly command: CommandInHand
+  readonly statement: PreparedStatement | null
+  readonly facts: SessionFacts
+  readonly state: SessionState
+  readonly text: { digestOf(command: CommandInHand, shared: SharedStatement | null): StatementDigest | null }
+}
+
+/** Writes the line that a query rule asks for of the command in hand. @param errno of the answer; 0: it is no error */
+export function logStatement(
+  { command, statement, facts, state, text }: LoggedSession,
+  { ruleLog, log }: { readonly ruleLog: RuleLog; readonly log: Logger },
+  errno: number,
+): void {
+  const digest = text.digestOf(command, statement?.shared ?? null)
+  ruleLog.note({ command, user: facts.user.name, schema: state.schema, digest, errno }, log)
 }

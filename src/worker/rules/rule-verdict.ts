@@ -8,6 +8,7 @@ import { okPacket } from '../session/answers.js'
 import { type CommandInHand, isExecute } from '../session/command.js'
 import type { SessionText } from '../session/session-text.js'
 import type { PreparedStatement } from '../statements/statements.js'
+import { logStatement } from './rule-log.js'
 import { writeText } from './rule-text.js'
 
 /**
@@ -26,7 +27,7 @@ export function judgeByRules(execution: Execution, context: WorkerContext): Prox
   if (ruling.multiplex === 0 || ruling.multiplex === 1) execution.backends.exclusive = ruling.multiplex === 0
   const answer = answerOf(ruling, execution)
   if (answer !== null && prepared !== null) dropSentAhead(prepared)
-  if (answer !== null && ruling.log) execution.logStatement(answer instanceof ProxyError ? answer.errno : 0)
+  if (answer !== null && ruling.log) logStatement(execution, context, answer instanceof ProxyError ? answer.errno : 0)
   return answer
 }
 

@@ -66,6 +66,16 @@ export class Residue {
     return this.insertIdOn === backend && this.lastInsertId === 'unknown' ? Keep.insertId : Keep.nothing
   }
 
+  /**
+   * A connection is not the session's any more.
+   * @param insertId what LAST_INSERT_ID() is from now on if it was known there; null: what is known of it holds
+   */
+  forgetOn(backend: Backend, insertId: LastInsertId | null): void {
+    if (this.insertIdOn !== backend) return
+    this.insertIdOn = null
+    if (insertId !== null) this.lastInsertId = insertId
+  }
+
   /** As after a login. */
   reset(): void {
     this.#rowCount = 0

@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Command } from '../../../../protocol/index.js'
 import { Effect } from '../../../../src/sql/index.js'
 import type { Backend, Exchange } from '../../../../src/worker/backend/backend.js'
-import { fitsLane, Lanes } from '../../../../src/worker/execution/lanes.js'
+import { DEPTH_MOST, fitsLane, Lanes } from '../../../../src/worker/execution/lanes.js'
 import { CommandInHand } from '../../../../src/worker/session/command.js'
 import { Hold, Pin, SessionFacts } from '../../../../src/worker/session/session-facts.js'
 import { SessionState } from '../../../../src/worker/state/session-state.js'
 import { serverEntry, snapshotOf, USER } from '../fixture.js'
-import { FakeHolder, PoolWorld } from '../pool/pool-fixture.js'
+import { FakeHolder, LOGIN, PoolWorld } from '../pool/pool-fixture.js'
 
 const PROFILE = 'a'
 const DEPTH_MAX = 4
@@ -19,32 +19,118 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-/** A pool with one idle connection to the primary. */
-async function lanesOfPrimary() {
+/** A pool with so many idle connections to the primary, of as many as there may be. */
+async function lanesOfPrimary({ idle = 1, share = 2 } = {}) {
   const world = new PoolWorld()
-  world.pool.release(await world.get(new FakeHolder()), false)
-  const lanes = new Lanes(world.pool, () => Date.now())
+  world.share = share
+  const opened = await Promise.all(Array.from({ length: idle }, () => world.get(new FakeHolder())))
+  for (const backend of opened) world.pool.release(backend, false)
+  const killed: Backend[] = []
+  const told: string[] = []
+  const lanes = new Lanes(
+    world.pool,
+    () => Date.now(),
+    (lane) => {
+      killed.push(lane)
+      lane.killing = new Promise(() => {})
+    },
+  )
   const find = (candidate = world.primary) =>
     lanes.find(candidate, PROFILE, new SessionState(''), DEPTH_MAX, Date.now())
-  const read: Exchange = {
-    received: () => {},
-    finished: (lane) => lanes.leave(lane, Date.now()),
-    lost: () => {},
-    crashed: () => {},
-  }
-  const send = (lane: NonNullable<ReturnType<typeof find>>): void => {
-    lanes.enter(lane, Date.now())
+  const send = (lane: Backend, name = 'read'): Exchange => {
+    const read: Exchange = {
+      received: () => {},
+      finished: (backend) => {
+        told.push(`${name} answered`)
+        lanes.leave(backend, Date.now())
+      },
+      displaced: () => told.push(`${name} displaced`),
+      heldUp: () => told.push(`${name} held others up`),
+      lost: () => {},
+      crashed: () => {},
+    }
+    lanes.enter(lane, LOGIN, Date.now())
+    lane.move('busy')
     lane.begin(read)
+    lanes.write(lane, Buffer.from([1]))
+    return read
   }
-  return { world, find, send }
+  return { world, lanes, find, send, killed, told }
 }
 
+/** The turn of the event loop is over. */
+const nextTurn = () => vi.advanceTimersByTime(0)
+
 describe('a lane', () => {
-  it('takes the reads of several sessions while one is in flight', async () => {
-    const { find, send } = await lanesOfPrimary()
+  it('takes all reads of one turn of the event loop until it is full, and writes them at once', async () => {
+    const { world, find, send } = await lanesOfPrimary({ idle: 2 })
+    const lanes = Array.from({ length: DEPTH_MAX + 1 }, () => {
+      const lane = find()!
+      send(lane)
+      return lane
+    })
+    expect(new Set(lanes.slice(0, DEPTH_MAX)).size).toBe(1)
+    expect(lanes[DEPTH_MAX]).not.toBe(lanes[0])
+    expect(lanes[0].corked).toBe(true)
+    nextTurn()
+    expect(lanes[0].corked).toBe(false)
+    expect(world.sockets.get(lanes[0])!.written).toHaveLength(DEPTH_MAX)
+  })
+
+  it('is left alone by the next turn while others are idle', async () => {
+    const { find, send } = await lanesOfPrimary({ idle: 2 })
+    const first = find()!
+    send(first)
+    nextTurn()
+    const second = find()!
+    expect(second).not.toBe(first)
+    send(second)
+    nextTurn()
+    // Nobody is idle any more: behind the one with the fewest in flight.
+    send(first)
+    expect(find()).toBe(first)
+    nextTurn()
+    expect(find()).toBe(second)
+  })
+
+  it('takes more than it should where the server gives no more connections, and never more than the most', async () => {
+    const { find, send } = await lanesOfPrimary({ idle: 1, share: 1 })
     const lane = find()!
-    send(lane)
-    expect(find()).toBe(lane)
+    for (let depth = 0; depth < DEPTH_MOST; depth++) {
+      expect(find()).toBe(depth === 0 ? null : lane)
+      send(lane)
+      nextTurn()
+    }
+    expect(find()).toBeNull()
+  })
+
+  it('is not overfilled where the server may have one more', async () => {
+    const { find, send } = await lanesOfPrimary({ idle: 1, share: 2 })
+    const lane = find()!
+    for (let depth = 0; depth < DEPTH_MAX; depth++) {
+      send(lane)
+      nextTurn()
+    }
+    expect(find()).toBeNull()
+  })
+
+  it('comes to rest when somebody waits for a connection, however many reads there are', async () => {
+    const { world, find, send } = await lanesOfPrimary({ idle: 2, share: 2 })
+    const [first, second] = [find()!, null as Backend | null]
+    send(first)
+    nextTurn()
+    const other = find()!
+    send(other)
+    nextTurn()
+    const log: string[] = []
+    const waiter = world.getNoted(new FakeHolder('writer'), log)
+    expect(second).toBeNull()
+    for (let count = 0; count < 3; count++) {
+      expect(find()).toBe(other)
+      send(other)
+    }
+    world.answer(first)
+    expect(await waiter).toBe(first)
   })
 
   it('takes no read for its server in another role before all that was sent to it in the old one is answered', async () => {
@@ -59,6 +145,88 @@ describe('a lane', () => {
     world.answer(lane)
     expect(find(demoted)).toBe(lane)
     expect(lane.target.hostgroup).toBe(1)
+  })
+})
+
+describe('a read that takes long', () => {
+  it('has one of those behind it executed elsewhere, and all when that is answered first', async () => {
+    const { world, find, send, told } = await lanesOfPrimary()
+    const lane = find()!
+    for (const name of ['slow', 'short', 'other', 'another']) send(lane, name)
+    vi.advanceTimersByTime(30)
+    expect(told).toEqual(['short displaced'])
+    lane.target.known.answered++
+    vi.advanceTimersByTime(10)
+    expect(told.slice(1)).toEqual(['slow held others up', 'other displaced', 'another displaced'])
+    world.answer(lane)
+    expect(told.slice(4)).toEqual(['slow answered'])
+    expect(lane.state).toBe('idle')
+  })
+
+  it('has no others executed twice while the server answers nobody', async () => {
+    const { find, send, told } = await lanesOfPrimary()
+    const lane = find()!
+    for (let count = 0; count < DEPTH_MAX; count++) send(lane, String(count))
+    vi.advanceTimersByTime(5_000)
+    expect(told).toEqual(['1 displaced'])
+  })
+
+  it('has no others executed twice while the server answers what came before', async () => {
+    const { find, send, told } = await lanesOfPrimary()
+    const lane = find()!
+    lane.target.known.inFlight = 3
+    for (let count = 0; count < DEPTH_MAX; count++) send(lane, String(count))
+    vi.advanceTimersByTime(15)
+    lane.target.known.answered += 3
+    vi.advanceTimersByTime(50)
+    expect(told).toEqual(['1 displaced'])
+    lane.target.known.answered++
+    vi.advanceTimersByTime(10)
+    expect(told).toContain('3 displaced')
+  })
+
+  it('gets no others behind it while a connection can be opened for them', async () => {
+    const { find, send } = await lanesOfPrimary({ idle: 1, share: 2 })
+    const lane = find()!
+    send(lane)
+    nextTurn()
+    expect(find()).toBe(lane)
+    vi.advanceTimersByTime(11)
+    expect(find()).toBeNull()
+  })
+
+  it('is ended on its server when nobody waits for it or for what is behind it', async () => {
+    const { find, send, killed, lanes } = await lanesOfPrimary()
+    const lane = find()!
+    const slow = send(lane, 'slow')
+    lanes.abandon(lane, slow)
+    vi.advanceTimersByTime(200)
+    expect(killed).toEqual([])
+    vi.advanceTimersByTime(100)
+    expect(killed).toEqual([lane])
+    expect(lane.endedOnPurpose).toBe(true)
+  })
+
+  it('is not ended when its answer comes soon', async () => {
+    const { world, find, send, killed, lanes } = await lanesOfPrimary()
+    const lane = find()!
+    lanes.abandon(lane, send(lane))
+    world.answer(lane)
+    vi.advanceTimersByTime(1_000)
+    expect(killed).toEqual([])
+    expect(lane.state).toBe('idle')
+  })
+})
+
+describe('a connection that a KILL is on its way to', () => {
+  it('takes no reads, and is used by nobody afterwards', async () => {
+    const { world, find, send } = await lanesOfPrimary({ idle: 1, share: 1 })
+    const lane = find()!
+    send(lane)
+    lane.killing = new Promise(() => {})
+    expect(find()).toBeNull()
+    world.answer(lane)
+    expect(lane.state).toBe('closing')
   })
 })
 

@@ -20,6 +20,7 @@ function relaying(reworded: (err: ErrPacket) => ErrPacket | null = () => null) {
     infileRequested: () => {},
     answered: () => told.push('answered'),
     displaced: () => {},
+    heldUp: () => {},
     answerLost: (_backend, reason) => told.push(`lost: ${reason}`),
     crashed: (error) => told.push(`crashed: ${(error as Error).name}`),
   }
