@@ -270,10 +270,12 @@ export class ServerLogin {
     const plugin = pluginFor(secret, clientPlugin, this.#greeting.authPlugin, this.#secure)
     // A client whose plugin is not the greeting's may have sent nothing because it waits for a scramble of its own.
     const waits = response.authResponse.length === 0 && clientPlugin !== this.#greeting.authPlugin && this.#namesPlugin
+    // Without a password all plugins say the same; the client may not even have the other one.
+    const says = plugin === clientPlugin || isEmptyAnswer(response.authResponse)
     // What comes with COM_CHANGE_USER is an answer by whatever plugin the client used last.
-    const answered = this.#options.changeUser === undefined && plugin === clientPlugin && !waits
+    const answered = this.#options.changeUser === undefined && says && !waits
     if (!answered) return this.#askFor('switching', plugin, Buffer.concat([this.#scramble, Buffer.alloc(1)]))
-    this.#plugin = plugin
+    this.#plugin = clientPlugin
     return this.#judge(response.authResponse)
   }
 

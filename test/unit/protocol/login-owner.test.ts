@@ -142,6 +142,17 @@ describe('a password that is judged elsewhere', () => {
     }
   })
 
+  it('is not asked again of a client that has none, which may have no other plugin', () => {
+    const findAccount = (name: string): Account => ({ name, secret: { kind: 'external' } })
+    const options = { findAccount, defaultPlugin: AuthPlugin.NATIVE }
+    const right = new ConnectionPair(options, { password: '' }, (password) => (password.length === 0 ? 'ok' : DENIED))
+    const { server, wire } = right.run()
+    expect(server).toMatchObject({ type: 'done', login: { password: Buffer.alloc(0) } })
+    expect(wire.filter(({ from }) => from === 'C')).toHaveLength(1)
+    const wrong = new ConnectionPair(options, { password: '' }, () => DENIED).run()
+    expect(wrong.server).toMatchObject({ type: 'fail', err: DENIED })
+  })
+
   it('is asked by the plugin that the client has, hashes or not', () => {
     const secret: Secret = { kind: 'external', nativeHashes: HASHES, digest: sha2Digest(PASSWORD) }
     expect(loggedIn(login(secret)).authenticatedBy).toBe(AuthPlugin.CACHING_SHA2)
