@@ -137,7 +137,7 @@ async function askPrimary(
   const askedAt = monotonicMs()
   const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor])
   letRest(backend)
-  const [readOnly = '', ...told] = (rows[0] ?? []).map((cell) => cell?.toString('latin1') ?? '')
+  const [readOnly = '', ...told] = (rows[0] ?? []).map(ascii)
   // Others may have been told of its successor before this worker, and have written there.
   if (!WRITABLE.has(readOnly)) return null
   const position = command.wishes?.position ?? null
@@ -154,19 +154,20 @@ function primaryCandidate(id: string, reader: number, view: WorkerContext['view'
 
 /**
  * WAIT_FOR_EXECUTED_GTID_SET (MySQL) answers 0, or 1 after the time. MASTER_GTID_WAIT (MariaDB) answers 0, or -1, and looks at
- * sequence numbers alone: only the position that was reached says whose transactions those are.
+ * sequence numbers alone: only the position that was reached says whose transactions those are. Both take the bytes of their argument
+ * as they are: under a collation_connection of UTF-16 a literal without its character set would be no GTID, or an empty set.
  */
 async function reaches(backend: Backend, gtids: string, ms: number): Promise<boolean> {
   if (gtids === '') return true
   if (ms <= 0 || backend.state !== 'idle') return false
   const seconds = (ms / 1000).toFixed(3)
   if (backend.target.flavor === 'mysql') {
-    const { rows } = await ask(backend, `SELECT WAIT_FOR_EXECUTED_GTID_SET('${gtids}', ${seconds})`)
+    const { rows } = await ask(backend, `SELECT WAIT_FOR_EXECUTED_GTID_SET(_latin1'${gtids}', ${seconds})`)
     return textOf(rows) === '0'
   }
   const { rows } = await ask(
     backend,
-    `SELECT IF(MASTER_GTID_WAIT('${gtids}', ${seconds}) = 0, @@GLOBAL.gtid_slave_pos, '')`,
+    `SELECT IF(MASTER_GTID_WAIT(_latin1'${gtids}', ${seconds}) = 0, @@GLOBAL.gtid_slave_pos, '')`,
   )
   return gtidSetContains(parseGtidSet(textOf(rows), 'mariadb'), parseGtidSet(gtids, 'mariadb'))
 }
@@ -180,6 +181,11 @@ async function ask(backend: Backend, sql: string): Promise<ServerAnswer> {
   }
 }
 
+/** Texts come in character_set_results, which may have two or four bytes for each character. */
+function ascii(cell: Buffer | null): string {
+  return cell?.toString('latin1').replaceAll('\0', '') ?? ''
+}
+
 function textOf(rows: ServerAnswer['rows']): string {
-  return rows[0]?.[0]?.toString('latin1') ?? ''
+  return ascii(rows[0]?.[0] ?? null)
 }

@@ -48,7 +48,11 @@ export function learnConsistency(
     if (command.level !== 'eventual' && command.wouldGo === '') facts.consistency.sawOnPrimary(now)
     if (command.causal !== '') causal.at(command.causal).sawOnPrimary(now)
   }
-  if (facts.inTransaction) return
+  if (facts.inTransaction) {
+    // What tables without transactions get is there at once: the end of the transaction will not tell of it.
+    if (gtids !== '') facts.consistency.wrote(now, gtids, backend.target.flavor)
+    return
+  }
   const failed = backend.follower.errno !== 0
   if (gtids !== '') noteWrite(facts, backend, gtids, causal, now)
   else if (command.mayWrite && !provenEmpty(command, failed, backend, view)) noteWrite(facts, backend, '', causal, now)

@@ -157,6 +157,19 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
     })
   })
 
+  it('a session sees what it has written to a table without transactions, within a transaction', SLOW, async () => {
+    await cluster.execute(cluster.primary, `CREATE TABLE ${database}.plain (id INT) ENGINE = MyISAM`)
+    await cluster.waitForReplicas()
+    const client = await connect()
+    await onReplica(client)
+    await whileLate(cluster.replicas, async () => {
+      await client.query('BEGIN')
+      await client.query('INSERT INTO plain VALUES (1)')
+      await client.query('COMMIT')
+      expect(await value(client, 'SELECT COUNT(*) FROM plain')).toBe(1)
+    })
+  })
+
   it('a session never sees less than it has seen, whichever replica it comes to', SLOW, async () => {
     const [late, other] = cluster.replicas
     await whileLate([late], async () => {
@@ -173,22 +186,27 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
   })
 
   describe('a read that finds no replica with its own write', () => {
-    it('waits for one that is about to have it, so that writing sessions read from replicas', SLOW, async () => {
-      const waiting = await start({ causal_wait: 2000 })
-      const client = await connect(waiting)
-      await onReplica(client)
-      let fromReplicas = 0
-      for (let i = 0; i < 50; i++) {
-        await client.query('UPDATE t SET v = ? WHERE id = 1', [i])
-        const [rows] = (await client.query('SELECT v, @@port AS port FROM t WHERE id = 1')) as unknown as [
-          { v: number; port: number }[],
-        ]
-        expect(rows[0].v).toBe(i)
-        if (isReplica(rows[0].port)) fromReplicas++
-      }
-      expect(fromReplicas).toBeGreaterThan(40)
-      await until('the waits to be counted', async () => (await metric(waiting, 'sluice_causal_waits_total')) > 0)
-    })
+    it.each(['utf8mb4_general_ci', 'utf16_general_ci'])(
+      'waits for one that is about to have it, so that writing sessions read from replicas, whatever a literal is (%s)',
+      SLOW,
+      async (collation) => {
+        const waiting = await start({ causal_wait: 2000 })
+        const client = await connect(waiting)
+        await client.query(`SET collation_connection = ${collation}`)
+        await onReplica(client)
+        let fromReplicas = 0
+        for (let i = 0; i < 50; i++) {
+          await client.query('UPDATE t SET v = ? WHERE id = 1', [i])
+          const [rows] = (await client.query('SELECT v, @@port AS port FROM t WHERE id = 1')) as unknown as [
+            { v: number; port: number }[],
+          ]
+          expect(rows[0].v).toBe(i)
+          if (isReplica(rows[0].port)) fromReplicas++
+        }
+        expect(fromReplicas).toBeGreaterThan(40)
+        await until('the waits to be counted', async () => (await metric(waiting, 'sluice_causal_waits_total')) > 0)
+      },
+    )
 
     it('does not wait longer than causal_wait, and not for a replica that is far behind', SLOW, async () => {
       const waiting = await start({ causal_wait: 100 })
