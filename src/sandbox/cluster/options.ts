@@ -141,3 +141,14 @@ function readOnlyArguments(engine: Engine, readOnly: boolean): string[] {
   if (!readOnly) return ['--read-only=OFF']
   return engine === 'mysql' ? ['--read-only=ON', '--super-read-only=ON'] : ['--read-only=ON']
 }
+
+/** Options of the caller come last and take the place of the sandbox's: MySQL's `--skip-name-resolve` cannot be taken back by another one. */
+export function withOwnOptions(args: readonly string[], own: readonly string[]): string[] {
+  const names = new Set(own.map(nameOfOption))
+  return [...args.filter((arg) => !names.has(nameOfOption(arg))), ...own]
+}
+
+function nameOfOption(option: string): string {
+  const [name = ''] = option.split('=')
+  return name.replaceAll('_', '-').replace(/^--(disable-|enable-|loose-)*/, '')
+}

@@ -7,7 +7,7 @@ import { isAlive, isStopped, type ProcessRef, signalProcess, waitForExit } from 
 import type { SandboxServer, ServerState, StartServerOptions } from '../types.js'
 import { ACCOUNTS } from './accounts.js'
 import { launchServer, logTail } from './launch.js'
-import { serverArguments } from './options.js'
+import { serverArguments, withOwnOptions } from './options.js'
 import { asRoot, eventually } from './sql.js'
 import type { ClusterState, ServerRecord } from './state.js'
 
@@ -126,7 +126,7 @@ export class Server implements SandboxServer {
     const { datadir, errorLog } = this
     const { semiSync } = state
     const settings = { role, serverId, port, socket, datadir, errorLog, filesDir, readOnly, semiSync }
-    const args = [...serverArguments(state.engine, settings), ...state.serverOptions]
+    const args = withOwnOptions(serverArguments(state.engine, settings), state.serverOptions)
     const process = await launchServer(state.binaries.launch, state.dir, errorLog, args)
     this.record.process = process
     this.#context.save()

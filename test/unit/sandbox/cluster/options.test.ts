@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type ServerSettings, serverArguments, userArguments } from '../../../../src/sandbox/cluster/options.js'
+import {
+  type ServerSettings,
+  serverArguments,
+  userArguments,
+  withOwnOptions,
+} from '../../../../src/sandbox/cluster/options.js'
 
 const settings: ServerSettings = {
   role: 'replica',
@@ -14,6 +19,12 @@ const settings: ServerSettings = {
 }
 
 describe('the options of a server', () => {
+  it("are the caller's where both say something", () => {
+    const args = ['--skip-name-resolve', '--port=1', '--local-infile=ON']
+    const own = ['--disable-skip-name-resolve', '--loose_local_infile=OFF', '--portable=2']
+    expect(withOwnOptions(args, own)).toEqual(['--port=1', ...own])
+  })
+
   it.each(['mysql', 'mariadb'] as const)('keep %s on loopback, with GTIDs and its own address', (engine) => {
     const args = serverArguments(engine, settings)
     expect(args).toContain('--bind-address=127.0.0.1')
