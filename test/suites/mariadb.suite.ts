@@ -1,0 +1,3 @@
+import { describeSuites } from './run/suites.js'
+
+await describeSuites('mariadb')
