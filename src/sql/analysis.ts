@@ -3,7 +3,8 @@ import { Demand, FUNCTION_EFFECTS } from './function-effects.js'
 import { K } from './keywords.js'
 import { Effect } from './kinds.js'
 import { T } from './scanner.js'
-import { specialVariable } from './system-variables.js'
+import { demandOfTable } from './server-tables.js'
+import { isGlobal, specialVariable } from './system-variables.js'
 import type { ClassifyOptions } from './types.js'
 import {
   FUNCTION_EFFECT_MASK,
@@ -136,6 +137,7 @@ export class Analysis extends Cursor {
   private name(quoted: boolean): void {
     const scanner = this.scanner
     if (this.lastType === T.dot && this.parts > 0) {
+      if (this.parts === 1) this.qualifiedName(quoted)
       this.parts++
     } else {
       this.parts = 1
@@ -145,6 +147,16 @@ export class Analysis extends Cursor {
       this.beforeWord = this.lastWord
     }
     this.nameQuoted = quoted
+  }
+
+  /** The second part of `a.b`: of a column mostly, or a table of which only one server can tell. */
+  private qualifiedName(quoted: boolean): void {
+    const { buffer, nameStart, nameEnd, start, stop } = this.scanner
+    const from = quoted ? nameStart : start
+    const demand = demandOfTable(buffer, this.qualifierStart, this.qualifierEnd, from, quoted ? nameEnd : stop)
+    if (demand === Demand.none) return
+    if (demand === Demand.last) this.effects |= Effect.readsDiagnostics
+    this.demandAtLeast(demand)
   }
 
   private word(): void {
@@ -210,12 +222,15 @@ export class Analysis extends Cursor {
   }
 
   private systemVariable(): void {
-    const { buffer, nameStart, nameEnd } = this.scanner
-    this.effects |= Effect.readsSystemVariable
+    const { buffer, start, nameStart, nameEnd } = this.scanner
     const special = specialVariable(buffer, nameStart, nameEnd)
-    if (special === undefined) return
-    this.effects |= special.effects
-    this.demandAtLeast(special.demand)
+    if (special !== undefined) {
+      this.effects |= special.effects
+      this.demandAtLeast(special.demand)
+      if (special.tellsServer) return
+    }
+    this.effects |= Effect.readsSystemVariable
+    if (isGlobal(buffer, start, nameStart)) this.demandAtLeast(Demand.primary)
   }
 
   /** An opening parenthesis behind a name: a call, or one of the many things that look like it. */

@@ -1,3 +1,4 @@
+export { changesAccounts } from './accounts.js'
 export { type AdvisoryLocks, advisoryLocks } from './advisory-locks.js'
 export { Classifier } from './classifier.js'
 export { diagnosticsTargets } from './diagnostics.js'

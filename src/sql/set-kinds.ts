@@ -27,9 +27,6 @@ export function setKind(analysis: Analysis): number {
       analysis.effects |= Effect.implicitCommit
       return ddl
     case K.role:
-      analysis.skip()
-      analysis.effects |= Effect.setsSessionState
-      return set
     case K.resource:
       analysis.skip()
       analysis.effects |= Effect.setsSessionState | Effect.leavesConnectionState

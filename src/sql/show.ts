@@ -2,20 +2,17 @@ import { type Analysis, Stop } from './analysis.js'
 import { K } from './keywords.js'
 import { Effect, StatementKind } from './kinds.js'
 
-/** SHOW of the schema, or of what all servers of a topology share: a replica's answer is as good. */
+/**
+ * SHOW of the schema, or of what all servers of a topology share: a replica's answer is as good. Not so with definitions (those of
+ * CREATE TABLE ... SELECT are replicated in other words, events are disabled on replicas) and with statistics.
+ */
 const SCHEMA_WORDS: ReadonlySet<number> = new Set([
   K.columns,
   K.fields,
   K.tables,
-  K.table,
   K.databases,
   K.schemas,
-  K.create,
-  K.index,
-  K.indexes,
-  K.keys,
   K.triggers,
-  K.events,
   K.procedure,
   K.function,
   K.package,
@@ -23,8 +20,6 @@ const SCHEMA_WORDS: ReadonlySet<number> = new Set([
   K.charset,
   K.char,
   K.collation,
-  K.engines,
-  K.storage,
   K.privileges,
   K.grants,
   K.authors,

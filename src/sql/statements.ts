@@ -1,9 +1,11 @@
 import { type Analysis, Stop } from './analysis.js'
 import { explainKind } from './explain.js'
+import { Demand } from './function-effects.js'
 import { K } from './keywords.js'
 import { Effect, StatementKind } from './kinds.js'
 import { skipDefinition } from './routine-body.js'
 import { T } from './scanner.js'
+import { isServersOwn } from './server-tables.js'
 import { setKind } from './set-kinds.js'
 import { showStatement } from './show.js'
 import {
@@ -58,6 +60,7 @@ function skipped(kind: number, effects: number): Reader {
 }
 
 function query(analysis: Analysis): number {
+  if (isServersOwn(analysis.options.schema)) analysis.demandAtLeast(Demand.primary)
   analysis.scan(Stop.statement)
   return analysis.readKind(Kind.read)
 }
@@ -239,13 +242,18 @@ function killStatement(analysis: Analysis, result: Classified): number {
   return kind
 }
 
-/** FLUSH; WITH READ LOCK and FOR EXPORT hold what UNLOCK TABLES releases. */
+/**
+ * FLUSH; WITH READ LOCK and FOR EXPORT hold what UNLOCK TABLES releases. FLUSH STATUS sets the session's counters to 0, which are
+ * those of its connection: whoever asks for it is about to look at them.
+ */
 function flushStatement(analysis: Analysis): number {
   const scanner = analysis.scanner
   while (!analysis.atEnd()) {
+    const before = analysis.keyword()
     scanner.next()
     const word = analysis.keyword()
     if (word === K.lock || word === K.export) analysis.effects |= leavesConnectionState
+    if (word === K.status && before !== K.global) analysis.effects |= Effect.setsSessionState
   }
   analysis.effects |= implicitCommit
   return Kind.admin

@@ -7,10 +7,16 @@ export interface SpecialVariable {
   readonly name: Uint8Array
   readonly effects: number
   readonly demand: number
+  /** Nobody sets it: it says which server has answered, and may be asked for just to know that. */
+  readonly tellsServer: boolean
 }
 
 function special(name: string, effects: number, demand: number): SpecialVariable {
-  return { name: Buffer.from(name), effects, demand }
+  return { name: Buffer.from(name), effects, demand, tellsServer: false }
+}
+
+function tellsServer(name: string): SpecialVariable {
+  return { name: Buffer.from(name), effects: Effect.nonDeterministic, demand: Demand.none, tellsServer: true }
 }
 
 /** System variables whose value the session's statements leave behind, or that change by themselves. */
@@ -22,7 +28,32 @@ const SPECIAL: readonly SpecialVariable[] = [
   special('last_gtid', Effect.readsLastInsertId, Demand.primary),
   special('pseudo_thread_id', Effect.readsConnectionId, Demand.none),
   special('timestamp', Effect.nonDeterministic, Demand.none),
+  // Files belong to one server: the primary's are meant.
+  special('basedir', 0, Demand.primary),
+  special('datadir', 0, Demand.primary),
+  special('general_log_file', 0, Demand.primary),
+  special('innodb_data_home_dir', 0, Demand.primary),
+  special('log_error', 0, Demand.primary),
+  special('plugin_dir', 0, Demand.primary),
+  special('secure_file_priv', 0, Demand.primary),
+  special('slow_query_log_file', 0, Demand.primary),
+  special('tmpdir', 0, Demand.primary),
+  tellsServer('hostname'),
+  tellsServer('port'),
+  tellsServer('server_id'),
+  tellsServer('server_uuid'),
+  tellsServer('read_only'),
+  tellsServer('super_read_only'),
+  tellsServer('innodb_read_only'),
 ]
+
+const GLOBAL = Buffer.from('global.')
+
+/** Whether a system variable that begins at `start` and whose name begins at `nameStart` is `@@global.name`. */
+export function isGlobal(buffer: Uint8Array, start: number, nameStart: number): boolean {
+  const scope = start + 2
+  return nameStart - scope >= GLOBAL.length && equalsFolded(buffer, scope, scope + GLOBAL.length, GLOBAL)
+}
 
 /**
  * Session variables that mean something to one connection only, or to its next statement: setting them elsewhere would be

@@ -61,6 +61,8 @@ export interface WorkerContext {
   findUser(name: string): UserEntry | null
   /** What is known of accounts that have logged in. */
   readonly verifiers: Verifiers
+  /** A client has changed what accounts may do, or how they log in. */
+  accountsChanged(): void
   readonly throttle: LoginThrottle
   readonly rsaKeyPair: () => RsaKeyPair | null
   serverTls(): ServerTlsContext | null

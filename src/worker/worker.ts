@@ -358,6 +358,12 @@ export class Worker implements WorkerContext, SessionOwner {
     return null
   }
 
+  accountsChanged(): void {
+    this.pool.accountsChanged()
+    this.verifiers.doubt()
+    this.knownSchemas.clear()
+  }
+
   clientAborted(host: string, reason: string): void {
     this.counters.clientConnectionsAborted++
     this.log.debug({ client: host, reason }, 'a client left before it was logged in')

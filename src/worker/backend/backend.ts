@@ -122,6 +122,10 @@ export class Backend {
   keep = 0
   /** Monotonic ms. */
   openedAt = 0
+  /** Accounts have been changed since it logged in: its privileges are not those that a new session would have. */
+  outdated = false
+  /** `KnownServer.globalsSet` when the connection took its variables from the global ones last. */
+  globalsSeen = 0
   restedAt = 0
   /** Until then it is not given to others: a KILL of what its session runs may be on its way. */
   keepUntil = 0

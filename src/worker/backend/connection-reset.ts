@@ -31,6 +31,7 @@ export function resetConnection(backend: Backend): void {
  * SET CHARACTER SET and LOAD DATA go, to the server's own, though the schema stays (`THD::init` of both servers).
  */
 export function afterReset(backend: Backend): void {
+  backend.globalsSeen = backend.target.known.globalsSet
   switchTrackingOn(backend)
   const { schema } = backend.applied
   // A schema that was dropped meanwhile is refused: another one will be asked for, or its absence is told to who uses it.

@@ -1,5 +1,5 @@
 import { Answer, Command, ServerStatus } from '../../../protocol/index.js'
-import { diagnosticsTargets, Effect, parseSet, StatementKind } from '../../sql/index.js'
+import { changesAccounts, diagnosticsTargets, Effect, parseSet, StatementKind } from '../../sql/index.js'
 import type { Backend } from '../backend/backend.js'
 import { learnConsistency } from '../consistency/consistency-learn.js'
 import type { WorkerContext } from '../context.js'
@@ -48,6 +48,7 @@ export function learnFromWhole(
     if ((command.effects & TOLD_BY_TEXT) !== 0) learnFromText(session, backend, notes)
     if ((command.effects & NAMING_EFFECTS) !== 0 || NAMING_KINDS.has(command.kind)) learnNames(session, backend)
   }
+  if (!failed && command.executes && ACCOUNT_KINDS.has(command.kind)) learnAccounts(session, context)
   if (command.executes && notes.untold !== null) askThere(session, backend, [], notes.untold)
   const diagnosed = command.kind === StatementKind.diagnostics && (command.effects & Effect.setsUserVariable) !== 0
   if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)
@@ -100,6 +101,13 @@ function learnFailedSet(session: Answered, backend: Backend): void {
   const systemNames = ofSession.map(({ name }) => name).filter((name) => isCarried(name) && /^[a-z0-9_]+$/.test(name))
   if (assignments.some(({ special }) => special === 'names')) systemNames.push(...CHARSET_VARIABLES)
   askThere(session, backend, names, systemNames)
+}
+
+const ACCOUNT_KINDS: ReadonlySet<number> = new Set([StatementKind.ddl, StatementKind.admin])
+
+function learnAccounts(session: Answered, context: WorkerContext): void {
+  const { buffer, start, end } = sqlInHand(session)
+  if (changesAccounts(buffer, start, end, session.text.options)) context.accountsChanged()
 }
 
 /** What a statement has made or ended that has a name: with the last of a sort its pin or hold ends. */

@@ -27,6 +27,13 @@ export class Verifiers {
     this.#byAccount.set(account, verifier)
   }
 
+  /** Accounts have been changed: servers are asked again at the next logins. */
+  doubt(): void {
+    for (const [account, verifier] of [...this.#byAccount.entries()]) {
+      this.#byAccount.set(account, { ...verifier, confirmedAt: Number.NEGATIVE_INFINITY })
+    }
+  }
+
   /** Forgets it, unless another one has taken its place. */
   forget(account: string, verifier: Verifier): void {
     if (this.#byAccount.peek(account) === verifier) this.#byAccount.delete(account)

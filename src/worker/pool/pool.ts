@@ -139,6 +139,7 @@ export class Pool implements BackendOwner {
     backend.owner = this
     backend.profile = profile
     backend.openedAt = this.#terms.now()
+    backend.globalsSeen = candidate.target.known.globalsSet
     backend.accounting = counters
     this.#used(counters)
   }
@@ -191,7 +192,7 @@ export class Pool implements BackendOwner {
     this.#holders.delete(backend)
     if (backend.state !== 'idle') return backend.depth > 0 ? backend.destroy('its session has ended') : backend.quit()
     const { profile } = backend
-    if (profile === null || backend.applied.untracked) return backend.quit()
+    if (profile === null || backend.applied.untracked || backend.outdated) return backend.quit()
     this.wake(backend)
     if (dirty) resetForOthers(backend, () => this.#free(backend))
     else this.#free(backend)
@@ -219,6 +220,8 @@ export class Pool implements BackendOwner {
     this.wake(backend)
     const before = this.#holders.get(backend)
     this.#holders.set(backend, holder)
+    // A new session would start with the global variables as they are now.
+    if (before !== holder && backend.globalsSeen !== backend.target.known.globalsSet) backend.applied.tainted = true
     before?.backendTaken(backend)
   }
 
@@ -304,6 +307,16 @@ export class Pool implements BackendOwner {
     }
   }
 
+  /** Accounts have been changed: no other session gets a connection that has logged in before. */
+  accountsChanged(): void {
+    for (const server of this.#servers.values()) {
+      for (const backend of [...server.backends]) {
+        backend.outdated = true
+        if (backend.shelf !== null && !this.#holders.has(backend)) this.close(backend)
+      }
+    }
+  }
+
   /** This worker may have more or fewer connections from now on. */
   sharesChanged(): void {
     for (const pool of this.#servers.values()) this.#serve(pool)
@@ -312,7 +325,10 @@ export class Pool implements BackendOwner {
   #idleFor(pool: ServerPool, profile: ConnectionProfile): Backend | null {
     const shelf = pool.shelf(profile)
     const now = this.#terms.now()
-    return shelf.best(now) ?? shelf.overdue(now, this.#terms.diagnosticsHoldMs())
+    const best = shelf.best(now)
+    if (best !== null) return best
+    const overdue = shelf.overdue(now, this.#terms.diagnosticsHoldMs())
+    return overdue?.outdated === true ? null : overdue
   }
 
   /** Time alone can make a connection free for those who wait, and those who wait can be killed. */

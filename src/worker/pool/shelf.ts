@@ -41,13 +41,13 @@ export class Shelf {
    * @param now monotonic ms: what must not be given away before a time is left alone
    */
   best(now: number): Backend | null {
-    for (let i = this.#free.length - 1; i >= 0; i--) if (this.#free[i].keepUntil <= now) return this.#free[i]
-    return oldest(this.#resting[Keep.nothing], now) ?? oldest(this.#resting[Keep.insertId], now)
+    for (let i = this.#free.length - 1; i >= 0; i--) if (canBeGiven(this.#free[i], now)) return this.#free[i]
+    return oldest(this.#resting[Keep.nothing], now, canBeGiven) ?? oldest(this.#resting[Keep.insertId], now, canBeGiven)
   }
 
   /** One whose session may still ask for what nothing else can tell, and has not done so for `heldMs`. */
   overdue(now: number, heldMs: number): Backend | null {
-    const backend = oldest(this.#resting[Keep.diagnostics], now)
+    const backend = oldest(this.#resting[Keep.diagnostics], now, canBeClosed)
     return backend !== null && now - backend.restedAt >= heldMs ? backend : null
   }
 
@@ -56,9 +56,11 @@ export class Shelf {
    * @param heldMs see `overdue`
    */
   coldest(now: number, heldMs: number): Backend | null {
-    for (const backend of this.#free) if (backend.keepUntil <= now) return backend
+    for (const backend of this.#free) if (canBeClosed(backend, now)) return backend
     return (
-      oldest(this.#resting[Keep.nothing], now) ?? oldest(this.#resting[Keep.insertId], now) ?? this.overdue(now, heldMs)
+      oldest(this.#resting[Keep.nothing], now, canBeClosed) ??
+      oldest(this.#resting[Keep.insertId], now, canBeClosed) ??
+      this.overdue(now, heldMs)
     )
   }
 
@@ -68,7 +70,15 @@ export class Shelf {
   }
 }
 
-function oldest(resting: ReadonlySet<Backend>, now: number): Backend | null {
-  for (const backend of resting) if (backend.keepUntil <= now) return backend
+function oldest(resting: ReadonlySet<Backend>, now: number, may: typeof canBeGiven): Backend | null {
+  for (const backend of resting) if (may(backend, now)) return backend
   return null
+}
+
+function canBeClosed({ keepUntil }: Backend, now: number): boolean {
+  return keepUntil <= now
+}
+
+function canBeGiven(backend: Backend, now: number): boolean {
+  return !backend.outdated && canBeClosed(backend, now)
 }

@@ -31,6 +31,8 @@ export class KnownServer {
   noWaitUntil = -1
   /** Whether the monitor was told GTIDs when it looked last. */
   givesGtids = false
+  /** How often clients of this worker have set global variables here: other servers may have other values, and sessions start with them. */
+  globalsSet = 0
   /** Monotonic ms of the last loss of a connection; -1: none. */
   doubtedAt = -1
   /** Of the last report that said something else. */

@@ -90,6 +90,7 @@ export const Reason = {
   autocommitOff: 'autocommit is off, so it belongs to a transaction',
   effects: 'its effects need the primary',
   userVariables: 'it reads a user variable that only the primary has',
+  globals: 'it reads a system variable, and global ones have been set on the primary',
   nextTransaction: 'SET TRANSACTION holds for the next transaction on the primary',
   ownWrites: 'no replica is known to have what this session wrote',
   seen: 'no replica is known to have what this session has seen',
@@ -337,10 +338,12 @@ function reasonForPrimary(kind: number): string {
   return ASKED_OF_PRIMARY.has(kind) ? Reason.effects : Reason.write
 }
 
-function reasonToStay({ facts, learned }: RouteInput, effects: number): string | null {
+function reasonToStay({ facts, learned, view }: RouteInput, effects: number): string | null {
   if (learned) return Reason.learned
   if (!facts.autocommit) return Reason.autocommitOff
   if ((effects & PRIMARY_EFFECTS) !== 0) return Reason.effects
+  const readsVariable = (effects & Effect.readsSystemVariable) !== 0
+  if (readsVariable && view.online(facts.user.defaultHostgroup).some(hasGlobalsSet)) return Reason.globals
   return reasonOfHold(facts, effects)
 }
 
@@ -350,6 +353,8 @@ export function reasonOfHold(facts: SessionFacts, effects: number): string | nul
   if (facts.nextTransactionSet) return Reason.nextTransaction
   return null
 }
+
+const hasGlobalsSet = ({ target }: Candidate): boolean => target.known.globalsSet > 0
 
 function isOnWriter(backend: Backend | null, view: TopologyView): boolean {
   return backend !== null && backend.state !== 'closed' && view.isWriter(backend.target.hostgroup)

@@ -28,6 +28,13 @@ const OPAQUE_KINDS: ReadonlySet<number> = new Set([
   StatementKind.execute,
 ])
 
+/** Statements that change no state of the session by themselves: their triggers and functions have set user variables. */
+const RUNS_TRIGGERS: ReadonlySet<number> = new Set([
+  StatementKind.write,
+  StatementKind.loadData,
+  StatementKind.loadDataLocal,
+])
+
 /** What the answer to one command has said so far about the session. */
 export class AnswerNotes {
   gtids = ''
@@ -172,6 +179,9 @@ function learnEffects(
   // GET DIAGNOSTICS runs where the statement before it ran, and is seen to by itself.
   const elsewhere = kind === StatementKind.diagnostics && !isWriter
   if ((effects & Effect.setsUserVariable) !== 0 && !elsewhere) facts.addHold(Hold.userVariables, backend)
+  if ((effects & Effect.setsGlobal) !== 0) backend.target.known.globalsSet++
+  if (kind === StatementKind.admin && (effects & Effect.setsSessionState) !== 0) facts.addPin(Pin.sessionState, backend)
+  if (notes.stateChanged && RUNS_TRIGGERS.has(kind) && !command.perStatement) facts.addHold(Hold.userVariables, backend)
   if ((effects & Effect.readsConnectionId) !== 0) facts.addHold(Hold.connectionId, backend)
   if (leavesUnknownState(command, backend)) facts.addHold(Hold.unknownState, backend)
   if (isReplication(command.code)) facts.addPin(Pin.replication, backend)

@@ -81,6 +81,22 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that share few connections
     await Promise.all([a.end(), b.end()])
   })
 
+  it('begin with the global variables as they have been set, also on a connection from before', async () => {
+    const { user, password } = cluster.accounts.root
+    const variable = 'max_sort_length'
+    const admin = await pair.connect({ user, password })
+    const before = await value(admin, `SELECT @@global.${variable}`)
+    try {
+      await admin.query(`SET GLOBAL ${variable} = 512`)
+      const [old] = [await value(admin, `SELECT @@${variable}`)]
+      const later = await pair.connect({ user, password })
+      await admin.query('DO 1')
+      expect([old, await value(later, `SELECT @@${variable}`)]).toEqual([before, 512])
+    } finally {
+      await admin.query(`SET GLOBAL ${variable} = ${before}`)
+    }
+  })
+
   it.each([
     ['a transaction', PINS, 'transaction', ['BEGIN', "INSERT INTO t (note) VALUES ('x')"], 'ROLLBACK'],
     ['a temporary table', PINS, 'temporary table', ['CREATE TEMPORARY TABLE tmp (n INT)'], 'DROP TEMPORARY TABLE tmp'],

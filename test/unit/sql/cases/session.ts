@@ -56,7 +56,6 @@ export const SESSION: Group[] = [
       'SET @@sql_mode = DEFAULT',
       'SET @@session.wait_timeout := 5',
       'SET LOCAL wait_timeout = 1 + 1',
-      'SET ROLE r',
       'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
       'SET LOCAL TRANSACTION ISOLATION LEVEL REPEATABLE READ',
       "SET transaction_isolation = 'SERIALIZABLE'",
@@ -78,6 +77,7 @@ export const SESSION: Group[] = [
     'set',
     ['setsSessionState', 'leavesConnectionState'],
     [
+      'SET ROLE r',
       'SET RESOURCE GROUP g',
       'SET timestamp = 1 + 1',
       'SET @@sort_buffer_size = 1024 * 512',

@@ -92,6 +92,32 @@ export const SPECIAL_READS: Group[] = [
       'SELECT * FROM t WHERE id = LAST_INSERT_ID()',
     ],
   ),
+  group(
+    'primaryRead',
+    [],
+    [
+      'SELECT COUNT(*) FROM information_schema.processlist',
+      'SELECT * FROM t, `INFORMATION_SCHEMA`.`INNODB_TRX`',
+      'SELECT * FROM information_schema . GLOBAL_STATUS',
+      'SELECT performance_schema.threads.* FROM t JOIN performance_schema.threads',
+      'SELECT user FROM mysql.user',
+      'SELECT table_rows FROM information_schema.tables',
+      'SELECT status FROM information_schema.events',
+      'TABLE sys.processlist',
+      'WITH c AS (SELECT * FROM mysql.general_log) SELECT * FROM c',
+    ],
+  ),
+  group('primaryRead', [], ['SELECT * FROM processlist'], { schema: 'Information_Schema' }),
+  group(
+    'primaryRead',
+    ['readsSystemVariable'],
+    ['SELECT @@global.max_connections', 'SELECT 1, @@GLOBAL.a.b', 'SELECT @@datadir'],
+  ),
+  group(
+    'diagnostics',
+    ['readsDiagnostics'],
+    ['SELECT * FROM information_schema.optimizer_trace', 'SELECT * FROM information_schema.PROFILING'],
+  ),
   group('primaryRead', ['setsLastInsertId'], ['SELECT LAST_INSERT_ID(5)', 'SELECT LAST_INSERT_ID (a + 1) FROM t']),
   group(
     'primaryRead',

@@ -178,6 +178,7 @@ export const WRITES: Group[] = [
       'FLUSH PRIVILEGES',
       'FLUSH LOCAL TABLES t',
       'FLUSH BINARY LOGS',
+      'FLUSH GLOBAL STATUS',
       'RESET BINARY LOGS AND GTIDS',
       'RESET REPLICA ALL',
       'RESET PERSIST x',
@@ -205,6 +206,7 @@ export const WRITES: Group[] = [
     ['implicitCommit', 'leavesConnectionState'],
     ['FLUSH TABLES WITH READ LOCK', 'FLUSH TABLES t, u FOR EXPORT', 'FLUSH TABLES t WITH READ LOCK'],
   ),
+  group('admin', ['implicitCommit', 'setsSessionState'], ['FLUSH STATUS', 'FLUSH LOCAL STATUS', 'FLUSH LOGS, STATUS']),
   group('admin', ['leavesConnectionState'], ['LOCK INSTANCE FOR BACKUP']),
   mariadb('admin', ['leavesConnectionState'], ['BACKUP STAGE START', 'BACKUP LOCK t']),
   group(

@@ -20,14 +20,22 @@ const AUTOCOMMIT = 0x0002
 const NO_KEYS = {} as CausalKeys
 const view = { isWriter: () => true, snapshot: { servers: [] } } as unknown as TopologyView
 
-function answeredBy(errno = 0): Backend {
+function answeredBy(errno: number, statusFlags: number): Backend {
   return {
-    follower: { errno, hasStatus: errno === 0, statusFlags: AUTOCOMMIT },
+    follower: { errno, hasStatus: errno === 0, statusFlags },
     target: { id: 'primary', hostgroup: 0, flavor: 'mysql' },
   } as unknown as Backend
 }
 
-function learn(code: number, kind: number, effects = 0, gtids = '', errno = 0, status = AUTOCOMMIT): SessionFacts {
+function learn(
+  code: number,
+  kind: number,
+  effects = 0,
+  gtids = '',
+  errno = 0,
+  status = AUTOCOMMIT,
+  stateChanged = false,
+): SessionFacts {
   const facts = new SessionFacts(USER, status)
   const command = new CommandInHand()
   command.take(Buffer.from([1, 0, 0, 0, code]), 4, 5, COMMAND_RULES.get(code)!, 0)
@@ -35,7 +43,8 @@ function learn(code: number, kind: number, effects = 0, gtids = '', errno = 0, s
   command.effects = effects
   const notes = new AnswerNotes()
   notes.gtids = gtids
-  const backend = answeredBy(errno)
+  notes.stateChanged = stateChanged
+  const backend = answeredBy(errno, status)
   learnFromAnswer(command, backend, notes, facts, view)
   learnConsistency(command, backend, notes.gtids, facts, { view, causal: NO_KEYS }, 5)
   return facts
@@ -67,6 +76,24 @@ describe('what a session learns from an answer', () => {
     expect(learn(Command.QUERY, StatementKind.write, 0, '', 1062, 0).pins).toBe(Pin.transaction)
     expect(learn(Command.STMT_PREPARE, StatementKind.write, 0, '', 1146, 0).pins).toBe(0)
     expect(learn(Command.QUERY, StatementKind.write, 0, '', 1062).pins).toBe(0)
+  })
+
+  it('a GTID within a transaction is that of a table without transactions, and counts at once', () => {
+    const inTransaction = 0x0003
+    const gtid = '3e11fa47-71ca-11e1-9e33-c80aa9429562:23'
+    expect(learn(Command.QUERY, StatementKind.write, 0, gtid, 0, inTransaction).consistency.writtenGtids).not.toBeNull()
+    expect(learn(Command.QUERY, StatementKind.write, 0, '', 0, inTransaction).consistency.writtenGtids).toBeNull()
+  })
+
+  it('a write that has changed the state of the session has set user variables, by a trigger or a function', () => {
+    expect(learn(Command.QUERY, StatementKind.write, 0, '', 0, AUTOCOMMIT, true).userVariablesOnPrimary).toBe(true)
+    expect(learn(Command.QUERY, StatementKind.write).userVariablesOnPrimary).toBe(false)
+    expect(learn(Command.QUERY, StatementKind.use, 0, '', 0, AUTOCOMMIT, true).userVariablesOnPrimary).toBe(false)
+  })
+
+  it('FLUSH STATUS pins the session to the connection whose counters it has set to 0', () => {
+    expect(learn(Command.QUERY, StatementKind.admin, Effect.setsSessionState).pins).toBe(Pin.sessionState)
+    expect(learn(Command.QUERY, StatementKind.admin).pins).toBe(0)
   })
 
   it('a temporary table pins the session', () => {
