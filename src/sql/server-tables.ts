@@ -17,9 +17,9 @@ const ABOUT_SCHEMAS: ReadonlySet<string> = new Set(
   (
     'character_sets check_constraints collations collation_character_set_applicability columns columns_extensions ' +
     'column_privileges geometry_columns key_column_usage keywords parameters periods ' +
-    'referential_constraints routines schemata schemata_extensions schema_privileges sequences spatial_ref_sys ' +
+    'referential_constraints schemata schemata_extensions schema_privileges sequences spatial_ref_sys ' +
     'sql_functions st_geometry_columns st_spatial_reference_systems st_units_of_measure ' +
-    'table_constraints table_constraints_extensions table_privileges triggers user_attributes ' +
+    'table_constraints table_constraints_extensions table_privileges user_attributes ' +
     'user_privileges views view_routine_usage view_table_usage'
   ).split(' '),
 )

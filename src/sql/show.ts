@@ -4,7 +4,7 @@ import { Effect, StatementKind } from './kinds.js'
 
 /**
  * SHOW of the schema, or of what all servers of a topology share: a replica's answer is as good. Not so with definitions (those of
- * CREATE TABLE ... SELECT are replicated in other words, events are disabled on replicas) and with statistics.
+ * CREATE TABLE ... SELECT are replicated in other words, events are disabled on replicas), with times and with statistics.
  */
 const SCHEMA_WORDS: ReadonlySet<number> = new Set([
   K.columns,
@@ -12,10 +12,6 @@ const SCHEMA_WORDS: ReadonlySet<number> = new Set([
   K.tables,
   K.databases,
   K.schemas,
-  K.triggers,
-  K.procedure,
-  K.function,
-  K.package,
   K.character,
   K.charset,
   K.char,

@@ -52,10 +52,16 @@ const NUMBER = /^-?\d+(\.\d+)?$/
 /** Text variables whose values may look like numbers. */
 const TEXT_VARIABLES = new Set(['time_zone', 'default_collation_for_utf8mb4', 'lc_time_names', 'lc_messages'])
 
+/** Variables that name a storage engine. */
+const ENGINE_VARIABLES = new Set(['default_storage_engine', 'default_tmp_storage_engine', 'enforce_storage_engine'])
+const WORD = /^[a-z]\w*$/i
+
 /** The value of a system variable as SQL, from the text that session tracking gave. */
 export function variableLiteral(name: string, value: string): string {
   if (NUMBER.test(value) && !TEXT_VARIABLES.has(name)) return value
   if (value === '' && name === 'character_set_results') return 'NULL'
+  // MariaDB takes the bytes of a literal as they are, which under character_set_connection = ucs2 are no engine's name.
+  if (ENGINE_VARIABLES.has(name) && WORD.test(value)) return value
   // No backslash in any value that a server reports for a variable but in sql paths; doubled quotes work in every sql_mode.
   return `'${value.replaceAll("'", "''")}'`
 }

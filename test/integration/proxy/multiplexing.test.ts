@@ -88,12 +88,13 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that share few connections
     const before = await value(admin, `SELECT @@global.${variable}`)
     try {
       await admin.query(`SET GLOBAL ${variable} = 512`)
-      const [old] = [await value(admin, `SELECT @@${variable}`)]
+      const old = await value(admin, `SELECT @@${variable}`)
       const later = await pair.connect({ user, password })
-      await admin.query('DO 1')
       expect([old, await value(later, `SELECT @@${variable}`)]).toEqual([before, 512])
+      await later.end()
     } finally {
       await admin.query(`SET GLOBAL ${variable} = ${before}`)
+      await admin.end()
     }
   })
 

@@ -165,7 +165,7 @@ export const READS: Group[] = [
     [],
     [
       'SELECT * FROM information_schema.columns',
-      'SELECT * FROM INFORMATION_SCHEMA.`ROUTINES` JOIN information_schema . views',
+      'SELECT * FROM INFORMATION_SCHEMA.`KEY_COLUMN_USAGE` JOIN information_schema . views',
     ],
   ),
   group('read', ['readsSystemVariable', 'nonDeterministic'], ['SELECT @@timestamp']),

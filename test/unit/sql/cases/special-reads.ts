@@ -103,6 +103,7 @@ export const SPECIAL_READS: Group[] = [
       'SELECT user FROM mysql.user',
       'SELECT table_rows FROM information_schema.tables',
       'SELECT status FROM information_schema.events',
+      'SELECT created FROM information_schema.routines JOIN information_schema.triggers',
       'TABLE sys.processlist',
       'WITH c AS (SELECT * FROM mysql.general_log) SELECT * FROM c',
     ],

@@ -146,6 +146,8 @@ it('a literal is one SQL token whatever the value holds', () => {
   expect(variableLiteral('sql_mode', "x', global general_log = 'ON")).toBe("'x'', global general_log = ''ON'")
   expect(variableLiteral('x', '-1.5')).toBe('-1.5')
   expect(variableLiteral('x', '1e5')).toBe("'1e5'")
+  expect(variableLiteral('default_storage_engine', 'MyISAM')).toBe('MyISAM')
+  expect(variableLiteral('default_storage_engine', 'a, b')).toBe("'a, b'")
 })
 
 describe('a connection that others have used', () => {
