@@ -35,6 +35,8 @@ export class Changes {
   readonly #random: Random
   readonly #place: Place
   #primaryDrains = false
+  /** Servers judge the clients' account: a login, unlike a statement, does not wait for one. */
+  #rowless = false
 
   constructor(random: Random, place: Place) {
     this.#random = random
@@ -46,7 +48,7 @@ export class Changes {
     const kind = this.#random.below(100)
     if (kind < 38) return this.#servers()
     if (kind < 42) return this.#offlineHard()
-    if (kind < 44) return this.#drainPrimary()
+    if (kind < 44 && !this.#rowless) return this.#drainPrimary()
     if (kind < 54) return this.#users()
     if (kind < 64) return this.#rules()
     if (kind < 76) return this.#variables()
@@ -126,16 +128,19 @@ export class Changes {
     const random = this.#random
     const extra = `extra${random.below(20)}`
     const own = `WHERE username = '${this.#place.user}'`
+    const without = `DELETE FROM mysql_users ${own}`
+    const again = `REPLACE INTO mysql_users (username, password) VALUES ('${this.#place.user}', '${this.#place.password}')`
     const statement = random.pick([
       `REPLACE INTO mysql_users (username, password) VALUES ('${extra}', 'secret${random.u32()}')`,
       `DELETE FROM mysql_users WHERE username = '${extra}'`,
       `UPDATE mysql_users SET max_connections = ${100 + random.below(1000)} ${own}`,
       `UPDATE mysql_users SET multiplex = ${random.below(2)} ${own}`,
       `UPDATE mysql_users SET comment = 'c${random.u32()}'`,
-      // Without a row the servers judge the account.
-      `DELETE FROM mysql_users ${own}`,
-      `REPLACE INTO mysql_users (username, password) VALUES ('${this.#place.user}', '${this.#place.password}')`,
+      without,
+      again,
     ])
+    if (statement === without) this.#rowless = true
+    if (statement === again) this.#rowless = false
     return { statements: [statement], load: 'MYSQL USERS' }
   }
 
