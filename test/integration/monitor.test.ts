@@ -40,6 +40,7 @@ class Watch {
   reports = 0
   last: HealthReport | null = null
   readonly monitor: Monitor
+  readonly servers: readonly ServerConfig[]
 
   constructor(cluster: Cluster) {
     const servers = cluster.servers.map(({ port }, index): ServerConfig => {
@@ -53,6 +54,7 @@ class Watch {
       const tls = { tls: NO_SERVER_TLS, tlsFiles: { ca: null, cert: null, key: null } }
       return { ...address, ...limits, ...tls, status: 'ONLINE', proxyProtocol: 'off', compression: 'off', comment: '' }
     })
+    this.servers = servers
     const rules = { servers, replicationHostgroups: [PAIR], maxFailures: CONFIG.pingMaxFailures }
     this.topology = initialTopology(rules)
     this.monitor = new Monitor(servers, CONFIG, pino({ level: 'silent' }), {
@@ -105,6 +107,18 @@ describe.each(ENGINES)('the monitor on %s', (engine) => {
   })
   afterAll(async () => {
     await watch?.monitor.stop()
+  })
+
+  // Otherwise workers would take each server for the default one, MySQL, until it is seen again.
+  it('goes on knowing its servers when it is told to look at them otherwise', () => {
+    const { facts, greeting } = watch.monitor.learned()
+    expect(facts.map(({ flavor }) => flavor)).toEqual([engine, engine, engine])
+    const alive = watch.monitor.health().servers.map(({ id }) => [id, true])
+    for (const config of [{ ...CONFIG, pingIntervalMs: CONFIG.pingIntervalMs + 1 }, CONFIG]) {
+      watch.monitor.reconfigure(watch.servers, config)
+      expect(watch.monitor.learned()).toMatchObject({ facts, greeting })
+      expect(watch.monitor.health().servers.map((server) => [server.id, server.alive])).toEqual(alive)
+    }
   })
 
   const write = () => cluster.execute(cluster.primary, 'INSERT INTO demo.seen (note) VALUES (1)')

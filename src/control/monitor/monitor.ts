@@ -80,7 +80,7 @@ export class Monitor {
         this.watched.set(server.id, known)
         before.delete(server.id)
       } else {
-        const fresh = this.watch(server)
+        const fresh = this.watch(server, known)
         this.watched.set(server.id, fresh)
         this.run(fresh.monitor)
       }
@@ -145,7 +145,8 @@ export class Monitor {
     this.runs.add(run)
   }
 
-  private watch(server: ServerConfig): Watched {
+  /** @param known what is known of it already: it stays so until it is seen again, or every server would be a stranger for a moment */
+  private watch(server: ServerConfig, known?: Watched): Watched {
     let noteChecked: () => void = () => {}
     const checked = new Promise<void>((resolve) => {
       noteChecked = resolve
@@ -163,9 +164,9 @@ export class Monitor {
     const watched: Watched = {
       server,
       monitor,
-      greeting: null,
-      facts: null,
-      health: {
+      greeting: known?.greeting ?? null,
+      facts: known?.facts ?? null,
+      health: known?.health ?? {
         id: server.id,
         alive: false,
         lagMs: null,
@@ -174,9 +175,9 @@ export class Monitor {
         coversPrimaryAt: -1,
         incarnation: 0,
       },
-      channels: null,
-      channelsAtMs: 0,
-      lag: null,
+      channels: known?.channels ?? null,
+      channelsAtMs: known?.channelsAtMs ?? 0,
+      lag: known?.lag ?? null,
       checked,
       noteChecked,
     }
