@@ -35,6 +35,8 @@ export type Cell = string | Buffer | null
 export interface ResultSetOptions {
   /** SERVER_STATUS_* flags; AUTOCOMMIT alone unless given. */
   readonly statusFlags?: number
+  /** Those of the EOF behind the column definitions, which servers write before they are done; `statusFlags` unless given. */
+  readonly columnsStatusFlags?: number
   readonly warnings?: number
   /** Sequence number of the first packet; 1 unless given, as after a command in one packet. */
   readonly startSequence?: number
@@ -60,6 +62,7 @@ export function encodeResultSet<Row>(
   capabilities: number,
   {
     statusFlags = ServerStatus.AUTOCOMMIT,
+    columnsStatusFlags = statusFlags,
     warnings = 0,
     startSequence = 1,
     mariadbCapabilities = 0,
@@ -69,7 +72,7 @@ export function encodeResultSet<Row>(
   const deprecateEof = (capabilities & Capability.DEPRECATE_EOF) !== 0
   writer.packet(encodeColumnCount(columns.length, capabilities, mariadbCapabilities))
   for (const column of columns) writer.packet(encodeColumnDefinition(column, mariadbCapabilities))
-  if (!deprecateEof) writer.packet(encodeEof({ warnings: 0, statusFlags }))
+  if (!deprecateEof) writer.packet(encodeEof({ warnings: 0, statusFlags: columnsStatusFlags }))
   for (const row of rows) writer.packet(encodeRow(row))
   writer.packet(encodeEndOfRows({ statusFlags, warnings }, capabilities))
   return writer.take()

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Backend } from '../backend/backend.js'
 import type { Compression } from '../backend/compressors.js'
 import { ClientCompression, type CompressedClientReader } from './client-compression.js'
@@ -38,6 +39,17 @@ export class ClientSocket {
 
   get compressed(): boolean {
     return this.#agreed !== null
+  }
+
+  /** 0: nothing is compressed. */
+  get compressionLevel(): number {
+    return this.#agreed?.level ?? 0
+  }
+
+  /** With what the client's connection is encrypted, in OpenSSL's words; null: it is not. */
+  get cipher(): { readonly name: string; readonly protocol: string } | null {
+    if (!(this.socket instanceof TLSSocket)) return null
+    return { name: this.socket.getCipher().name, protocol: this.socket.getProtocol() ?? '' }
   }
 
   /**

@@ -120,7 +120,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     execution.command.take(buffer, start, end, rule, this.since)
     execution.command.streamed = streamed
     execution.statement = null
-    const verdict = judge(execution, rule, this.#context)
+    const verdict = judge(execution, rule, this.#context, this.#client)
     if (verdict === 'execute' && execution.command.cacheTtlMs > 0) this.#executeCached()
     else this.#follow(verdict)
     // Answered here without its rest, which is no command of its own. What was whole already has been taken by now.

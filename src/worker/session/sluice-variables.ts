@@ -29,7 +29,8 @@ export function ownStatement(command: CommandInHand, text: SessionText): OwnStat
   return reads ? readOf(sql) : assignmentOf(command, text)
 }
 
-function shortText(command: CommandInHand, text: SessionText): string | null {
+/** The text of a command that may be one of Sluice's own; null: it is too long. */
+export function shortText(command: CommandInHand, text: SessionText): string | null {
   const start = text.textStart(command)
   if (command.streamed || start < 0 || command.end - start > TEXT_LENGTH_MAX) return null
   return command.buffer.toString('utf8', start, command.end)
@@ -112,6 +113,6 @@ export function positionStatement(command: CommandInHand, text: SessionText, fla
 }
 
 /** Comments of these statements hold hints for Sluice, if anything. */
-function withoutComments(sql: string): string {
+export function withoutComments(sql: string): string {
   return sql.replaceAll(/\/\*[^!+M].*?\*\//gs, ' ')
 }

@@ -8,6 +8,7 @@ import type { Execution } from '../execution/execution.js'
 import { judgeByRules } from '../rules/rule-verdict.js'
 import { noCursor, type PreparedStatement, statementDataLost, unknownStatement } from '../statements/statements.js'
 import { COMMAND_RULES, type CommandInHand, type CommandRule, Handling, isExecute } from './command.js'
+import { type Connection, connectionStatus } from './connection-status.js'
 import { answerOwn, executeOwn, isAnsweredAsOwn, prepareOwn } from './own-answers.js'
 import { resetSession } from './session-reset.js'
 import { ownStatement, positionStatement } from './sluice-variables.js'
@@ -19,12 +20,12 @@ import { ownStatement, positionStatement } from './sluice-variables.js'
 export type Verdict = 'execute' | 'ok' | 'silence' | 'kill' | 'changeUser' | 'quit' | ProxyError | Buffer
 
 /** Judges the command in hand before it is routed, and notes on it what is known of its text or its statement. */
-export function judge(execution: Execution, rule: CommandRule, context: WorkerContext): Verdict {
+export function judge(execution: Execution, rule: CommandRule, context: WorkerContext, client: Connection): Verdict {
   const { command } = execution
   switch (rule.handling) {
     case Handling.text:
       execution.text.understand(command)
-      return judgeByRules(execution, context) ?? judgeText(execution, context)
+      return judgeByRules(execution, context) ?? judgeText(execution, context, client)
     case Handling.prepare:
       execution.text.understand(command)
       // Preparing leaves nothing behind, whatever the text would do.
@@ -49,7 +50,7 @@ export function judge(execution: Execution, rule: CommandRule, context: WorkerCo
   }
 }
 
-function judgeText(execution: Execution, context: WorkerContext): Verdict {
+function judgeText(execution: Execution, context: WorkerContext, client: Connection): Verdict {
   const { command, text } = execution
   const { view } = context
   if (command.wishes !== null && command.wishes.unknown !== '') noteUnknown(command.wishes.unknown, context)
@@ -58,7 +59,7 @@ function judgeText(execution: Execution, context: WorkerContext): Verdict {
   if (own !== null) return own instanceof ProxyError ? own : answerOwn(own, execution, view)
   const position = positionStatement(command, text, view.flavor)
   if (position !== null) askPosition(command, text.encode(position))
-  return 'execute'
+  return connectionStatus(execution, client, view.flavor) ?? 'execute'
 }
 
 /** SLUICE_POSITION() is asked of the primary in its own words. */

@@ -183,7 +183,8 @@ it(
     const proxy = await proxyFor(cluster, 'zstd')
     for (let i = 0; i < 3; i++) {
       const client = await rawClient(proxy.port, 'off')
-      expect((await client.query("SHOW STATUS LIKE 'Compression'")).includes('OFF')).toBe(true)
+      // As a pattern it is the server's to answer, of its own connection.
+      expect((await client.query("SHOW STATUS LIKE 'Compressio%'")).includes('OFF')).toBe(true)
       await client.close()
     }
     const told = proxy.log().filter(({ msg }) => String(msg).includes('does not offer its compression'))

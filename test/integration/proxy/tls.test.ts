@@ -89,6 +89,16 @@ describe('TLS towards clients', () => {
     }
   })
 
+  it('tells a client with what its own connection is encrypted', SLOW, async () => {
+    const client = await proxy.connect({ ssl: { ca: authority.cert, maxVersion: 'TLSv1.2' } })
+    const status = async (name: string) => {
+      const [rows] = await client.query(`SHOW STATUS LIKE '${name}'`)
+      return (rows as { Value: string }[])[0]['Value']
+    }
+    expect(await status('Ssl_cipher')).toMatch(/^ECDHE-/)
+    expect(await status('Ssl_version')).toBe('TLSv1.2')
+  })
+
   it('refuses TLS 1.1', SLOW, async () => {
     const old: ConnectionOptions = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }
     await expect(loginByHand(proxy.port, over(old))).rejects.toThrow(/protocol version/)

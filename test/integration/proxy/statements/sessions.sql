@@ -255,3 +255,19 @@ SELECT 1; SELECT 2
 -- @com SET_OPTION \1\0
 SELECT 1; SELECT 2
 -- @com SET_OPTION \9\0
+-- What a client and its server have agreed on.
+SHOW STATUS LIKE 'Ssl_cipher'
+SET NAMES latin1
+SHOW STATUS LIKE 'ssl_version'
+SHOW SESSION STATUS LIKE "Compression"
+SET character_set_results = gbk
+SHOW STATUS WHERE Variable_name = 'Ssl_cipher'
+SET NAMES utf8mb4
+SHOW LOCAL STATUS WHERE `Variable_name` LIKE 'compression_algorithm'
+SHOW /* of this connection */ STATUS LIKE 'Compression_level'
+SET NAMES DEFAULT
+SHOW STATUS LIKE 'Ssl_cipher'
+SET character_set_results = NULL
+SHOW STATUS LIKE 'Ssl_cipher'
+SET character_set_results = utf16
+SHOW STATUS LIKE 'Ssl_cipher'
