@@ -276,9 +276,18 @@ function loadStatement(analysis: Analysis): number {
 
 const orders = skipped(Kind.admin, implicitCommit) as (analysis: Analysis) => number
 
-/** GET DIAGNOSTICS, and LOAD DATA's column list, name the variables that they set. */
+/** GET DIAGNOSTICS, CALL with OUT parameters, and LOAD DATA's column list name the variables that they set. */
 function assignsItsVariables(analysis: Analysis): void {
   if ((analysis.effects & Effect.readsUserVariable) !== 0) analysis.effects |= Effect.setsUserVariable
+}
+
+const scanCall = named(Kind.call, leavesConnectionState)
+
+/** Which parameters are OUT is known to the server alone, and it does not say that it has set them (seen on 9.7 and 10.11). */
+function callStatement(analysis: Analysis, result: Classified): number {
+  const kind = scanCall(analysis, result)
+  assignsItsVariables(analysis)
+  return kind
 }
 
 function getDiagnostics(analysis: Analysis): number {
@@ -326,7 +335,7 @@ on([K.explain, K.describe, K.desc], (analysis, result) => explainKind(analysis, 
 on([K.analyze], analyzeStatement)
 on([K.show], showStatement)
 on([K.help, K.checksum], skipped(Kind.read, 0))
-on([K.call], named(Kind.call, leavesConnectionState))
+on([K.call], callStatement)
 on([K.do], doStatement)
 on([K.set], setStatement)
 on([K.use], useStatement)

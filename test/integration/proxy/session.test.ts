@@ -51,6 +51,8 @@ const STATES: readonly [string, string][] = [
   ["SET lc_time_names = 'de_DE'", "DAYNAME('2024-02-29')"],
   ["SET optimizer_switch = 'mrr=off'", '@@optimizer_switch'],
   ["SET @fired = 1; INSERT INTO fires VALUES ('x')", '@fired'],
+  // What its OUT parameter has set is told by nobody.
+  ['CALL gives_seven(@seven_given)', '@seven_given'],
   ['CALL sets_state()', 'CONCAT(@@time_zone, @@lc_time_names)'],
   ["PREPARE p FROM 'SET time_zone = ''+07:00'''; EXECUTE p", '@@time_zone'],
   ["SET time_zone = '+08:00', time_zone = '+09:00'", '@@time_zone'],
@@ -75,6 +77,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('a session on %s', (engine) => {
     await run(
       `CREATE PROCEDURE ${database}.sets_state() BEGIN SET time_zone = '+06:00'; SET lc_time_names = 'fr_FR'; END`,
     )
+    await run(`CREATE PROCEDURE ${database}.gives_seven(OUT given INT) SET given = 7`)
     await run(
       `CREATE PROCEDURE ${database}.several() BEGIN SELECT 1 AS a; SELECT 2 AS b; INSERT INTO t (v) VALUES ('p'); END`,
     )

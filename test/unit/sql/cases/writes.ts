@@ -169,7 +169,11 @@ export const WRITES: Group[] = [
   ),
   mariadb('ddl', ['temporaryTable'], ['CREATE OR REPLACE TEMPORARY TABLE t (a INT)', 'CREATE TEMPORARY SEQUENCE s']),
   group('call', ['leavesConnectionState'], ['CALL p', 'CALL p()', 'CALL db.p(1, 2)', 'call `p` (1)', 'CALL p(?, ?)']),
-  group('call', ['leavesConnectionState', 'readsUserVariable'], ['CALL p(@out)']),
+  group(
+    'call',
+    ['leavesConnectionState', 'readsUserVariable', 'setsUserVariable'],
+    ['CALL p(@out)', 'CALL p(1, @`out`)'],
+  ),
   group('call', ['leavesConnectionState', 'unknownFunction', 'nonDeterministic'], ['CALL p(f(1))']),
   group(
     'admin',
