@@ -4,7 +4,7 @@ import type { Backend } from '../backend/backend.js'
 import type { WorkerContext } from '../context.js'
 import { isReadOnlyRefusal } from '../routing/learned-writes.js'
 import { asRefusedByPrimary } from '../routing/read-only-refusal.js'
-import { reasonOfHold } from '../routing/router.js'
+import { Reason, reasonOfHold } from '../routing/router.js'
 import type { TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, isExecute } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
@@ -52,6 +52,10 @@ export function isSentAgain(
     learnWrite(inHand, context, `${errno} ${message}`)
     return true
   }
+  if (NOT_THERE_YET.has(errno) && mayBeBehind(inHand, context.view, backend)) {
+    leaveToPrimary(inHand, context.view, backend)
+    return true
+  }
   if (!isShuttingDown(errno) || !mayRepeat(inHand, answerStarted)) return false
   backend.destroy(message)
   return true
@@ -86,6 +90,21 @@ function learnWrite({ command, statement, text }: InHand, { learned, counters }:
   command.repeatable = false
 }
 
+/** A replica that got the statement because it only reads may not have yet what it reads of: others have just made it. */
+function mayBeBehind({ command, facts }: InHand, view: TopologyView, backend: Backend): boolean {
+  if (view.isWriter(backend.target.hostgroup) || !command.repeatable || command.learned) return false
+  return BY_READING.has(command.reason) && facts.pinned === null && !facts.inTransaction
+}
+
+function leaveToPrimary({ command }: InHand, view: TopologyView, backend: Backend): void {
+  const writers = view.online(view.writerOf(backend.target.hostgroup))
+  for (const { entry } of view.online(backend.target.hostgroup)) {
+    if (!writers.some((writer) => writer.entry.id === entry.id)) command.exclude(entry.id)
+  }
+}
+
+const BY_READING: ReadonlySet<string> = new Set([Reason.read, Reason.waits])
+
 /** The server does not have the statement any more, and has not executed anything. */
 function mayPrepareAgain({ command, statement }: InHand): boolean {
   if (statement === null || !isExecute(command.code) || command.preparedAgain || command.streamed) return false
@@ -96,3 +115,9 @@ function mayPrepareAgain({ command, statement }: InHand): boolean {
 const INTERRUPTED = 1317
 /** ER_UNKNOWN_STMT_HANDLER and ER_NEED_REPREPARE. */
 const STATEMENT_GONE: ReadonlySet<number> = new Set([1243, 1615])
+
+/**
+ * What there is not, or may not be read: ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_BAD_FIELD_ERROR, ER_TABLEACCESS_DENIED_ERROR,
+ * ER_COLUMNACCESS_DENIED_ERROR, ER_NO_SUCH_TABLE, ER_SP_DOES_NOT_EXIST, ER_VIEW_INVALID, ER_PROCACCESS_DENIED_ERROR.
+ */
+const NOT_THERE_YET: ReadonlySet<number> = new Set([1044, 1049, 1054, 1142, 1143, 1146, 1305, 1356, 1370])

@@ -55,6 +55,20 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
     }
   }
 
+  it('what another session has just made is found, though no replica has it yet', SLOW, async () => {
+    const [maker, reader, preparer] = [await connect(), await connect(), await connect()]
+    await Promise.all([onReplica(reader), onReplica(preparer)])
+    await whileLate(cluster.replicas, async () => {
+      await maker.query('CREATE TABLE fresh (v INT)')
+      await maker.query('INSERT INTO fresh VALUES (5)')
+      expect(await rejection(reader.query('SELECT v FROM never_made'))).toMatchObject({ errno: 1146 })
+      expect(await value(reader, 'SELECT v FROM fresh')).toBe(5)
+      const [rows] = await preparer.execute('SELECT v FROM fresh WHERE v > ?', [0])
+      expect(rows).toEqual([{ v: 5 }])
+      expect(await rejection(reader.query('/* sluice: replica */ SELECT v FROM fresh'))).toMatchObject({ errno: 1146 })
+    })
+  })
+
   describe('the level', () => {
     it('is what the configuration says, and SET sluice_consistency changes it for the session until it is set back', async () => {
       const client = await connect()
