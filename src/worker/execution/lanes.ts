@@ -101,7 +101,7 @@ export class Lanes implements BackendHolder {
   #open(candidate: Candidate, profile: ConnectionProfile, state: SessionState): Backend | null {
     const idle = this.#pool.idle(candidate, profile)
     if (idle === null || idle.killing !== null) return null
-    if (idle.applied.untracked || fitOf(state, idle.applied) !== Fit.same) return null
+    if (idle.applied.untracked || !isUpToDate(idle) || fitOf(state, idle.applied) !== Fit.same) return null
     const backend = this.#pool.take(candidate, profile, this)
     if (backend === null) return null
     if (backend.target !== candidate.target) this.#pool.retarget(backend, candidate)
@@ -221,6 +221,11 @@ function takes(lane: Backend, candidate: Candidate, profile: ConnectionProfile, 
   const { target } = lane
   // What is in flight there was sent to a server in another role, and is noted so.
   if (target.id !== candidate.entry.id || target.hostgroup !== candidate.entry.hostgroup) return false
-  if (lane.profile !== profile || lane.killing !== null || lane.state !== 'busy') return false
+  if (lane.profile !== profile || lane.killing !== null || lane.state !== 'busy' || !isUpToDate(lane)) return false
   return fitOf(state, lane.applied) === Fit.same
+}
+
+/** Whether it has the global variables and privileges that a connection opened now would have. */
+function isUpToDate({ outdated, globalsSeen, target }: Backend): boolean {
+  return !outdated && globalsSeen === target.known.globalsSet
 }

@@ -133,6 +133,24 @@ describe('a lane', () => {
     expect(await waiter).toBe(first)
   })
 
+  it.each([
+    ['a client has set global variables', ({ target }: Backend) => Object.assign(target.known, { globalsSet: 1 })],
+    ['accounts have been changed', (lane: Backend) => Object.assign(lane, { outdated: true })],
+  ])('takes no more reads when %s: a new connection would have others', async (_, change) => {
+    const { find, send } = await lanesOfPrimary()
+    const lane = find()!
+    send(lane)
+    expect(find()).toBe(lane)
+    change(lane)
+    expect(find()).toBeNull()
+  })
+
+  it('is not opened on an idle connection from before a client set global variables', async () => {
+    const { world, find } = await lanesOfPrimary()
+    for (const idle of world.sockets.keys()) idle.target.known.globalsSet++
+    expect(find()).toBeNull()
+  })
+
   it('takes no read for its server in another role before all that was sent to it in the old one is answered', async () => {
     const { world, find, send } = await lanesOfPrimary()
     const lane = find()!

@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest'
 import { Capability } from '../../../../protocol/index.js'
 import type { WorkerContext } from '../../../../src/worker/context.js'
+import { TopologyView } from '../../../../src/worker/routing/topology-view.js'
 import { SessionText } from '../../../../src/worker/session/session-text.js'
 import { SessionState } from '../../../../src/worker/state/session-state.js'
 import { snapshotOf } from '../fixture.js'
 
 function textOf(capabilities: number, sqlMode?: string) {
   const snapshot = snapshotOf([])
-  const view = { flavor: 'mysql', snapshot: { ...snapshot, greeting: { ...snapshot.greeting, sqlMode } } }
+  const view = new TopologyView({ ...snapshot, greeting: { ...snapshot.greeting, sqlMode } })
   const state = new SessionState('')
   const text = new SessionText({ view, classifyOptions: {} } as unknown as WorkerContext, state, capabilities)
   return { state, text }
