@@ -174,6 +174,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       connectionMaxAgeMs: 0,
       pingIntervalServerMs: 0,
       pipelineDepth: 1,
+      pipelineFrom: 0,
       pipelineQueryTimeMs: 2,
       diagnosticsHoldMs: 1000,
       longQueryMs: 1000,

@@ -276,6 +276,8 @@ export interface Limits {
   readonly longQueryMs: number
   /** Short reads of several sessions that may be in flight on one server connection; 1: none but one. 1 to 64. */
   readonly pipelineDepth: number
+  /** Statements of a worker that have to be in flight on a server before one of its reads is put behind others. */
+  readonly pipelineFrom: number
   /** Reads whose digest takes no longer than this, in ms, are short. */
   readonly pipelineQueryTimeMs: number
   /** How long a draining worker lets statements and transactions finish. */

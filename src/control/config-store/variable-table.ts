@@ -146,6 +146,7 @@ const LIMITS = [
     'connection_warming',
     'throttle_connections_per_sec_to_hostgroup',
     'pipeline_depth',
+    'pipeline_from',
     'pipeline_query_time',
     'diagnostics_hold',
     'long_query_time',

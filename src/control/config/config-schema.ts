@@ -306,6 +306,7 @@ const limits = map({
   connection_max_age: orElse(whole(0, DAY_MS), 0),
   ping_interval_server: orElse(whole(0, DAY_MS), 10_000),
   pipeline_depth: orElse(whole(1, 64), 8),
+  pipeline_from: orElse(whole(0, 10_000), 4),
   pipeline_query_time: orElse(whole(1, MINUTE_MS), 2),
   diagnostics_hold: orElse(whole(0, 60 * MINUTE_MS), 1000),
   long_query_time: orElse(whole(0, 20 * DAY_MS), 1000),

@@ -375,6 +375,7 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     connectionMaxAgeMs: section.connection_max_age,
     pingIntervalServerMs: section.ping_interval_server,
     pipelineDepth: section.pipeline_depth,
+    pipelineFrom: section.pipeline_from,
     pipelineQueryTimeMs: section.pipeline_query_time,
     diagnosticsHoldMs: section.diagnostics_hold,
     longQueryMs: section.long_query_time,

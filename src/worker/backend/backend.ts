@@ -122,6 +122,11 @@ export class Backend {
   keep = 0
   /** Monotonic ms. */
   openedAt = 0
+  /**
+   * MariaDB: an answer has left warnings or an error, which statements without a table keep (`mysql_execute_command`); nothing has
+   * been done on purpose since to clear them.
+   */
+  leftDiagnostics = false
   /** Accounts have been changed since it logged in: its privileges are not those that a new session would have. */
   outdated = false
   /** `KnownServer.globalsSet` when the connection took its variables from the global ones last. */
@@ -369,6 +374,8 @@ export class Backend {
     this.#queue.shift()
     this.#compression?.answerEnded()
     const next = this.#queue[0]
+    const { warnings, errno } = this.follower
+    if ((warnings > 0 || errno !== 0) && this.target.flavor === 'mariadb') this.leftDiagnostics = true
     // The follower's facts are read in finished(): it is only then prepared for the next answer.
     head.exchange.finished(this)
     if (next !== undefined) this.follower.begin(next.answer, this.capabilities, this.mariadbCapabilities)

@@ -32,6 +32,7 @@ export function resetConnection(backend: Backend): void {
  */
 export function afterReset(backend: Backend): void {
   backend.globalsSeen = backend.target.known.globalsSet
+  backend.leftDiagnostics = false
   switchTrackingOn(backend)
   const { schema } = backend.applied
   // A schema that was dropped meanwhile is refused: another one will be asked for, or its absence is told to who uses it.

@@ -324,8 +324,9 @@ export class Execution implements RelayListener, BackendHolder {
 
   /** Sends a short read that leaves nothing behind on a connection that may have others in flight. */
   #sendInLane(candidate: Candidate): boolean {
-    const { pipelineDepth, pipelineQueryTimeMs } = this.#context.view.snapshot.limits
+    const { pipelineDepth, pipelineFrom, pipelineQueryTimeMs } = this.#context.view.snapshot.limits
     if (pipelineDepth > 1 && !this.#awaitsVariables) this.#time = readTimeOf(this)
+    if (candidate.target.known.inFlight < pipelineFrom) return false
     if (this.#time?.isShort(pipelineQueryTimeMs) !== true || this.#relay.congested) return false
     const lane = laneFor(this, candidate, this.#context)
     if (lane === null) return false

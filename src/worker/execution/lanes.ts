@@ -1,5 +1,6 @@
 import { Command } from '../../../protocol/index.js'
 import type { ServerId } from '../../shared/snapshot.js'
+import { Effect } from '../../sql/index.js'
 import type { Backend, Exchange } from '../backend/backend.js'
 import type { BackendLogin } from '../backend/backend-login.js'
 import type { ConnectionProfile } from '../backend/connection-profile.js'
@@ -27,6 +28,7 @@ export type KillConnection = (backend: Backend, login: BackendLogin) => void
 /** Whether a read may run on whatever connection is like its session's own: it leaves nothing there and asks for nothing that one alone has. */
 export function fitsLane(command: CommandInHand, facts: SessionFacts): boolean {
   if (!command.repeatable || command.displaced || command.code === Command.STMT_PREPARE) return false
+  if ((command.effects & Effect.sqlCalcFoundRows) !== 0) return false
   return facts.pins === 0 && facts.autocommit && reasonOfHold(facts, command.effects) === null
 }
 

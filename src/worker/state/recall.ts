@@ -5,7 +5,7 @@ import type { Backend } from '../backend/backend.js'
 import { runSetup } from '../backend/setup-exchange.js'
 import type { CommandInHand } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
-import { type LastInsertId, mayChangeInsertId, type Residue } from './residue.js'
+import { CLEARS_DIAGNOSTICS, type LastInsertId, mayChangeInsertId, type Residue } from './residue.js'
 
 /*
  * Questions about what came before (LAST_INSERT_ID(), ROW_COUNT(), FOUND_ROWS(), SHOW WARNINGS) that go to a connection on
@@ -21,9 +21,18 @@ export interface Asking {
 
 const LAST_EFFECTS = Effect.readsRowCount | Effect.readsFoundRows | Effect.readsDiagnostics
 
-/** Whether the command in hand asks for something that this connection does not know. */
+/** Whether a connection has to be brought to where the session's own would be, for what the command in hand, or the next, may ask. */
 export function asksBack({ command, facts, residue }: Asking, backend: Backend): boolean {
-  return asksInsertId(command, residue, backend) || (asksOfLast(command) && facts.last !== backend)
+  return (
+    asksInsertId(command, residue, backend) ||
+    (asksOfLast(command) && facts.last !== backend) ||
+    hasOlderDiagnostics(command, facts, backend)
+  )
+}
+
+/** Whether SHOW WARNINGS after the command in hand could show what was left there before the session's last statement. */
+function hasOlderDiagnostics({ executes }: CommandInHand, facts: SessionFacts, backend: Backend): boolean {
+  return backend.leftDiagnostics && executes && facts.last !== backend && facts.pins === 0 && facts.holds === 0
 }
 
 function asksInsertId({ kind, effects, executes }: CommandInHand, residue: Residue, backend: Backend): boolean {
@@ -47,8 +56,10 @@ export async function recall({ command, facts, residue }: Asking, backend: Backe
     // That was a statement, too.
     asksLast = asksOfLast(command)
   }
-  if (asksLast) {
-    await runSetup(backend, encodeQuery(residue.reproduction, backend.capabilities))
+  if (asksLast || hasOlderDiagnostics(command, facts, backend)) {
+    const text = asksLast ? residue.reproduction : CLEARS_DIAGNOSTICS
+    await runSetup(backend, encodeQuery(text, backend.capabilities))
+    backend.leftDiagnostics = false
   }
   if (backend.state === 'syncing') backend.move('idle')
 }

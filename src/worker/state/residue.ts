@@ -87,12 +87,13 @@ export class Residue {
 
   /**
    * A statement that leaves the same behind, for a connection that has run something else since. What cannot be brought
-   * about (after a time without another command) is as if the last statement had done nothing.
+   * about (after a time without another command) is as if the last statement had done nothing. It reads a table each time:
+   * without one MariaDB keeps the warnings and errors of what ran there before (`mysql_execute_command`).
    */
   get reproduction(): string {
-    if (this.#rowCount === 0 || this.#rowCount > 1) return 'DO 0'
-    if (this.#rowCount === 1) return 'SELECT 1 INTO @sluice_row'
-    return selectRows(this.#foundRows)
+    if (this.#rowCount === 0 || this.#rowCount > 1) return CLEARS_DIAGNOSTICS
+    if (this.#rowCount === 1) return `SELECT 1 FROM ${tableOf(1)} INTO @sluice_row`
+    return `SELECT 1 FROM ${tableOf(this.#foundRows)}`
   }
 }
 
@@ -115,9 +116,11 @@ const SETS_INSERT_ID = Effect.setsLastInsertId | Effect.unknownFunction
 /** More rows than this are not worth to be made again. */
 const ROWS_MAX = 100_000
 
-/** A SELECT of so many rows, of nothing (JSON_TABLE: MySQL 8.0.4, MariaDB 10.6). */
-function selectRows(count: number): string {
-  if (count === 0) return 'SELECT 1 FROM DUAL WHERE FALSE'
-  if (count === 1) return 'SELECT 1'
-  return `SELECT 1 FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', ${count - 1}), ']'), '$[*]' COLUMNS (n INT PATH '$')) AS sluice`
+/** A table of so many rows (JSON_TABLE: MySQL 8.0.4, MariaDB 10.6). */
+function tableOf(count: number): string {
+  const json = count < 2 ? `'[${count === 1 ? '0' : ''}]'` : `CONCAT('[0', REPEAT(',0', ${count - 1}), ']')`
+  return `JSON_TABLE(${json}, '$[*]' COLUMNS (n INT PATH '$')) AS sluice`
 }
+
+/** Leaves nothing behind, and nothing of what was there before. */
+export const CLEARS_DIAGNOSTICS = `DO (SELECT COUNT(*) FROM ${tableOf(0)})`

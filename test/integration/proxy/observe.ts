@@ -1,5 +1,5 @@
 import type { Connection as CallbackConnection } from 'mysql2'
-import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
+import { type Connection, type ConnectionOptions, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { vi } from 'vitest'
 import type { Cluster, SandboxServer } from '../../../src/sandbox/index.js'
 import type { RunningProxy } from '../../helpers/proxy.js'
@@ -18,13 +18,18 @@ export function until<T>(what: string, condition: () => Promise<T> | T, timeoutM
   )
 }
 
-/** Rows of one statement on the admin port. */
-export async function admin(proxy: RunningProxy, sql: string): Promise<Record<string, string>[]> {
+/** Rows of one statement on the admin port. @param tls as `ssl` of mysql2 */
+export async function admin(
+  proxy: RunningProxy,
+  sql: string,
+  tls?: ConnectionOptions['ssl'],
+): Promise<Record<string, string>[]> {
   const connection = await createConnection({
     host: '127.0.0.1',
     port: proxy.adminPort,
     user: 'admin',
     password: 'admin',
+    ...(tls !== undefined && { ssl: tls }),
   })
   try {
     return (await connection.query<RowDataPacket[]>(sql))[0] as Record<string, string>[]

@@ -85,6 +85,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       connectionMaxAgeMs: 0,
       pingIntervalServerMs: 0,
       pipelineDepth: 1,
+      pipelineFrom: 0,
       pipelineQueryTimeMs: 2,
       diagnosticsHoldMs: 1000,
       longQueryMs: 1000,

@@ -65,6 +65,7 @@ const LIMITS = {
   connectionMaxAgeMs: 0,
   pingIntervalServerMs: 10_000,
   pipelineDepth: 1,
+  pipelineFrom: 4,
   pipelineQueryTimeMs: 2,
   diagnosticsHoldMs: 1000,
   longQueryMs: 1000,

@@ -277,6 +277,10 @@ describe('a read fits a lane', () => {
     expect(fits({ pin: Pin.transaction })).toBe(false)
   })
 
+  it('not where FOUND_ROWS() tells afterwards what its connection alone knows', () => {
+    expect(fits({ effects: Effect.sqlCalcFoundRows })).toBe(false)
+  })
+
   it('not as a PREPARE', () => {
     expect(fits({ code: Command.STMT_PREPARE })).toBe(false)
   })

@@ -5,7 +5,7 @@ import type { Backend } from '../../../../src/worker/backend/backend.js'
 import { COMMAND_RULES, CommandInHand } from '../../../../src/worker/session/command.js'
 import { SessionFacts } from '../../../../src/worker/session/session-facts.js'
 import { type Asking, askInsertId, asksBack, asksOfLast, recall } from '../../../../src/worker/state/recall.js'
-import { Residue } from '../../../../src/worker/state/residue.js'
+import { CLEARS_DIAGNOSTICS, Residue } from '../../../../src/worker/state/residue.js'
 import { ok, resultSet } from '../answers.js'
 import { type FakeSocket, fakeBackend, USER } from '../fixture.js'
 
@@ -67,6 +67,15 @@ describe('a question about what came before', () => {
     expect(asksBack(asker, other)).toBe(false)
     const preparing = { ...asker, command: command(Effect.readsLastInsertId, undefined, Command.STMT_PREPARE) }
     expect(asksBack(preparing, other)).toBe(false)
+  })
+
+  it('could be answered with what others have left, where a statement without a table keeps that: it is cleared before', async () => {
+    const { asking: asker, home, other, socket } = asking(0)
+    for (const backend of [home, other]) backend.leftDiagnostics = true
+    expect([asksBack(asker, home), asksBack(asker, other)]).toEqual([false, true])
+    await answering(other, recall(asker, other))
+    expect(sent(socket)).toEqual([CLEARS_DIAGNOSTICS])
+    expect(asksBack(asker, other)).toBe(false)
   })
 
   it('is every SHOW WARNINGS, and may be in what a procedure does', () => {
