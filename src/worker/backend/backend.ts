@@ -107,6 +107,8 @@ export class Backend {
   headMark = 0
   /** One of those behind it was sent elsewhere, to see whether the server answers. */
   headProbed = false
+  /** That one was answered, be it by another server. */
+  headOvertaken = false
   /** Statements with a cursor, or with parameters sent ahead: the connection is their session's. */
   heldStatements = 0
   owner: BackendOwner | null = null

@@ -324,11 +324,9 @@ export class Execution implements RelayListener, BackendHolder {
 
   /** Sends a short read that leaves nothing behind on a connection that may have others in flight. */
   #sendInLane(candidate: Candidate): boolean {
-    const { pipelineDepth, pipelineFrom, pipelineQueryTimeMs } = this.#context.view.snapshot.limits
-    if (pipelineDepth > 1 && !this.#awaitsVariables) this.#time = readTimeOf(this)
-    if (candidate.target.known.inFlight < pipelineFrom) return false
-    if (this.#time?.isShort(pipelineQueryTimeMs) !== true || this.#relay.congested) return false
-    const lane = laneFor(this, candidate, this.#context)
+    if (!this.#awaitsVariables) this.#time = readTimeOf(this, this.#context.view)
+    if (this.#time === null || this.#relay.congested) return false
+    const lane = laneFor(this, this.#time, candidate, this.#context)
     if (lane === null) return false
     const packet = this.#packetFor(lane)
     this.#inLane = true
@@ -354,9 +352,9 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   /** Another session's read takes long: the command is executed on another connection. */
-  displaced(): void {
+  displaced(lane: Backend): void {
     this.#runsNoMore()
-    this.command.displaced = true
+    this.command.displace(lane)
     this.#sendElsewhere()
   }
 
@@ -487,6 +485,7 @@ export class Execution implements RelayListener, BackendHolder {
     const now = monotonicMs()
     this.#load.end(now)
     this.lastErrno = backend.follower.errno
+    this.#context.lanes.overtook(this.command.displacedFrom)
     if (this.#inLane && leavesDiagnostics(backend)) return this.#runAgain(backend, now)
     if (this.command.ruling?.log === true) logStatement(this, this.#context, this.lastErrno)
     if (backend.state === 'busy' && !this.#inLane) backend.move('idle')

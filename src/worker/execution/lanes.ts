@@ -198,6 +198,14 @@ export class Lanes implements BackendHolder {
     lane.displaceWaiting(this.#nobody, 1)
   }
 
+  /**
+   * A read is answered that has waited on a lane, or on none (null), and was executed elsewhere: if its server is another one, the lane's
+   * own does not show that the first in flight is what takes long.
+   */
+  overtook(lane: Backend | null): void {
+    if (lane?.headProbed === true) lane.headOvertaken = true
+  }
+
   #end(lane: Backend, login: BackendLogin): void {
     if (lane.killing !== null) return
     lane.endedOnPurpose = true
@@ -211,11 +219,12 @@ function beginHead(lane: Backend, now: number): void {
   lane.headSince = now
   lane.headMark = known.answered + Math.max(0, known.inFlight - lane.depth)
   lane.headProbed = false
+  lane.headOvertaken = false
 }
 
-/** Whether the server answers what came later than the first read in flight there. */
-function isStuck({ headMark, target }: Backend): boolean {
-  return target.known.answered > headMark
+/** Whether what came later than the first read in flight there has been answered. */
+function isStuck({ headMark, headOvertaken, target }: Backend): boolean {
+  return headOvertaken || target.known.answered > headMark
 }
 
 /** Whether a read may go there behind those that are in flight. */

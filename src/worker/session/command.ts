@@ -4,6 +4,7 @@ import type { QueryClass } from '../../shared/counters.js'
 import { ProxyError } from '../../shared/errors.js'
 import type { ConsistencyLevel, ServerId, UserEntry } from '../../shared/snapshot.js'
 import { Effect, Hint, StatementKind, StatementKindName } from '../../sql/index.js'
+import type { Backend } from '../backend/backend.js'
 import type { Wishes } from '../consistency/wishes.js'
 import type { StatementDigest } from '../statistics/digests.js'
 
@@ -148,6 +149,8 @@ export class CommandInHand {
   preparedAgain = false
   /** It waited too long behind other sessions' reads: it gets a connection of its own. */
   displaced = false
+  /** The connection on which it waited behind a read that takes long, before it was displaced; null: on none. */
+  displacedFrom: Backend | null = null
   /** Servers tried in vain, by id. */
   excluded: Set<string> | null = null
   /** Monotonic ms when the command was complete. */
@@ -206,6 +209,7 @@ export class CommandInHand {
     this.attempts = 0
     this.preparedAgain = false
     this.displaced = false
+    this.displacedFrom = null
     this.excluded = null
     this.startedAt = now
     this.reason = ''
@@ -239,6 +243,12 @@ export class CommandInHand {
     this.end = packet.length
     this.onServer = server
     this.redirected = true
+  }
+
+  /** It is executed on another connection than the one on which it has waited. */
+  displace(from: Backend): void {
+    this.displaced = true
+    this.displacedFrom = from
   }
 
   exclude(server: string): void {

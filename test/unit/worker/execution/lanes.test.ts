@@ -181,6 +181,17 @@ describe('a read that takes long', () => {
     expect(lane.state).toBe('idle')
   })
 
+  it('has all behind it executed elsewhere as well when the first of them is answered by another server', async () => {
+    const { find, send, told, lanes } = await lanesOfPrimary()
+    const lane = find()!
+    for (const name of ['slow', 'short', 'other']) send(lane, name)
+    vi.advanceTimersByTime(30)
+    expect(told).toEqual(['short displaced'])
+    lanes.overtook(lane)
+    vi.advanceTimersByTime(10)
+    expect(told.slice(1)).toEqual(['slow held others up', 'other displaced'])
+  })
+
   it('has no others executed twice while the server answers nobody', async () => {
     const { find, send, told } = await lanesOfPrimary()
     const lane = find()!
