@@ -45,9 +45,21 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
     await until('reads to go to a replica', async () => isReplica(await port(client)))
   }
 
+  /** A replica whose delay is changed does not replicate for a moment: who looked at it then does not read from it. */
+  async function untilReadFrom(of: RunningProxy, replicas: readonly SandboxServer[]): Promise<void> {
+    const client = await connect(of)
+    await until('the replicas to be read again', async () => {
+      const ports = new Set<number>()
+      for (let i = 0; i < 20; i++) ports.add(await port(client, '/* sluice: replica */ '))
+      return replicas.every((replica) => ports.has(replica.port))
+    })
+    await client.end()
+  }
+
   async function whileLate(replicas: readonly SandboxServer[], work: () => Promise<void>): Promise<void> {
     for (const replica of replicas) await cluster.setReplicaDelay(replica, FOR_EVER_S)
     try {
+      for (const of of [proxy, ...ofTest]) await untilReadFrom(of, replicas)
       await work()
     } finally {
       for (const replica of replicas) await cluster.setReplicaDelay(replica, 0)
