@@ -161,8 +161,9 @@ export class RelayedLogin {
     this.#attempt.answer(payload)
   }
 
-  abandon(): void {
-    this.#attempt.abandon()
+  /** @param reason what `run` rejects with */
+  abandon(reason = 'given up'): void {
+    this.#attempt.abandon(reason)
   }
 }
 
@@ -238,8 +239,8 @@ class ConnectAttempt {
     this.#perform(this.#login.relayed(payload))
   }
 
-  abandon(): void {
-    this.#fail('given up', null)
+  abandon(reason: string): void {
+    this.#fail(reason, null)
   }
 
   #connect(): Socket {

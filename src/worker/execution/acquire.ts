@@ -1,6 +1,5 @@
-import { Command, type ErrPacket } from '../../../protocol/index.js'
+import { Command } from '../../../protocol/index.js'
 import { monotonicMs } from '../../shared/clock.js'
-import { crowdText } from '../../shared/crowded-hostgroups.js'
 import { ProxyError } from '../../shared/errors.js'
 import type { Backend } from '../backend/backend.js'
 import { BackendConnectError } from '../backend/backend-connect.js'
@@ -8,7 +7,7 @@ import { catchUp, goalInReach } from '../consistency/causal-wait.js'
 import type { WorkerContext } from '../context.js'
 import { type SessionBackends, SyncError } from '../pool/session-backends.js'
 import type { Decision } from '../routing/router.js'
-import type { Candidate, TopologyView } from '../routing/topology-view.js'
+import type { Candidate } from '../routing/topology-view.js'
 import { type CommandInHand, isExecute } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
 import { asksBack, asksOfLast, recall } from '../state/recall.js'
@@ -17,6 +16,7 @@ import type { SessionState } from '../state/session-state.js'
 import { prepareOn } from '../statements/server-statements.js'
 import type { PreparedStatement, Statements } from '../statements/statements.js'
 import { settleLoss } from './lost.js'
+import { changedOrAfter, gaveUp, LOOK_AGAIN_MS, refusedBy } from './waiting.js'
 
 /** What a connection is wanted for. */
 export interface Seeker {
@@ -39,9 +39,6 @@ export interface AcquireJob {
   /** False once the session is gone. */
   readonly wanted: () => boolean
 }
-
-/** Without news of the servers, a held statement looks for one again after so long. */
-const LOOK_AGAIN_MS = 100
 
 /** How long a read waits for a connection to one replica before it looks for another server. */
 const READER_WAIT_MS = 100
@@ -181,42 +178,4 @@ function dealWith(error: unknown, command: CommandInHand, server: string, isRead
   }
   if (error instanceof ProxyError && error.code !== 'server-full') throw error
   return false
-}
-
-/** What a server said last; where none said anything ProxySQL's text, which applications and runbooks know. */
-function gaveUp(hostgroup: number, elapsedMs: number, lastFailure: unknown, view: TopologyView): ProxyError {
-  if (lastFailure instanceof BackendConnectError && lastFailure.err !== null) return refusedBy(lastFailure.err)
-  const text = `Max connect timeout reached while reaching hostgroup ${hostgroup} after ${Math.round(elapsedMs)}ms`
-  const crowd = view.crowdOf(hostgroup)
-  const tried = lastFailure === null ? whyNobody(hostgroup, view) : (lastFailure as Error).message
-  return new ProxyError(
-    'connect-timeout',
-    9001,
-    'HY000',
-    `${text} (sluice: ${crowd === null ? tried : crowdText(crowd)})`,
-  )
-}
-
-function whyNobody(hostgroup: number, { snapshot }: TopologyView): string {
-  const servers = snapshot.servers.filter((server) => server.hostgroup === hostgroup)
-  if (servers.length === 0) return 'it has no server'
-  return servers
-    .map(({ id, status, statusReason }) => `${id} is ${status}${statusReason === '' ? '' : `: ${statusReason}`}`)
-    .join('; ')
-}
-
-function refusedBy({ errno, sqlState, message }: ErrPacket): ProxyError {
-  return new ProxyError('backend-refused', errno, sqlState, message)
-}
-
-function changedOrAfter(view: TopologyView, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      view.forget(done)
-      resolve()
-    }
-    const timer = setTimeout(done, Math.max(1, ms))
-    view.onceChanged(done)
-  })
 }

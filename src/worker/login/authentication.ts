@@ -15,6 +15,7 @@ import {
 import { monotonicMs } from '../../shared/clock.js'
 import type { UserEntry } from '../../shared/snapshot.js'
 import type { Backend } from '../backend/backend.js'
+import { BackendConnectError } from '../backend/backend-connect.js'
 import { type BackendLogin, backendLogin } from '../backend/backend-login.js'
 import type { ClientAddress } from '../client/client-address.js'
 import type { WorkerContext } from '../context.js'
@@ -22,7 +23,8 @@ import type { Candidate } from '../routing/topology-view.js'
 import { type AccountPlan, planLogin } from './accounts.js'
 import { ClientRelay, type ClientRelayOwner } from './client-relay.js'
 import { type Credentials, revealedBy, sameCredentials } from './credentials.js'
-import { askServers, primaryToAsk } from './pass-through.js'
+import { askServers, type Judgement, mayHelp, primaryToAsk } from './pass-through.js'
+import { ServerWait } from './server-wait.js'
 
 /** A client that is who it says, and how Sluice logs in to the servers for it. */
 export interface Authenticated {
@@ -68,6 +70,8 @@ export class Authentication implements ClientRelayOwner {
   #plan: AccountPlan | null = null
   #relay: ClientRelay | null = null
   #relayed: RelayedConnection | null = null
+  /** For the server that is to ask the client. */
+  #wait: ServerWait | null = null
   /** What a server has just found right. */
   #confirmed: Credentials | null = null
   /** Sequence number of an answer to the client's last packet. */
@@ -193,11 +197,8 @@ export class Authentication implements ClientRelayOwner {
     })
     if (this.#plan === null) return null
     if (this.#plan.secret !== 'relay') return { name: username, secret: this.#plan.secret }
-    const candidate = primaryToAsk(this.#context, this.#plan.user.defaultHostgroup)
-    if (candidate === null) return this.#refuseLater(this.#unreachable(), 'unreachable')
     this.#waiting = true
-    const login = this.#backendLogin(null, response)
-    this.#relay = new ClientRelay(candidate, login, view.snapshot.limits.handshakeTimeoutMs, this)
+    this.#relayToPrimary(response, new ServerWait(this.#context, this.#plan.user.defaultHostgroup))
     return 'later'
   }
 
@@ -232,23 +233,18 @@ export class Authentication implements ClientRelayOwner {
   /** The client has shown its password. */
   async #verify(password: Buffer): Promise<void> {
     const credentials = { username: this.#username, password }
-    const err = await this.#ask(credentials)
+    const { err } = await this.#ask(credentials, true)
     if (this.#over) return
     if (err === null) this.#confirmed = credentials
     this.#perform(this.#machine.verified(err ?? 'ok'))
   }
 
-  /** @returns null when a server lets the account in, else its refusal as the client is to see it */
-  async #ask(credentials: Credentials): Promise<ErrPacket | null> {
+  /** @param waits as long as it has to, up to a limit, while no server can be asked */
+  async #ask(credentials: Credentials, waits: boolean): Promise<Judgement> {
     const login = this.#backendLogin(credentials, this.#response!)
-    const answer = await askServers(this.#context, this.#plan!.user.defaultHostgroup, login)
-    if (answer === 'unreachable') return this.#unreachable()
-    return answer === null ? null : this.#asSeenByClient(answer)
-  }
-
-  #unreachable(): ErrPacket {
-    const message = `sluice: no server of hostgroup ${this.#plan!.user.defaultHostgroup} can be asked for this account`
-    return { errno: UNREACHABLE, sqlState: 'HY000', message }
+    const { defaultHostgroup } = this.#plan!.user
+    const { err, judged } = await askServers(this.#context, defaultHostgroup, login, () => waits && !this.#over)
+    return { err: err === null ? null : this.#asSeenByClient(err), judged }
   }
 
   /** The server knows Sluice's address; the client is told its own. */
@@ -275,11 +271,11 @@ export class Authentication implements ClientRelayOwner {
   async #recheck(login: ServerLoginResult, sequence: number, credentials: Credentials): Promise<void> {
     const { verifiers } = this.#context
     const known = verifiers.get(this.#account)
-    const err = await this.#ask(credentials)
+    const { err, judged } = await this.#ask(credentials, known === null)
     if (this.#over) return
     if (err === null) return this.#remember(login, sequence, credentials)
     // Whatever the session does is judged by a server again, once one is there.
-    if (err.errno === UNREACHABLE && known !== null) return this.#finish(login, sequence, credentials)
+    if (!judged && known !== null) return this.#finish(login, sequence, credentials)
     if (known !== null) verifiers.forget(this.#account, known)
     this.#refuse(frame(encodeErr(err), sequence), err, 'access-denied')
   }
@@ -309,6 +305,25 @@ export class Authentication implements ClientRelayOwner {
 
   // A server asks the client itself. -----------------------------------------------------------------------------------
 
+  /** The primary is to ask the client; until it has, its place may be taken by another. */
+  #relayToPrimary(response: HandshakeResponse, wait: ServerWait): void {
+    this.#wait = wait
+    const candidate = primaryToAsk(this.#context, this.#plan!.user.defaultHostgroup)
+    if (candidate === null) return this.#relayLater(response, wait)
+    const timeoutMs = this.#context.view.snapshot.limits.handshakeTimeoutMs
+    const times = { firstMs: wait.attemptMs, timeoutMs }
+    this.#relay = new ClientRelay(candidate, this.#backendLogin(null, response), times, this)
+  }
+
+  #relayLater(response: HandshakeResponse, wait: ServerWait): void {
+    void wait.more().then((goesOn) => {
+      if (this.#over) return
+      if (goesOn) return this.#relayToPrimary(response, wait)
+      const { errno, sqlState, message } = wait.error
+      this.#refuseLater({ errno, sqlState, message }, 'unreachable')
+    })
+  }
+
   serverAsks(question: ClientRelayAction): void {
     this.#waiting = false
     if (question.kind === 'more') return this.#perform(this.#machine.relayed(question.payload))
@@ -332,11 +347,17 @@ export class Authentication implements ClientRelayOwner {
     else this.#perform(this.#machine.verified('ok'))
   }
 
-  serverRefused(err: ErrPacket | null): void {
+  serverRefused(failure: unknown): void {
+    const wait = this.#wait!
+    wait.lastFailure = failure
+    const isAsked = this.#machine.state !== 'lookup'
+    if (!isAsked && mayHelp(failure)) return this.#relayLater(this.#response!, wait)
     this.#waiting = false
-    const seen = err === null ? this.#unreachable() : this.#asSeenByClient(err)
-    if (this.#machine.state === 'lookup') this.#refuseLater(seen, 'refused')
-    else this.#perform(this.#machine.verified(seen))
+    const { errno, sqlState, message } = wait.error
+    const refusal = failure instanceof BackendConnectError ? failure.err : null
+    const seen = this.#asSeenByClient(refusal ?? { errno, sqlState, message })
+    if (isAsked) this.#perform(this.#machine.verified(seen))
+    else this.#refuseLater(seen, 'refused')
   }
 }
 
@@ -356,5 +377,3 @@ function blocked(host: string, waitMs: number): ErrPacket {
 /** Their exchange cannot be carried on from one connection to another: it depends on TLS or on the server's RSA key. */
 const NEEDS_PASSWORD: ReadonlySet<string> = new Set([AuthPlugin.CACHING_SHA2, AuthPlugin.SHA256, AuthPlugin.CLEAR])
 const ACCESS_DENIED = 1045
-/** ProxySQL's number of what it cannot reach. */
-const UNREACHABLE = 9001

@@ -1,6 +1,6 @@
-import type { ClientRelayAction, ErrPacket } from '../../../protocol/index.js'
+import type { ClientRelayAction } from '../../../protocol/index.js'
 import type { Backend } from '../backend/backend.js'
-import { BackendConnectError, RelayedLogin } from '../backend/backend-connect.js'
+import { RelayedLogin } from '../backend/backend-connect.js'
 import type { BackendLogin } from '../backend/backend-login.js'
 import type { Candidate } from '../routing/topology-view.js'
 
@@ -8,8 +8,8 @@ export interface ClientRelayOwner {
   /** The server wants an answer by this plugin. */
   serverAsks(question: ClientRelayAction): void
   serverAccepted(backend: Backend): void
-  /** @param err the server's refusal; null: it could not be reached */
-  serverRefused(err: ErrPacket | null): void
+  /** @param failure a BackendConnectError as a rule: the server's refusal, or that it could not be reached */
+  serverRefused(failure: unknown): void
 }
 
 /** A login in which a server asks the client itself, and Sluice carries questions and answers. */
@@ -18,20 +18,34 @@ export class ClientRelay {
   readonly #login: RelayedLogin
   #abandoned = false
 
-  constructor(candidate: Candidate, login: BackendLogin, timeoutMs: number, owner: ClientRelayOwner) {
+  /**
+   * @param firstMs for the server's first word
+   * @param timeoutMs for all of it, which is the client's time for the most part
+   */
+  constructor(
+    candidate: Candidate,
+    login: BackendLogin,
+    { firstMs, timeoutMs }: { readonly firstMs: number; readonly timeoutMs: number },
+    owner: ClientRelayOwner,
+  ) {
     this.candidate = candidate
+    const silence = setTimeout(() => this.#login.abandon(`no login within ${firstMs} ms`), firstMs)
     this.#login = new RelayedLogin(candidate.target, login, (question) => {
+      clearTimeout(silence)
       if (!this.#abandoned) owner.serverAsks(question)
     })
-    this.#login.run(timeoutMs).then(
-      (backend) => {
-        if (this.#abandoned) backend.quit()
-        else owner.serverAccepted(backend)
-      },
-      (error: unknown) => {
-        if (!this.#abandoned) owner.serverRefused(error instanceof BackendConnectError ? error.err : null)
-      },
-    )
+    this.#login
+      .run(timeoutMs)
+      .finally(() => clearTimeout(silence))
+      .then(
+        (backend) => {
+          if (this.#abandoned) backend.quit()
+          else owner.serverAccepted(backend)
+        },
+        (failure: unknown) => {
+          if (!this.#abandoned) owner.serverRefused(failure)
+        },
+      )
   }
 
   /** The client's answer. */
