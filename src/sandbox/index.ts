@@ -1,5 +1,11 @@
 /** Starts a real replicated cluster on this machine. Used by the demo, by `sluice sandbox` and by the tests. */
-export { type DebianPackages, debianObstacle, unpackDebianPackages } from './binaries/debian.js'
+export {
+  type DebianPackages,
+  type DebianSource,
+  debianObstacle,
+  unpackDebianPackages,
+  unpackDebianSource,
+} from './binaries/debian.js'
 export { obtainServer } from './binaries/obtain.js'
 export { libraryFolders, prefixCommand } from './binaries/prefix.js'
 export { ENGINE_NAMES } from './binaries/version.js'

@@ -31,13 +31,21 @@ export function formatAptConfig(work: string): string {
   return `${clears.map((name) => `#clear ${name};`).join('\n')}\n${INDEX_TARGETS}\n${lines.join('\n')}\n`
 }
 
-/** Only the package lists; the machine's configuration may ask for icons, contents and more. */
+/** Only the lists of packages and of source packages; the machine's configuration may ask for icons, contents and more. */
 const INDEX_TARGETS = `Acquire::IndexTargets::deb::Packages {
   MetaKey "$(COMPONENT)/binary-$(ARCHITECTURE)/Packages";
   flatMetaKey "Packages";
   ShortDescription "Packages";
   Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Packages";
   flatDescription "$(RELEASE) Packages";
+  Optional "0";
+};
+Acquire::IndexTargets::deb-src::Sources {
+  MetaKey "$(COMPONENT)/source/Sources";
+  flatMetaKey "Sources";
+  ShortDescription "Sources";
+  Description "$(RELEASE)/$(COMPONENT) Sources";
+  flatDescription "$(RELEASE) Sources";
   Optional "0";
 };`
 

@@ -35,10 +35,13 @@ export function parseDeb822Sources(text: string): AptSource[] {
   })
 }
 
-/** The paragraph for one suite (or several) of a source, in deb822 format. */
-export function formatDeb822Source({ uris, suites, components, signedBy }: AptSource): string {
+/** The paragraph for one suite (or several) of a source, in deb822 format; `deb-src` for its source packages. */
+export function formatDeb822Source(
+  { uris, suites, components, signedBy }: AptSource,
+  type: 'deb' | 'deb-src' = 'deb',
+): string {
   const fields = [
-    'Types: deb',
+    `Types: ${type}`,
     `URIs: ${uris.join(' ')}`,
     `Suites: ${suites.join(' ')}`,
     `Components: ${components.join(' ')}`,

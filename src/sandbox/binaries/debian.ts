@@ -27,6 +27,13 @@ export interface DebianPackages {
   leaveOut?: readonly string[]
 }
 
+/** A source package as its authors released it, without Debian's changes. */
+export interface DebianSource {
+  name: string
+  /** As of {@link DebianPackages}. */
+  suite?: string
+}
+
 /** MySQL 9 is in Debian's unstable suite only; MariaDB is in every release, so the machine's own is asked. */
 export const SERVER_PACKAGES: Record<Engine, DebianPackages> = {
   mysql: { names: ['mysql-server-core', 'mysql-client-core'], suite: 'sid' },
@@ -65,10 +72,8 @@ export async function unpackDebianPackages(
   target: string,
   context: Context,
 ): Promise<void> {
-  const config = prepareApt(packages, work)
   const { progress, signal } = context
-  progress?.({ step: 'download', message: 'reading the package lists' })
-  await runApt(config, ['update'], 'the package lists cannot be read', { signal })
+  const config = await prepareApt('deb', packages.suite, work, context)
   // Packages of an earlier attempt that the archive has replaced since must not be unpacked over the new ones.
   await runApt(config, ['autoclean'], 'old downloads cannot be removed', { signal })
   const { names, leaveOut = [] } = packages
@@ -80,17 +85,52 @@ export async function unpackDebianPackages(
   await unpackAll(join(work, 'cache', 'archives'), leaveOut, target, context)
 }
 
-/** @returns the path of apt's configuration */
-function prepareApt(packages: DebianPackages, work: string): string {
+/**
+ * Downloads the authors' archive of a source package into `work` and unpacks it into the new folder `target`, without the folder
+ * that such archives begin with.
+ * @throws SandboxError with apt's or tar's own words
+ */
+export async function unpackDebianSource(
+  { name, suite }: DebianSource,
+  work: string,
+  target: string,
+  context: Context,
+): Promise<void> {
+  const { progress, signal } = context
+  const config = await prepareApt('deb-src', suite, work, context)
+  progress?.({ step: 'download', message: `downloading the sources of ${name}`, percent: 0 })
+  const downloads = join(work, 'source')
+  rmSync(downloads, { recursive: true, force: true })
+  mkdirSync(downloads)
+  const source = ['source', '--download-only', '--tar-only', name]
+  await runApt(config, source, 'the download failed', { signal, cwd: downloads })
+  const archive = readdirSync(downloads).find((file) => /\.orig\.tar\.\w+$/.test(file))
+  if (archive === undefined) throw new SandboxError(`the source package ${name} has no archive of its authors`)
+  mkdirSync(target, { recursive: true })
+  const unpack = ['tar', '--extract', '--strip-components=1', '--directory', target, '--file', join(downloads, archive)]
+  const { code, output } = await run([...ENDS_WITH_US, ...unpack], { signal })
+  if (code !== 0) throw new SandboxError(`${archive} cannot be unpacked: ${output.trim()}`)
+}
+
+/** @returns the path of the configuration of an apt that has read its lists */
+async function prepareApt(
+  type: 'deb' | 'deb-src',
+  suite: string | undefined,
+  work: string,
+  { progress, signal }: Context,
+): Promise<string> {
   const sourcesDir = join(work, 'sources')
   rmSync(sourcesDir, { recursive: true, force: true })
   for (const folder of ['lists/partial', 'cache/archives/partial', 'sources']) {
     mkdirSync(join(work, folder), { recursive: true })
   }
   writeFileSync(join(work, 'status'), '') // no package is installed: every library is fetched
-  writeFileSync(join(sourcesDir, 'sandbox.sources'), chooseSources(packages.suite).map(formatDeb822Source).join('\n'))
+  const sources = chooseSources(suite).map((source) => formatDeb822Source(source, type))
+  writeFileSync(join(sourcesDir, 'sandbox.sources'), sources.join('\n'))
   const config = join(work, 'apt.conf')
   writeFileSync(config, formatAptConfig(work))
+  progress?.({ step: 'download', message: 'reading the package lists' })
+  await runApt(config, ['update'], 'the package lists cannot be read', { signal })
   return config
 }
 
@@ -132,11 +172,12 @@ async function runApt(
   config: string,
   args: readonly string[],
   failure: string,
-  options: { signal?: AbortSignal | undefined; onPercent?: (percent: number) => void },
+  options: { signal?: AbortSignal | undefined; onPercent?: (percent: number) => void; cwd?: string },
 ): Promise<void> {
   const command = [...ENDS_WITH_US, 'apt-get', '-c', config, '-o', 'APT::Status-Fd=3', ...args]
   const result = await run(command, {
     signal: options.signal,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
     timeoutMs: DOWNLOAD_TIMEOUT_MS,
     onStatusLine: (line) => {

@@ -1,16 +1,24 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { libraryFolders, prefixCommand } from '../../../src/sandbox/index.js'
 import { cacheFolder } from '../../../src/sandbox/paths.js'
 import { run } from '../../../src/sandbox/run.js'
-import { fetchPackages, MACHINE_C_LIBRARY, type Packages } from './packages.js'
+import {
+  debian,
+  goOf,
+  type Launch,
+  libmariadbPlugins,
+  libraries,
+  only,
+  perlOf,
+  phpOf,
+  pythonOf,
+  rubyOf,
+} from './languages.js'
+import { fetchPackages, type Packages } from './packages.js'
 
-/** How a client's script is started; what it connects to is in the environment (see README.md). */
-export interface Launch {
-  readonly command: readonly string[]
-  readonly env: Readonly<Record<string, string>>
-}
+export type { Launch } from './languages.js'
 
 export interface Client {
   readonly name: string
@@ -25,8 +33,6 @@ const NPM: Packages = {
   kind: 'npm',
   names: ['mysql2@3', 'mariadb@3', 'knex@3', 'sequelize@6', 'typeorm@0.3', 'reflect-metadata@0.2'],
 }
-
-const debian = (...names: string[]): Packages => ({ kind: 'debian', names, leaveOut: MACHINE_C_LIBRARY })
 
 /** The command lines come with their own C library, as the sandbox's servers do: MySQL's is of a newer suite. */
 const MYSQL_PROGRAMS: Packages = { kind: 'debian', names: ['mysql-client-core'], suite: 'sid' }
@@ -81,63 +87,23 @@ export const ADMIN_CLIENTS = {
 
 async function python(name: string): Promise<Launch> {
   const names = ['python3', 'python3-pymysql', 'python3-mysqldb', 'python3-cryptography']
-  const prefix = await fetchPackages('python', debian(...names))
-  const env = {
-    ...libraries(prefix),
-    PYTHONHOME: join(prefix, 'usr'),
-    PYTHONPATH: join(prefix, 'usr/lib/python3/dist-packages'),
-    PYTHONDONTWRITEBYTECODE: '1',
-  }
-  return { command: [join(prefix, 'usr/bin/python3'), script(`python/${name}.py`)], env }
+  return withScript(pythonOf(await fetchPackages('python', debian(...names))), `python/${name}.py`)
 }
 
 async function php(name: string): Promise<Launch> {
-  const prefix = await fetchPackages('php', debian('php-cli', 'php-mysql'))
-  const program = only(join(prefix, 'usr/bin'), /^php\d+\.\d+$/)
-  const extensions = only(join(prefix, 'usr/lib/php'), /^\d{8}$/)
-  const settings = ['mysqlnd', 'mysqli', 'pdo', 'pdo_mysql'].map((module) => `-dextension=${module}`)
-  const command = [program, '-n', `-dextension_dir=${extensions}`, ...settings, script(`${name}.php`)]
-  return { command, env: libraries(prefix) }
+  return withScript(phpOf(await fetchPackages('php', debian('php-cli', 'php-mysql'))), `${name}.php`)
 }
 
 async function perl(): Promise<Launch> {
-  const prefix = await fetchPackages('perl', debian('perl', 'libdbd-mysql-perl'))
-  const folders = libraryFolders(prefix).flatMap((folder) => {
-    const version = existsSync(join(folder, 'perl')) ? readdirSync(join(folder, 'perl')) : []
-    const perl5 = existsSync(join(folder, 'perl5')) ? readdirSync(join(folder, 'perl5')) : []
-    return [
-      ...perl5.map((name) => join(folder, 'perl5', name)),
-      ...version.map((name) => join(folder, 'perl', name)),
-      join(folder, 'perl-base'),
-    ]
-  })
-  const shared = join(prefix, 'usr/share/perl')
-  const include = [
-    ...folders,
-    join(prefix, 'usr/share/perl5'),
-    ...readdirSync(shared).map((name) => join(shared, name)),
-  ]
-  const env = { ...libraries(prefix), PERL5LIB: include.join(':') }
-  return { command: [join(prefix, 'usr/bin/perl'), script('dbd-mysql.pl')], env }
+  return withScript(perlOf(await fetchPackages('perl', debian('perl', 'libdbd-mysql-perl'))), 'dbd-mysql.pl')
 }
 
 async function ruby(): Promise<Launch> {
-  const prefix = await fetchPackages('ruby', debian('ruby', 'ruby-mysql2'))
-  const program = only(join(prefix, 'usr/bin'), /^ruby\d+\.\d+$/)
-  const roots = ['usr/lib/ruby', 'usr/lib/ruby/vendor_ruby'].map((name) => join(prefix, name))
-  const native = libraryFolders(prefix).flatMap((folder) => [join(folder, 'ruby'), join(folder, 'ruby/vendor_ruby')])
-  const folders = [...roots, ...native].flatMap((root) =>
-    existsSync(root)
-      ? [
-          root,
-          ...readdirSync(root)
-            .filter(isVersion)
-            .map((name) => join(root, name)),
-        ]
-      : [],
-  )
-  const env = { ...libraries(prefix), RUBYLIB: folders.join(':') }
-  return { command: [program, '--disable-gems', script('ruby-mysql2.rb')], env }
+  return withScript(rubyOf(await fetchPackages('ruby', debian('ruby', 'ruby-mysql2'))), 'ruby-mysql2.rb')
+}
+
+function withScript({ command, env }: Launch, name: string): Launch {
+  return { command: [...command, script(name)], env }
 }
 
 async function java(): Promise<Launch> {
@@ -160,20 +126,10 @@ async function java(): Promise<Launch> {
 /** The driver's sources are a package, so the script is compiled with them, in the way of before there were modules. */
 async function go(name: string): Promise<Launch> {
   const prefix = await fetchPackages('go', debian('golang-go', 'golang-github-go-sql-driver-mysql-dev'))
-  const root = only(join(prefix, 'usr/lib'), /^go-\d/)
   const build = join(cacheFolder(), 'clients', 'go-build')
-  mkdirSync(build, { recursive: true })
-  const env = {
-    GOROOT: root,
-    GOPATH: join(prefix, 'usr/share/gocode'),
-    GO111MODULE: 'off',
-    GOFLAGS: '',
-    GOTOOLCHAIN: 'local',
-    CGO_ENABLED: '0',
-    GOCACHE: join(build, 'cache'),
-  }
+  const { command, env } = goOf(prefix, build)
   const program = join(build, name)
-  const compile = [join(root, 'bin/go'), 'build', '-o', program, script(`${name}.go`)]
+  const compile = [...command, 'build', '-o', program, script(`${name}.go`)]
   const { code, output } = await run(compile, { env: { ...process.env, ...env } })
   if (code !== 0) throw new Error(`go build failed: ${output}`)
   return { command: [program], env: {} }
@@ -188,28 +144,3 @@ async function sysbench(): Promise<Launch> {
   }
   return { command: ['bash', script('sysbench.sh')], env }
 }
-
-/** Where the prefix's libraries are, for programs that run with the machine's own C library. */
-function libraries(prefix: string): Record<string, string> {
-  const plugins = libmariadbPlugins(prefix)
-  return {
-    LD_LIBRARY_PATH: libraryFolders(prefix).join(':'),
-    ...(plugins === '' ? {} : { MARIADB_PLUGIN_DIR: join(prefix, plugins) }),
-  }
-}
-
-function libmariadbPlugins(prefix: string): string {
-  const folder = libraryFolders(prefix)
-    .map((path) => join(path, 'libmariadb3/plugin'))
-    .find((path) => existsSync(path))
-  return folder?.slice(prefix.length + 1) ?? ''
-}
-
-/** The one entry of a folder whose name fits; a version is part of it. */
-function only(folder: string, pattern: RegExp): string {
-  const found = existsSync(folder) ? readdirSync(folder).filter((name) => pattern.test(name)) : []
-  if (found.length === 0) throw new Error(`${folder} holds nothing like ${pattern}`)
-  return join(folder, found.sort().at(-1)!)
-}
-
-const isVersion = (name: string): boolean => /^\d/.test(name)

@@ -1,6 +1,6 @@
 /**
  * Fetches the clients' packages into the cache folder, without root and without touching the system: Debian's with the
- * sandbox's downloader, npm's with `npm install --prefix`. A folder that is complete carries a file which says what was asked for.
+ * sandbox's downloader, npm's with `npm install --prefix`, sources from Debian's source packages. A folder that is complete carries a file which says what was asked for.
  */
 import {
   existsSync,
@@ -18,14 +18,21 @@ import { dirname, join, relative } from 'node:path'
 import {
   cacheFolder,
   type DebianPackages,
+  type DebianSource,
   debianObstacle,
   progressPrinter,
   unpackDebianPackages,
+  unpackDebianSource,
   withLock,
 } from '../../../src/sandbox/index.js'
 import { run } from '../../../src/sandbox/run.js'
 
-export type Packages = ({ kind: 'debian' } & DebianPackages) | { kind: 'npm'; names: readonly string[] }
+export type Packages =
+  | ({ kind: 'debian' } & DebianPackages)
+  | ({ kind: 'debian-source' } & DebianSource)
+  | { kind: 'npm'; names: readonly string[] }
+
+type FromDebian = Exclude<Packages, { kind: 'npm' }>
 
 /** The machine's own C library serves packages of the machine's own suite: a second one does not fit its loader. */
 export const MACHINE_C_LIBRARY = ['libc6', 'libc-bin']
@@ -62,13 +69,17 @@ async function installNpm(names: readonly string[], folder: string): Promise<voi
   if (code !== 0) throw new Error(`npm install ${names.join(' ')} failed: ${output.trim()}`)
 }
 
-async function installDebian(name: string, packages: DebianPackages, folder: string): Promise<void> {
+async function installDebian(name: string, packages: FromDebian, folder: string): Promise<void> {
   const obstacle = await debianObstacle()
   if (obstacle !== undefined) throw new Error(obstacle)
   const work = join(cacheFolder(), 'apt', `client-${name}`)
   const progress = progressPrinter({ write: (text) => process.stderr.write(`[${name}] ${text}`) })
-  await unpackDebianPackages(packages, work, folder, { progress })
-  makeLinksRelative(folder, folder)
+  if (packages.kind === 'debian-source') {
+    await unpackDebianSource(packages, work, folder, { progress })
+  } else {
+    await unpackDebianPackages(packages, work, folder, { progress })
+    makeLinksRelative(folder, folder)
+  }
   rmSync(work, { recursive: true, force: true })
 }
 

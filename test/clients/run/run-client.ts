@@ -1,14 +1,13 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Launch } from './clients.js'
+import { execute, machineEnvironment } from './execute.js'
 import { LOGINS, type Login, type Setting, type Target } from './setting.js'
 
 const CASES = readFileSync(fileURLToPath(new URL('../cases.tsv', import.meta.url)), 'utf8')
 const SCRIPT_TIMEOUT_MS = 180_000
-const OUTPUT_CHARS_MAX = 20_000_000
 const ERROR_LINES = 8
 
 /** Runs a client's script in a fresh database; returns what it printed, without what differs from run to run. */
@@ -45,15 +44,16 @@ export async function runClient(
     }),
   }
   try {
-    return normalise(await execute(launch.command, env), target, folder)
+    const { output, errors, end } = await execute(launch.command, {
+      env,
+      cwd: process.cwd(),
+      limitMs: SCRIPT_TIMEOUT_MS,
+    })
+    const said = end === 0 ? '' : ` ${errors.trim().split('\n').slice(-ERROR_LINES).join(' / ')}`
+    return normalise(`${output}\nexit: ${end}${said}\n`, target, folder)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** Nothing of the user's own settings: no option files, no locale, no proxies. */
-function machineEnvironment(home: string): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '', HOME: home, TMPDIR: home, LC_ALL: 'C.UTF-8', TZ: 'UTC' }
 }
 
 function prefixed(values: Record<string, string>): Record<string, string> {
@@ -73,27 +73,4 @@ function normalise(output: string, target: Target, folder: string): string {
     .replace(new RegExp(`\\b${others}\\b`, 'g'), '<other>')
     .replace(/(prepared statement handler \()\d+\)/g, '$1<id>)')
     .replace(/\b(thread(?: id)?:?|[Cc]onnection(?: id)?:?|query) \d+\b/g, '$1 <id>')
-}
-
-function execute(command: readonly string[], env: Record<string, string>): Promise<string> {
-  const [program = '', ...args] = command
-  const child = spawn(program, args, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-  const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), SCRIPT_TIMEOUT_MS)
-  let output = ''
-  let errors = ''
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    output += chunk
-    if (output.length > OUTPUT_CHARS_MAX) process.kill(-child.pid!, 'SIGKILL')
-  })
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-    errors = (errors + chunk).slice(-100_000)
-  })
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', (code, signal) => {
-      clearTimeout(timer)
-      const said = code === 0 ? '' : ` ${errors.trim().split('\n').slice(-ERROR_LINES).join(' / ')}`
-      resolve(`${output}\nexit: ${signal ?? code}${said}\n`)
-    })
-  })
 }

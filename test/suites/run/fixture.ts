@@ -1,29 +1,20 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import type { Cluster, Engine } from '../../../src/sandbox/index.js'
 import { freePorts } from '../../../src/sandbox/ports.js'
 import { ownCluster } from '../../helpers/cluster.js'
-import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
+import { type ConfigOverrides, type RunningProxy, startProxy } from '../../helpers/proxy.js'
 import type { Target } from './mysqltest.js'
 
-/** As mysql-test-run starts servers, where results depend on it. Names are resolved: tests have accounts of `localhost`. */
-const SERVER_OPTIONS: Record<Engine, readonly string[]> = {
-  mysql: ['--disable-skip-name-resolve', '--secure-file-priv=', '--max-allowed-packet=64M', '--connect-timeout=60'],
-  mariadb: [
-    '--disable-skip-name-resolve',
-    '--secure-file-priv=',
-    '--max-allowed-packet=16M',
-    '--connect-timeout=60',
-    '--character-set-server=latin1',
-    '--default-storage-engine=myisam',
-    '--use-stat-tables=preferably',
-    '--histogram-type=json_hb',
-    '--sort-buffer-size=256K',
-    '--max-heap-table-size=1M',
-    '--key-buffer-size=1M',
-  ],
+export interface FixtureOptions {
+  readonly replicas: number
+  readonly serverOptions: readonly string[]
+  /** Keys of Sluice's configuration. */
+  readonly config?: ConfigOverrides
+  /** Makes what stays, once, after the servers' start. */
+  prepare?(root: Connection): Promise<void>
 }
 
 const SYSTEM_DATABASES = ['mysql', 'sys', 'information_schema', 'performance_schema', 'mtr']
@@ -54,18 +45,23 @@ export class Fixture {
     this.through = through
   }
 
-  static async start(engine: Engine, replicas: number, files: string): Promise<Fixture> {
-    const cluster = await ownCluster(engine, { replicas, serverOptions: SERVER_OPTIONS[engine] })
+  static async start(engine: Engine, options: FixtureOptions): Promise<Fixture> {
+    const { replicas, serverOptions, config = {} } = options
+    const cluster = await ownCluster(engine, { replicas, serverOptions })
     const folder = mkdtempSync(join(tmpdir(), 'sluice-suite-'))
     const socket = join(folder, 'sluice.sock')
     const [port] = await freePorts(1)
-    const proxy = await startProxy(cluster, { listen: [`127.0.0.1:${port}`, `unix:${socket}`], users: [] })
-    // Files of the suites are named from the server's data folder.
-    symlinkSync(join(files, 'std_data'), join(cluster.dir, 'std_data'))
+    const proxy = await startProxy(cluster, {
+      ...config,
+      listen: [`127.0.0.1:${port}`, `unix:${socket}`],
+      users: [],
+    })
     const root = await createConnection({ ...cluster.primary.root(), multipleStatements: true })
     root.on('error', () => {}) // the next statement on it says so
     const fixture = new Fixture(cluster, proxy, root, folder, { port, socket })
-    await fixture.#prepare()
+    await root.query(`SET SESSION lock_wait_timeout = ${LOCK_WAIT_S}`)
+    await options.prepare?.(root)
+    await fixture.#remember()
     return fixture
   }
 
@@ -78,17 +74,17 @@ export class Fixture {
   }
 
   /**
-   * Everything as after the start: databases, accounts, global variables; replicas have all.
+   * Everything as after the start: databases, accounts, global variables; then the statements are executed, and replicas have all.
    * @throws Error when that is not possible; then a new fixture is needed
    */
-  async reset(): Promise<void> {
+  async reset(statements: readonly string[] = ['CREATE DATABASE test']): Promise<void> {
     await this.#restoreVariables()
     const names = await this.#column('SELECT SCHEMA_NAME FROM information_schema.SCHEMATA')
     for (const name of names.filter((name) => !SYSTEM_DATABASES.includes(name.toLowerCase()))) {
       await this.#root.query(`DROP DATABASE \`${name.replaceAll('`', '``')}\``)
     }
     await this.#restoreAccounts()
-    await this.#root.query('CREATE DATABASE test')
+    for (const statement of statements) await this.#root.query(statement)
     await this.#cluster.waitForReplicas(CATCH_UP_MS)
   }
 
@@ -103,32 +99,9 @@ export class Fixture {
     return this.#proxy.log()
   }
 
-  /** `mtr` is what tests tell of the messages that they cause in the server's log. */
-  async #prepare(): Promise<void> {
-    for (const statement of [
-      `SET SESSION lock_wait_timeout = ${LOCK_WAIT_S}`,
-      'CREATE DATABASE mtr',
-      'CREATE PROCEDURE mtr.add_suppression(pattern TEXT) DO 0',
-    ]) {
-      await this.#root.query(statement)
-    }
-    await this.#openTestDatabases()
+  async #remember(): Promise<void> {
     this.#accounts = await this.#accountRows()
     this.#variables = await this.#globalVariables()
-  }
-
-  /** Everybody may do everything in `test` and `test_...`, as after mysql_install_db of old. */
-  async #openTestDatabases(): Promise<void> {
-    const [columns] = await this.#root.query<RowDataPacket[]>("SHOW COLUMNS FROM mysql.db LIKE '%priv'")
-    const rights = columns.map(({ Field }) => String(Field)).filter((name) => name !== 'Grant_priv')
-    for (const database of ['test', 'test\\_%']) {
-      await this.#root.query('INSERT INTO mysql.db SET Host = ?, User = ?, ?', [
-        '%',
-        '',
-        { Db: database, ...Object.fromEntries(rights.map((name) => [name, 'Y'])) },
-      ])
-    }
-    await this.#root.query('FLUSH PRIVILEGES')
   }
 
   async #restoreVariables(): Promise<void> {

@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { afterAll, describe, it } from 'vitest'
 import { ENGINE_NAMES, type Engine } from '../../../src/sandbox/index.js'
 import { formatDifference, maskUnstable } from './compare.js'
-import { Fixture } from './fixture.js'
+import type { Fixture } from './fixture.js'
 import { KNOWN } from './known.js'
 import { type Outcome, type Protocol, runMysqltest, SKIPPED, type Target } from './mysqltest.js'
 import { fetchSuite, type SuitePrograms } from './programs.js'
 import { selectFiles, type TestFile } from './select.js'
+import { startTestServers } from './test-run.js'
 
 const FILES = new RegExp(process.env['SUITE_FILES'] ?? '.')
 const SUITES = (process.env['SUITES'] ?? 'main').split(',')
@@ -42,7 +43,7 @@ export async function describeSuites(engine: Engine): Promise<void> {
   describe(`${ENGINE_NAMES[engine]}, ${PROTOCOL} protocol`, () => {
     let fixture: Fixture | undefined
     const obtain = async () => {
-      fixture ??= await Fixture.start(engine, REPLICAS, programs.files)
+      fixture ??= await startTestServers(engine, REPLICAS, programs.files)
       return fixture
     }
     /** In the state of the start, in a new fixture where the file before has broken it. */

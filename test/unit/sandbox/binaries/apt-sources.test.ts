@@ -72,6 +72,14 @@ Components: main
     expect(source?.signedBy).toBe(key)
     expect(parseDeb822Sources(formatDeb822Source(source!))).toEqual([source])
   })
+
+  it('tells source packages from others', () => {
+    const source = { uris: [MIRROR], suites: ['bookworm'], components: ['main'] }
+    expect(formatDeb822Source(source, 'deb-src')).toBe(
+      `Types: deb-src\nURIs: ${MIRROR}\nSuites: bookworm\nComponents: main\n`,
+    )
+    expect(parseDeb822Sources(formatDeb822Source(source, 'deb-src'))).toEqual([])
+  })
 })
 
 describe('the archive among the sources', () => {

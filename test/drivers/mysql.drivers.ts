@@ -1,0 +1,3 @@
+import { describeDrivers } from './run/drivers.js'
+
+describeDrivers('mysql')

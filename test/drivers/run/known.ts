@@ -1,0 +1,15 @@
+import type { Engine } from '../../../src/sandbox/index.js'
+
+/** Tests that fail through Sluice for a reason, which docs/compatibility.md tells too. All that is given has to fit. */
+export interface Known {
+  readonly reason: string
+  /** Names of suites. */
+  readonly suite: RegExp
+  readonly engine?: Engine
+  /** Names of tests, whole. */
+  readonly tests: readonly string[]
+  /** What is said of the failure. */
+  readonly message?: RegExp
+}
+
+export const KNOWN: readonly Known[] = []
