@@ -75,7 +75,7 @@ type State =
  * else; relayed: what the owner brings back from there, by `relayed` or `verified`.
  */
 const NEXT: Readonly<Record<State, readonly State[]>> = {
-  new: ['greeted', 'lookup', 'switching', 'relaying', 'failed'],
+  new: ['greeted', 'lookup', 'switching', 'verifying', 'relaying', 'done', 'failed'],
   greeted: ['upgrading', 'lookup', 'switching', 'full', 'verifying', 'relaying', 'done', 'failed'],
   upgrading: ['encrypted', 'failed'],
   encrypted: ['lookup', 'switching', 'full', 'verifying', 'relaying', 'done', 'failed'],
@@ -152,7 +152,7 @@ export class ServerLogin {
     return [this.#send(encodeGreeting(this.#greeting))]
   }
 
-  /** Takes COM_CHANGE_USER, whole, in place of greeting and response. The client is asked for its password in any case. */
+  /** Takes COM_CHANGE_USER, whole, in place of greeting and response. A client that knows plugins is asked for its password. */
   changeUser(payload: Buffer, sequence: number): ServerLoginAction[] {
     const session = this.#options.changeUser
     if (session === undefined || this.#state !== 'new') throw new Error('not a login by COM_CHANGE_USER')
@@ -272,8 +272,10 @@ export class ServerLogin {
     const waits = response.authResponse.length === 0 && clientPlugin !== this.#greeting.authPlugin && this.#namesPlugin
     // Without a password all plugins say the same; the client may not even have the other one.
     const says = plugin === clientPlugin || isEmptyAnswer(response.authResponse)
-    // What comes with COM_CHANGE_USER is an answer by whatever plugin the client used last.
-    const answered = this.#options.changeUser === undefined && says && !waits
+    // What comes with COM_CHANGE_USER is an answer by whatever plugin the client used last; there is but one for clients
+    // that name none.
+    const fresh = this.#options.changeUser === undefined || !this.#namesPlugin
+    const answered = fresh && says && !waits
     if (!answered) return this.#askFor('switching', plugin, Buffer.concat([this.#scramble, Buffer.alloc(1)]))
     this.#plugin = clientPlugin
     return this.#judge(response.authResponse)

@@ -198,11 +198,36 @@ describe('a login by COM_CHANGE_USER', () => {
     }
   })
 
-  it('of a client that knows no plugins is answered with 1251', () => {
-    const changeUser = { ...SESSION, capabilities: (ALL & ~Capability.PLUGIN_AUTH) >>> 0 }
-    const { server } = new Session(SECRETS['a clear password'], PASSWORD, { changeUser })
-    const payload = Buffer.from('\x11app\0\0\0')
-    expect(server.changeUser(payload, 0)).toMatchObject([{ type: 'fail', err: { errno: 1251 } }])
+  describe('of a client that knows no plugins', () => {
+    const capabilities = (ALL & ~Capability.PLUGIN_AUTH) >>> 0
+    const scramble = Buffer.alloc(20, 'scramble')
+    const change = (secret: Secret, authResponse: Buffer) => {
+      const changeUser = { ...SESSION, capabilities }
+      const { server } = new Session(secret, PASSWORD, { changeUser, scramble })
+      return server.changeUser(encodeChangeUser({ username: 'app', authResponse, collation: 45 }, capabilities), 0)
+    }
+
+    for (const kind of ['a clear password', 'a native hash', 'native hashes']) {
+      it(`is judged with ${kind} by what came along: it answers the challenge of the session's login`, () => {
+        const authenticatedBy = AuthPlugin.NATIVE
+        const right = change(SECRETS[kind], nativeResponse(PASSWORD, scramble))
+        expect(right).toMatchObject([{ type: 'done', sequence: 1, login: { authenticatedBy } }])
+        const wrong = change(SECRETS[kind], nativeResponse('wrong', scramble))
+        expect(wrong).toMatchObject([{ type: 'fail', err: { errno: 1045 } }])
+      })
+    }
+
+    it('needs no answer without a password', () => {
+      expect(change({ kind: 'none' }, Buffer.alloc(0))).toMatchObject([{ type: 'done' }])
+      expect(change({ kind: 'external' }, Buffer.alloc(0))).toMatchObject([
+        { type: 'verify', password: Buffer.alloc(0) },
+      ])
+    })
+
+    it('is answered with 1251 where mysql_native_password does not serve', () => {
+      const actions = change(SECRETS['a sha2 hash'], nativeResponse(PASSWORD, scramble))
+      expect(actions).toMatchObject([{ type: 'fail', err: { errno: 1251 } }])
+    })
   })
 
   it('refuses packets out of order', () => {
