@@ -44,6 +44,10 @@ export type ToWorker =
   | { readonly type: 'cache-gone'; readonly from: number }
   /** Forget all answers. Answered by `cache-taken`. */
   | { readonly type: 'cache-flush'; readonly request: number }
+  /** Another worker's client has changed a server for sessions to come. Answered by `change-taken` with the same request number. */
+  | { readonly type: 'changed'; readonly request: number; readonly change: ServerChange }
+  /** All other workers know what this one has told. */
+  | { readonly type: 'change-known'; readonly request: number }
   | { readonly type: 'forget-failed-logins' }
   /**
    * Stop accepting; end each session at its next quiet moment; exit 0 when none is left or the limit is over: that of the
@@ -93,6 +97,17 @@ export type FromWorker =
   | { readonly type: 'cache-announce'; readonly request: number; readonly writes: CacheWrites }
   | { readonly type: 'cache-taken'; readonly request: number }
   | { readonly type: 'cache-written'; readonly writes: readonly CacheWritten[] }
+  /** Answered by `change-known` with the same request number. */
+  | { readonly type: 'changed'; readonly request: number; readonly change: ServerChange }
+  | { readonly type: 'change-taken'; readonly request: number }
+
+/** What a client has changed that sessions begin with. */
+export interface ServerChange {
+  /** Servers whose global variables were set. */
+  readonly globalsOf: readonly ServerId[]
+  /** What accounts may do, or how they log in. */
+  readonly accounts: boolean
+}
 
 /** Writes by their numbers in their worker, with the tables that they may change, as `schema.table`; null: it could be any. */
 export type CacheWrites = readonly (readonly [write: number, tables: readonly string[] | null])[]

@@ -20,6 +20,7 @@ import type { DryRuns } from './routing/dry-run.js'
 import type { LearnedWrites } from './routing/learned-writes.js'
 import type { TopologyView } from './routing/topology-view.js'
 import type { RuleLog } from './rules/rule-log.js'
+import type { ServerChanges } from './state/server-changes.js'
 import type { SharedStatements } from './statements/shared-statement.js'
 import type { DigestStatistics } from './statistics/digest-statistics.js'
 import type { Digests } from './statistics/digests.js'
@@ -63,6 +64,7 @@ export interface WorkerContext {
   readonly verifiers: Verifiers
   /** A client has changed what accounts may do, or how they log in. */
   accountsChanged(): void
+  readonly changes: ServerChanges
   readonly throttle: LoginThrottle
   readonly rsaKeyPair: () => RsaKeyPair | null
   serverTls(): ServerTlsContext | null

@@ -137,6 +137,11 @@ export function runWorker(): void {
       case 'cache-flush':
         worker?.cache.clear()
         return send({ type: 'cache-taken', request: message.request })
+      case 'changed':
+        worker?.changedElsewhere(message.change)
+        return send({ type: 'change-taken', request: message.request })
+      case 'change-known':
+        return worker?.changes.acknowledged(message.request)
       case 'drain':
         return void drain(message.limitMs === null ? Number.POSITIVE_INFINITY : message.limitMs)
     }

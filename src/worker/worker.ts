@@ -7,7 +7,7 @@ import { monotonicMs } from '../shared/clock.js'
 import { type LatencyCounters, newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
-import { byCount, COUNTED_BY, type CountedBy, type FromWorker, SESSION_IDS } from '../shared/ipc.js'
+import { byCount, COUNTED_BY, type CountedBy, type FromWorker, SESSION_IDS, type ServerChange } from '../shared/ipc.js'
 import type { Logger } from '../shared/log.js'
 import { LoginThrottle } from '../shared/login-throttle.js'
 import { NetworkList } from '../shared/networks.js'
@@ -48,6 +48,7 @@ import { Session, type SessionOwner } from './session/session.js'
 import { SessionSearch } from './session/session-search.js'
 import { Sweeper } from './session/sweeper.js'
 import { shortestLimit } from './session/time-limits.js'
+import { ServerChanges } from './state/server-changes.js'
 import { SharedStatements } from './statements/shared-statement.js'
 import { DigestStatistics } from './statistics/digest-statistics.js'
 import { Digests } from './statistics/digests.js'
@@ -80,6 +81,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly causal: CausalKeys
   readonly cacheChannel: CacheChannel
   readonly cache: ResultCache
+  readonly changes: ServerChanges
   readonly learned = new LearnedWrites()
   rules = new RuleSet(NO_QUERY_RULES)
   readonly ruleLog = new RuleLog(monotonicMs)
@@ -131,6 +133,7 @@ export class Worker implements WorkerContext, SessionOwner {
     this.causal = new CausalKeys(this.causalChannel, monotonicMs(), tokensMax, tokenTtlMs)
     this.cacheChannel = new CacheChannel(send, () => this.view.snapshot.workers)
     this.cache = new ResultCache(this.cacheChannel, this.counters, snapshot.queryCache, snapshot.workers, monotonicMs)
+    this.changes = new ServerChanges(send, () => this.view.snapshot.workers, log)
     this.sharedStatements = new SharedStatements(this.counters, snapshot.limits.maxStmtsCache)
     this.shares = new ConnectionShares(number, monotonicMs, () => this.pool, send)
     this.pool = new Pool({
@@ -362,6 +365,12 @@ export class Worker implements WorkerContext, SessionOwner {
     this.pool.accountsChanged()
     this.verifiers.doubt()
     this.knownSchemas.clear()
+  }
+
+  /** Takes what a client of another worker has changed. */
+  changedElsewhere({ globalsOf, accounts }: ServerChange): void {
+    for (const server of globalsOf) this.view.globalsSet(server)
+    if (accounts) this.accountsChanged()
   }
 
   clientAborted(host: string, reason: string): void {

@@ -20,6 +20,7 @@ import type { NewEvent } from '../event-log.js'
 import type { WorkerView } from '../view.js'
 import { CacheExchange } from './cache-exchange.js'
 import { CausalExchange } from './causal-exchange.js'
+import { ChangeExchange } from './change-exchange.js'
 import { ClientBook } from './client-book.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import type { PublishedRules } from './published-rules.js'
@@ -81,7 +82,8 @@ export class Supervisor {
   private readonly sessions = new SessionFinder(() => this.live())
   private readonly causal = new CausalExchange(() => this.live())
   private readonly routes = new WorkerQuestions<RouteAnswer | null>()
-  private readonly cache = new CacheExchange(() => [...this.handles.values()].filter(({ state }) => state !== 'exited'))
+  private readonly cache = new CacheExchange(() => this.present())
+  private readonly changes = new ChangeExchange(() => this.present())
   private readonly clients = byCount((by) => new ClientBook(by, () => this.live()))
   private readonly shares = new ShareBook(monotonicMs)
   /** Workers that are to take others' places, and what is told when they can, or why they cannot. */
@@ -295,8 +297,12 @@ export class Supervisor {
     return [...this.handles.values()].filter(({ state }) => state === 'serving' || state === 'starting')
   }
 
+  private present(): WorkerHandle[] {
+    return [...this.handles.values()].filter(({ state }) => state !== 'exited')
+  }
+
   private pids(): number[] {
-    return [...this.handles.values()].filter(({ state }) => state !== 'exited').map(({ pid }) => pid)
+    return this.present().map(({ pid }) => pid)
   }
 
   private fork(number: number): WorkerHandle {
@@ -329,6 +335,7 @@ export class Supervisor {
     switch (message.type) {
       case 'listening':
         if (handle.state === 'starting') handle.moveTo('serving')
+        this.changes.greet(handle)
         for (const by of COUNTED_BY) this.clients[by].workerCame(handle)
         this.noteWorker(`worker ${handle.number} serves`, `pid ${handle.pid}`)
         this.arrivals.get(handle)?.(null)
@@ -393,6 +400,12 @@ export class Supervisor {
       case 'cache-written':
         this.cache.written(handle, message.writes)
         return
+      case 'changed':
+        this.changes.announce(handle, message.request, message.change)
+        return
+      case 'change-taken':
+        this.changes.taken(handle, message.request)
+        return
       case 'client-counts':
         this.clients[message.by].took(handle, message.counts)
         return
@@ -438,6 +451,7 @@ export class Supervisor {
     this.shares.workerGone(handle)
     this.causal.workerGone(handle)
     this.cache.workerGone(handle)
+    this.changes.workerGone(handle)
     this.options.onWorkersChanged(this.pids())
     const how = signal === null ? `exit code ${code}` : `signal ${signal}`
     this.noteWorker(`worker ${handle.number} ended`, `pid ${handle.pid}: ${how}`)

@@ -9,6 +9,7 @@ import type {
   CountedBy,
   CountsByName,
   FromWorker,
+  ServerChange,
   ServerShares,
   SessionKill,
   SessionPlace,
@@ -196,6 +197,14 @@ export class WorkerHandle {
 
   flushCache(request: number): void {
     this.send({ type: 'cache-flush', request })
+  }
+
+  tellChange(request: number, change: ServerChange): void {
+    this.send({ type: 'changed', request, change })
+  }
+
+  acknowledgeChange(request: number): void {
+    this.send({ type: 'change-known', request })
   }
 
   killSession(kill: SessionKill): void {

@@ -1,4 +1,5 @@
 import type { CacheWrites, CacheWritten, FromWorker } from '../../shared/ipc.js'
+import { type WayToOthers, wayToOthers } from '../announcements.js'
 
 /** A write waits no longer than this for the other workers to know of it. */
 const ANNOUNCE_MS = 200
@@ -6,7 +7,7 @@ const ANNOUNCE_MS = 200
 /** The way to the other workers, which have to know of each write before it is sent. */
 export interface CachePeers {
   /** Whether there are others, and the way to them is open. */
-  readonly state: 'alone' | 'connected' | 'cut'
+  readonly state: WayToOthers
   /** Resolves when all others know that writes have to be told from now on; false: that could not be made sure. */
   begin(): Promise<boolean>
   /** The same of one write. @param write a number that no other write of this worker has */
@@ -39,9 +40,8 @@ export class CacheChannel implements CachePeers {
     this.#workers = workers
   }
 
-  get state(): 'alone' | 'connected' | 'cut' {
-    if (this.#workers() <= 1) return 'alone'
-    return process.connected ? 'connected' : 'cut'
+  get state(): WayToOthers {
+    return wayToOthers(this.#workers())
   }
 
   begin(): Promise<boolean> {

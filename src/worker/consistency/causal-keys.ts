@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { CausalPosition } from '../../shared/ipc.js'
 import type { Flavor } from '../../shared/snapshot.js'
+import type { WayToOthers } from '../announcements.js'
 import { Watermark } from './watermark.js'
 
 /** A key under which other workers are writing. */
@@ -13,7 +14,7 @@ interface Held {
 /** Tells the other workers; `announce` resolves when all of them know, or false when that could not be made sure. */
 export interface CausalPeers {
   /** Whether there are others, and the way to them is open. */
-  readonly state: 'alone' | 'connected' | 'cut'
+  readonly state: WayToOthers
   announce(key: string): Promise<boolean>
   /** @param position null: nothing was written */
   publish(key: string, position: CausalPosition | null): void

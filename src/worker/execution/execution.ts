@@ -18,7 +18,7 @@ import type { Decision } from '../routing/router.js'
 import type { Candidate } from '../routing/topology-view.js'
 import { logStatement } from '../rules/rule-log.js'
 import type { SessionRules } from '../rules/session-rules.js'
-import { CommandInHand, isExecute } from '../session/command.js'
+import { CommandInHand } from '../session/command.js'
 import { Pin, type SessionFacts } from '../session/session-facts.js'
 import { serverHasReset } from '../session/session-reset.js'
 import type { SessionText } from '../session/session-text.js'
@@ -28,7 +28,7 @@ import { AnswerNotes, learnFromOk } from '../state/session-learn.js'
 import type { SessionState } from '../state/session-state.js'
 import { bringVariables, readAgain, type VariablesElsewhere } from '../state/variables-elsewhere.js'
 import type { PacketWidener } from '../statements/packet-widener.js'
-import { addressedTo } from '../statements/statement-packets.js'
+import { packetOn } from '../statements/server-statements.js'
 import { type PreparedStatement, Statements } from '../statements/statements.js'
 import type { StatementCount } from '../statistics/statement-count.js'
 import { acquire, isReady } from './acquire.js'
@@ -221,14 +221,17 @@ export class Execution implements RelayListener, BackendHolder {
    * @returns false when the server takes no more for now: wait for `onUploadDrain`
    */
   upload(bytes: Buffer): boolean {
-    const backend = this.running ?? this.statement?.longDataOn ?? null
+    const backend = this.#uploadsTo
     return backend === null || backend.state === 'closed' || backend.writeMore(this.#widener?.push(bytes) ?? bytes)
   }
 
   onUploadDrain(callback: () => void): void {
-    const backend = this.running ?? this.statement?.longDataOn ?? null
-    if (backend === null) process.nextTick(callback)
-    else backend.onDrain(callback)
+    if (this.#uploadsTo === null) process.nextTick(callback)
+    else this.#uploadsTo.onDrain(callback)
+  }
+
+  get #uploadsTo(): Backend | null {
+    return this.running ?? this.statement?.longDataOn ?? null
   }
 
   /** Variables that another connection has have to be brought before the command in hand. */
@@ -394,7 +397,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#load.begin(this.command, backend, this.#context.view)
     backend.move('busy')
     if (this.#again) this.#relay.beginMuted()
-    else this.#relay.begin(backend, this.#captureOn(backend))
+    else this.#relay.begin(backend, this.#captureOn(backend), this.#context.changes.mayConcernOthers(this.command))
     backend.begin(this.#relay, this.command.answer)
   }
 
@@ -424,16 +427,9 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   #packetFor(backend: Backend): Buffer {
-    const { command, statement } = this
-    const { counters } = this.#context
-    const packet = command.packet()
     this.#widener = null
-    if (command.code === Command.STMT_PREPARE) counters.comBackendStmtPrepare++
-    if (statement === null || command.code === Command.STMT_PREPARE) return packet
-    if (isExecute(command.code)) counters.comBackendStmtExecute++
-    const there = statement.on(backend)!
-    there.touch()
-    const { bytes, widener } = addressedTo(packet, statement, there, command.streamed)
+    if (this.statement === null) return this.command.packet()
+    const { bytes, widener } = packetOn(backend, this.command, this.statement, this.#context.counters)
     this.#widener = widener
     return bytes
   }
@@ -463,14 +459,8 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   prepared(packet: Buffer, idAt: number, backend: Backend): void {
-    const statement = this.statement!
-    const { parameterCount, columnCount, statementId } = backend.follower
-    statement.parameterCount = parameterCount
-    statement.columnCount = columnCount
-    statement.shared.parameterCount = parameterCount
-    statement.shared.columnCount = columnCount
-    this.statements.prepared(statement, backend, statementId, 0)
-    packet.writeUInt32LE(statement.id, idAt)
+    this.statements.preparedByClient(this.statement!, backend)
+    packet.writeUInt32LE(this.statement!.id, idAt)
   }
 
   infileRequested(): void {
@@ -498,6 +488,16 @@ export class Execution implements RelayListener, BackendHolder {
     if (!this.#again) this.#time?.learn(now - this.command.sentAt)
     if (this.command.code === Command.RESET_CONNECTION) serverHasReset(this, backend)
     this.#letAllRest()
+    if (this.#relay.holdsEnd) void this.#endWhenKnown(backend)
+    else this.#listener.answered()
+  }
+
+  /** What the command in hand has changed for all sessions to come, the other workers know before its client has the answer. */
+  async #endWhenKnown({ target }: Backend): Promise<void> {
+    const turn = ++this.#turn
+    if (this.#notes.concernsAll) await this.#context.changes.tell(this.#notes, target.id)
+    if (turn !== this.#turn) return
+    this.#relay.giveEnd()
     this.#listener.answered()
   }
 

@@ -55,6 +55,11 @@ export class Relay implements Exchange {
   readonly #capabilities: number
   /** Bytes of the answer have gone to the client. */
   started = false
+  /** The end of the answer is kept until `giveEnd`: others have to know first what it tells. */
+  holdsEnd = false
+  readonly #end: Buffer[] = []
+  /** What comes now is the end, and is kept. */
+  #atEnd = false
   /** Takes a copy of the answer; null, as nearly always: nobody does. */
   capture: Capture | null = null
   /** The connection that is paused until the client has taken what was written. */
@@ -76,8 +81,10 @@ export class Relay implements Exchange {
   }
 
   /** To be called when a command is put in flight on a connection. */
-  begin(backend: Backend, capture: Capture | null = null): void {
+  begin(backend: Backend, capture: Capture | null = null, holdsEnd = false): void {
     this.started = false
+    this.holdsEnd = holdsEnd
+    this.#atEnd = false
     this.capture = capture
     this.#swallowed = false
     this.#muted = false
@@ -88,9 +95,16 @@ export class Relay implements Exchange {
   /** To be called when a command is put in flight whose answer the client has already. */
   beginMuted(): void {
     this.started = false
+    this.holdsEnd = false
+    this.#atEnd = false
     this.capture = null
     this.#swallowed = false
     this.#muted = true
+  }
+
+  /** The client gets the end of the answer. */
+  giveEnd(): void {
+    for (const bytes of this.#end.splice(0)) this.#client.write(bytes)
   }
 
   /** Nothing more is passed on: the connection goes on without this client. */
@@ -101,8 +115,10 @@ export class Relay implements Exchange {
   received(chunk: Buffer, from: number, event: number, backend: Backend): void {
     const follower = backend.follower
     if (this.#muted) return this.#receivedMuted(event, backend)
+    this.#atEnd = this.holdsEnd && follower.ended
     if (follower.carry !== null) this.#write(follower.carry)
-    if (follower.plainEnd > from) {
+    if (follower.plainEnd > from && this.#atEnd) this.#write(chunk.subarray(from, follower.plainEnd))
+    else if (follower.plainEnd > from) {
       this.started = true
       this.#client.writeBorrowed(chunk, from, follower.plainEnd, backend)
       if (this.capture !== null) this.capture.take(chunk, from, follower.plainEnd)
@@ -179,7 +195,9 @@ export class Relay implements Exchange {
 
   #write(bytes: Buffer): void {
     this.started = true
-    this.#client.write(bytes)
+    // Chunks and what the follower holds back are memory that is used again.
+    if (this.#atEnd) this.#end.push(Buffer.from(bytes))
+    else this.#client.write(bytes)
     if (this.capture !== null) this.capture.take(bytes, 0, bytes.length)
   }
 

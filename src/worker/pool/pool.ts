@@ -28,6 +28,8 @@ export class Pool implements BackendOwner {
   readonly #terms: PoolTerms
   readonly #throttle: OpeningThrottle
   #looking: NodeJS.Timeout | null = null
+  /** How often accounts have been changed. */
+  #accountChanges = 0
 
   constructor(terms: PoolTerms) {
     this.#terms = terms
@@ -93,13 +95,17 @@ export class Pool implements BackendOwner {
     timeoutMs: number,
     permit: Permit,
   ): Promise<Backend> {
-    const { breaker } = candidate.target.known
+    const { breaker, globalsSet } = candidate.target.known
+    const changes = this.#accountChanges
     try {
       const backend = await this.#terms.connect(candidate.target, login, timeoutMs)
       breaker.answered()
       pool.lastError = null
       if (profile !== null) pool.logins.set(profile, login)
       this.#takeIn(candidate, backend, profile)
+      // What was changed while it logged in may have come too late for it.
+      backend.globalsSeen = globalsSet
+      backend.outdated = changes !== this.#accountChanges
       return backend
     } catch (thrown) {
       const error =
@@ -309,6 +315,7 @@ export class Pool implements BackendOwner {
 
   /** Accounts have been changed: no other session gets a connection that has logged in before. */
   accountsChanged(): void {
+    this.#accountChanges++
     for (const server of this.#servers.values()) {
       for (const backend of [...server.backends]) {
         backend.outdated = true

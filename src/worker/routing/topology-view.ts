@@ -76,6 +76,12 @@ export class TopologyView {
     for (const candidate of this.#all()) if (candidate.target.known === known) forgetApplied(candidate)
   }
 
+  /** A client of another worker has set global variables of the server. */
+  globalsSet(id: ServerId): void {
+    const known = this.#known.get(id)
+    if (known !== undefined) known.globalsSet++
+  }
+
   /** The servers, in whichever hostgroups they are, of which something is to be known. */
   *#all(): Iterable<Candidate> {
     for (const list of this.#online.values()) yield* list

@@ -45,6 +45,15 @@ export class AnswerNotes {
   untold: readonly string[] | null = null
   /** Names of system variables; null: none. */
   variables: string[] | null = null
+  /** Global variables were set there. */
+  globalsSet = false
+  /** What accounts may do, or how they log in, was changed. */
+  accountsChanged = false
+
+  /** Something was changed that all sessions begin with, those of other workers too. */
+  get concernsAll(): boolean {
+    return this.globalsSet || this.accountsChanged
+  }
 
   /** The answer to several statements, each with a transaction of its own, tells of each. */
   addGtids(gtids: string): void {
@@ -57,6 +66,8 @@ export class AnswerNotes {
     this.ofOneConnection = false
     this.untold = null
     this.variables = null
+    this.globalsSet = false
+    this.accountsChanged = false
   }
 }
 
@@ -179,7 +190,10 @@ function learnEffects(
   // GET DIAGNOSTICS runs where the statement before it ran, and is seen to by itself.
   const elsewhere = kind === StatementKind.diagnostics && !isWriter
   if ((effects & Effect.setsUserVariable) !== 0 && !elsewhere) facts.addHold(Hold.userVariables, backend)
-  if ((effects & Effect.setsGlobal) !== 0) backend.target.known.globalsSet++
+  if ((effects & Effect.setsGlobal) !== 0) {
+    backend.target.known.globalsSet++
+    notes.globalsSet = true
+  }
   if (kind === StatementKind.admin && (effects & Effect.setsSessionState) !== 0) facts.addPin(Pin.sessionState, backend)
   if (notes.stateChanged && RUNS_TRIGGERS.has(kind) && !command.perStatement) facts.addHold(Hold.userVariables, backend)
   if ((effects & Effect.readsConnectionId) !== 0) facts.addHold(Hold.connectionId, backend)

@@ -1,11 +1,13 @@
-import { Answer, collationIdByName, encodeQuery } from '../../../protocol/index.js'
+import { Answer, Command, collationIdByName, encodeQuery } from '../../../protocol/index.js'
 import type { GlobalCounters } from '../../shared/counters.js'
 import { ProxyError } from '../../shared/errors.js'
 import { askServer } from '../backend/ask-server.js'
 import type { Backend, OpenStatement } from '../backend/backend.js'
 import { runSetup } from '../backend/setup-exchange.js'
 import type { SessionBackends } from '../pool/session-backends.js'
+import { type CommandInHand, isExecute } from '../session/command.js'
 import { hasOtherCharsets, stateForParsing } from '../state/parse-state.js'
+import { type AddressedPacket, addressedTo } from './statement-packets.js'
 import { lostStatement, type PreparedStatement, type ServerStatement, type Statements } from './statements.js'
 
 /** What preparing needs to know of the session and its worker. */
@@ -42,6 +44,24 @@ export async function prepareOn(
     there = await prepare(statement, backend, context)
   })
   there.metadata = statement.metadata
+}
+
+/** The packet of a command that names a prepared statement, or prepares it, as it is written to a connection. */
+export function packetOn(
+  backend: Backend,
+  command: CommandInHand,
+  statement: PreparedStatement,
+  counters: GlobalCounters,
+): AddressedPacket {
+  const packet = command.packet()
+  if (command.code === Command.STMT_PREPARE) {
+    counters.comBackendStmtPrepare++
+    return { bytes: packet, widener: null }
+  }
+  if (isExecute(command.code)) counters.comBackendStmtExecute++
+  const there = statement.on(backend)!
+  there.touch()
+  return addressedTo(packet, statement, there, command.streamed)
 }
 
 async function prepare(

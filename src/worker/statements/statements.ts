@@ -231,6 +231,16 @@ export class Statements {
     return this.#parseState!
   }
 
+  /** The client's own PREPARE has been answered. */
+  preparedByClient(statement: PreparedStatement, backend: Backend): void {
+    const { parameterCount, columnCount, statementId } = backend.follower
+    for (const known of [statement, statement.shared]) {
+      known.parameterCount = parameterCount
+      known.columnCount = columnCount
+    }
+    this.prepared(statement, backend, statementId, 0)
+  }
+
   /** Notes that a server has the statement now. */
   prepared(statement: PreparedStatement, backend: Backend, id: number, metadata: number): ServerStatement {
     const there = new ServerStatement(statement.shared, backend, id, metadata, this.#context)

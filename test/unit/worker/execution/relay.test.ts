@@ -28,7 +28,7 @@ function relaying(reworded: (err: ErrPacket) => ErrPacket | null = () => null) {
   const relay = new Relay(new ClientSocket(socket as unknown as Socket, false), CAPABILITIES, listener)
   backend.move('busy')
   backend.begin(relay, Answer.results)
-  return { told, socket, receive: (bytes: Buffer) => backend.receive(bytes, bytes.length), backend }
+  return { told, socket, relay, receive: (bytes: Buffer) => backend.receive(bytes, bytes.length), backend }
 }
 
 describe('what a server sends', () => {
@@ -63,5 +63,52 @@ describe('what a server sends', () => {
     const packet = frame(encodeErr({ errno: 1062, sqlState: '23000', message: "Duplicate entry 'ä'" }), 1)
     receive(packet)
     expect(Buffer.concat(socket.written)).toEqual(packet)
+  })
+})
+
+describe('an answer whose end is held', () => {
+  const more = Buffer.from('0700000100000008000000', 'hex')
+  const last = Buffer.from('0700000200000000000000', 'hex')
+
+  it('arrives but for its end, which comes when it is given', () => {
+    const { relay, receive, socket, told, backend } = relaying()
+    relay.begin(backend, null, true)
+    receive(Buffer.from(more))
+    expect(Buffer.concat(socket.written)).toEqual(more)
+    const chunk = Buffer.from(last)
+    receive(chunk)
+    // What it was read into is read into again.
+    chunk.fill(0)
+    expect(told).toEqual(['answered'])
+    expect(Buffer.concat(socket.written)).toEqual(more)
+    relay.giveEnd()
+    expect(Buffer.concat(socket.written)).toEqual(Buffer.concat([more, last]))
+    relay.giveEnd()
+    expect(Buffer.concat(socket.written)).toEqual(Buffer.concat([more, last]))
+  })
+
+  it('that is an error or tells of session state is held all the same', () => {
+    const state = Buffer.from('0e0000010000000240000000050103026462', 'hex')
+    const error = frame(encodeErr({ errno: 1064, sqlState: '42000', message: 'no' }), 1)
+    for (const packet of [state, error]) {
+      const { relay, receive, socket, told, backend } = relaying()
+      relay.begin(backend, null, true)
+      receive(Buffer.from(packet))
+      expect([told, socket.written]).toEqual([['answered'], []])
+      relay.giveEnd()
+      expect(Buffer.concat(socket.written).length).toBeGreaterThan(0)
+    }
+  })
+
+  it('is not held the next time, unless that is asked for again', () => {
+    const { relay, receive, socket, backend } = relaying()
+    relay.begin(backend, null, true)
+    receive(Buffer.from('0700000100000000000000', 'hex'))
+    relay.giveEnd()
+    socket.written.length = 0
+    relay.begin(backend)
+    backend.begin(relay, Answer.results)
+    receive(Buffer.from('0700000100000000000000', 'hex'))
+    expect(socket.written).toHaveLength(1)
   })
 })

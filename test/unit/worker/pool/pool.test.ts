@@ -424,3 +424,31 @@ describe('opening', () => {
     expect(log.length).toBe(7)
   })
 })
+
+describe('a connection that logs in while something is changed that it begins with', () => {
+  async function changedMeanwhile(change: () => void): Promise<Backend> {
+    let open = (): void => {}
+    world.gate = new Promise((resolve) => {
+      open = resolve
+    })
+    const opened = world.get(new FakeHolder())
+    change()
+    open()
+    return opened
+  }
+
+  it("is nobody else's when it was accounts", async () => {
+    const backend = await changedMeanwhile(() => world.pool.accountsChanged())
+    world.pool.rest(backend, Keep.nothing)
+    expect(world.pool.take(world.primary, 'a', new FakeHolder('other'))).toBeNull()
+  })
+
+  it('is reset for the next one when it was global variables', async () => {
+    const backend = await changedMeanwhile(() => world.view.globalsSet('primary:3306'))
+    backend.aimAt(world.primary.target)
+    expect(backend.applied.tainted).toBe(false)
+    world.pool.rest(backend, Keep.nothing)
+    expect(world.pool.take(world.primary, 'a', new FakeHolder('other'))).toBe(backend)
+    expect(backend.applied.tainted).toBe(true)
+  })
+})

@@ -1,0 +1,47 @@
+import type { FromWorker, ServerChange } from '../../shared/ipc.js'
+import type { Logger } from '../../shared/log.js'
+import type { ServerId } from '../../shared/snapshot.js'
+import { Effect, StatementKind } from '../../sql/index.js'
+import { Announcements, wayToOthers } from '../announcements.js'
+import type { CommandInHand } from '../session/command.js'
+import type { AnswerNotes } from './session-learn.js'
+
+/** Statements that may change what accounts may do: their texts are looked at. */
+export const ACCOUNT_KINDS: ReadonlySet<number> = new Set([StatementKind.ddl, StatementKind.admin])
+
+/**
+ * Tells the other workers what a statement has changed for all sessions to come, global variables or accounts: whoever has its
+ * answer finds the change on any connection, whichever worker serves that. So the end of the answer waits until they know.
+ */
+export class ServerChanges {
+  readonly #send: (message: FromWorker) => void
+  readonly #workers: () => number
+  readonly #log: Logger
+  readonly #announcements = new Announcements()
+
+  /** @param workers how many there are, this one included */
+  constructor(send: (message: FromWorker) => void, workers: () => number, log: Logger) {
+    this.#send = send
+    this.#workers = workers
+    this.#log = log
+  }
+
+  /** Whether the answer to a command may be one that others have to know of first. */
+  mayConcernOthers({ kind, effects, executes }: CommandInHand): boolean {
+    if ((effects & Effect.setsGlobal) === 0 && !ACCOUNT_KINDS.has(kind)) return false
+    return executes && wayToOthers(this.#workers()) === 'connected'
+  }
+
+  /** Resolves when they know, or do not say so in time: an answer is not held up for long. */
+  async tell({ globalsSet, accountsChanged }: AnswerNotes, server: ServerId): Promise<void> {
+    const change: ServerChange = { globalsOf: globalsSet ? [server] : [], accounts: accountsChanged }
+    if (await this.#announcements.announce((request) => this.#send({ type: 'changed', request, change }))) return
+    const what = accountsChanged ? 'accounts' : 'global variables'
+    this.#log.warn({ server }, `other workers may not know yet that a client has changed ${what}`)
+  }
+
+  /** All others have said that they know. */
+  acknowledged(request: number): void {
+    this.#announcements.acknowledged(request)
+  }
+}
