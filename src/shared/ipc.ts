@@ -3,7 +3,7 @@ import type { WorkerCounters } from './counters.js'
 import type { RouteAnswer, RouteQuestion } from './explanation.js'
 import type { QueryRules } from './query-rules.js'
 import type { HealthReport, ServerId, Snapshot } from './snapshot.js'
-import type { WorkerTable, WorkerTables } from './worker-tables.js'
+import type { CountedTable, WorkerTable, WorkerTables } from './worker-tables.js'
 
 /** Messages over the cluster's IPC channel. They are sent as JSON: numbers, strings, arrays and plain objects only. */
 
@@ -49,6 +49,8 @@ export type ToWorker =
   /** All other workers know what this one has told. */
   | { readonly type: 'change-known'; readonly request: number }
   | { readonly type: 'forget-failed-logins' }
+  /** Answers `parting`: all that the worker has told was taken. */
+  | { readonly type: 'farewell' }
   /**
    * Stop accepting; end each session at its next quiet moment; exit 0 when none is left or the limit is over: that of the
    * snapshot unless given, in ms; null: none. Another one changes the limit.
@@ -100,6 +102,10 @@ export type FromWorker =
   /** Answered by `change-known` with the same request number. */
   | { readonly type: 'changed'; readonly request: number; readonly change: ServerChange }
   | { readonly type: 'change-taken'; readonly request: number }
+  /** Before a planned exit: what it has counted in rows. */
+  | { readonly type: 'last-rows'; readonly table: CountedTable; readonly rows: readonly WorkerTables[CountedTable][] }
+  /** Nothing more comes. Answered by `farewell`. */
+  | { readonly type: 'parting' }
 
 /** What a client has changed that sessions begin with. */
 export interface ServerChange {

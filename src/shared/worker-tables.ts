@@ -13,6 +13,8 @@ export interface WorkerTables {
 }
 
 export type WorkerTable = keyof WorkerTables
+/** What is counted since a worker's start, or the last reset: it does not end with the worker. */
+export type CountedTable = 'digests' | 'errors'
 
 /** Executions of one digest by a user with a schema on a hostgroup. */
 export interface DigestRow {

@@ -4,10 +4,14 @@ import { COUNTED_BY, type FromWorker, type ToWorker } from '../shared/ipc.js'
 import { createLogger } from '../shared/log.js'
 import { NO_QUERY_RULES } from '../shared/query-rules.js'
 import type { Snapshot } from '../shared/snapshot.js'
+import type { CountedTable, WorkerTables } from '../shared/worker-tables.js'
 import { tellRows } from './statistics/tell-rows.js'
 import { addressText, Worker } from './worker.js'
 
 const COUNTERS_MS = 1_000
+/** A control plane that is there takes what a worker hands over sooner. */
+const FAREWELL_MS = 1_000
+const COUNTED_TABLES: readonly CountedTable[] = ['digests', 'errors']
 
 /**
  * Runs this process as a worker: waits for the first snapshot, listens, and follows what the control plane says. When the
@@ -67,6 +71,24 @@ export function runWorker(): void {
     reporter = setInterval(report, COUNTERS_MS)
   }
 
+  /** Hands over what would be lost, and waits for it to be taken, if anybody is there to take it. */
+  const part = async (): Promise<void> => {
+    if (worker === null || !process.connected) return
+    for (const table of COUNTED_TABLES) {
+      await tellRows(0, table, true, worker, (told) => {
+        if (told.type === 'rows') send({ type: 'last-rows', table, rows: told.rows as WorkerTables[CountedTable][] })
+      })
+    }
+    const taken = new Promise<void>((resolve) => {
+      farewell = resolve
+    })
+    send({ type: 'parting' })
+    const limit = setTimeout(farewell, FAREWELL_MS)
+    await taken
+    clearTimeout(limit)
+  }
+
+  let farewell = (): void => {}
   let draining = false
   const drain = async (limitMs?: number): Promise<void> => {
     const drained = worker?.drain(limitMs)
@@ -75,6 +97,7 @@ export function runWorker(): void {
     await drained
     if (reporter !== null) clearInterval(reporter)
     report()
+    await part()
     // Sockets that are only being closed by now must not keep a process alive that is done.
     setTimeout(() => process.exit(0), 50)
   }
@@ -140,6 +163,8 @@ export function runWorker(): void {
       case 'changed':
         worker?.changedElsewhere(message.change)
         return send({ type: 'change-taken', request: message.request })
+      case 'farewell':
+        return farewell()
       case 'change-known':
         return worker?.changes.acknowledged(message.request)
       case 'drain':

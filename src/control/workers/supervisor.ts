@@ -24,6 +24,7 @@ import { ChangeExchange } from './change-exchange.js'
 import { ClientBook } from './client-book.js'
 import { mergeCounters, noCounters, retireCounters } from './counters-merge.js'
 import type { PublishedRules } from './published-rules.js'
+import { RetiredRows } from './retired-rows.js'
 import { SessionFinder } from './session-finder.js'
 import { ShareBook } from './share-book.js'
 import { WorkerHandle } from './worker-handle.js'
@@ -78,8 +79,9 @@ export class Supervisor {
   private readonly restarts = new Map<number, NodeJS.Timeout>()
   private readonly quickDeaths = new Map<number, number>()
   private readonly publishes = new Set<PendingPublish>()
-  private readonly rows = new WorkerRows(() => this.live())
-  private readonly sessions = new SessionFinder(() => this.live())
+  private readonly rows = new WorkerRows(() => this.present())
+  private readonly retiredRows = new RetiredRows()
+  private readonly sessions = new SessionFinder(() => this.present())
   private readonly causal = new CausalExchange(() => this.live())
   private readonly routes = new WorkerQuestions<RouteAnswer | null>()
   private readonly cache = new CacheExchange(() => this.present())
@@ -179,9 +181,10 @@ export class Supervisor {
     await this.rows.gather((handle, request) => handle.askForCounters(request))
   }
 
-  /** The rows of all workers, one behind the other. `reset`: what they count begins anew. */
-  tableRows<T extends WorkerTable>(table: T, reset: boolean): Promise<readonly WorkerTables[T][]> {
-    return this.rows.gather((handle, request) => handle.askForRows(request, table, reset))
+  /** The rows of all workers, those that have ended included, one behind the other. `reset`: what they count begins anew. */
+  async tableRows<T extends WorkerTable>(table: T, reset: boolean): Promise<readonly WorkerTables[T][]> {
+    const rows = await this.rows.gather<WorkerTables[T]>((handle, id) => handle.askForRows(id, table, reset))
+    return [...rows, ...(this.retiredRows.report(table, reset) as readonly WorkerTables[T][])]
   }
 
   /** Asks the session's worker, or any that serves; null: there is no such session. */
@@ -402,6 +405,12 @@ export class Supervisor {
         return
       case 'changed':
         this.changes.announce(handle, message.request, message.change)
+        return
+      case 'last-rows':
+        this.retiredRows.take(message.table, message.rows, this.snapshot!.digests.maxEntries)
+        return
+      case 'parting':
+        handle.sayFarewell()
         return
       case 'change-taken':
         this.changes.taken(handle, message.request)

@@ -207,6 +207,10 @@ export class WorkerHandle {
     this.send({ type: 'change-known', request })
   }
 
+  sayFarewell(): void {
+    this.send({ type: 'farewell' })
+  }
+
   killSession(kill: SessionKill): void {
     this.send({ type: 'kill-session', kill })
   }

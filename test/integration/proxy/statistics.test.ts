@@ -259,6 +259,26 @@ describe.each(['mysql', 'mariadb'] as const)('statistics of a proxy in front of 
       }
     }
   })
+
+  it('outlive the workers that have counted them, and begin anew once', async () => {
+    const client = await proxy.connect({ database })
+    await client.query('SELECT v AS outlives FROM t WHERE id = 1')
+    await client.query('SELECT no_such_outlives FROM t').catch(() => {})
+    await client.end()
+    const counted = async () => [
+      await digests("digest_text LIKE '%outlives%'"),
+      await admin(proxy, "SELECT errno, count_star FROM stats_mysql_errors WHERE last_error LIKE '%outlives%'"),
+    ]
+    const before = await counted()
+    expect(before.map((rows) => rows.length > 0)).toEqual([true, true])
+    const pids = proxy.workerPids()
+    await admin(proxy, 'PROXYSQL RESTART')
+    await until('the workers to have ended', () => !proxy.workerPids().some((pid) => pids.includes(pid)))
+    expect(await counted()).toEqual(before)
+    await admin(proxy, 'SELECT 1 FROM stats_mysql_query_digest_reset LIMIT 1')
+    await admin(proxy, 'SELECT 1 FROM stats_mysql_errors_reset LIMIT 1')
+    expect(await counted()).toEqual([[], []])
+  })
 })
 
 describe('digests', () => {
