@@ -156,6 +156,8 @@ export type ServerUses = Readonly<Record<ServerId, ServerUse>>
 
 /** A session by one of its ids, as KILL names it. */
 export interface SessionWanted {
+  /** Account of the client that kills; null: nobody has to judge whether it may. */
+  readonly killer: string | null
   /** Of the greeting (see `SESSION_IDS`), or that of its connection to `server`. */
   readonly id: number
   readonly server: ServerId

@@ -271,7 +271,7 @@ export class Supervisor {
   async killSession(sessionId: number, statementOnly: boolean): Promise<boolean> {
     const place = await new Promise<SessionPlace | null>((resolve) => {
       const asker = { answerSession: (_request: number, found: SessionPlace | null) => resolve(found) }
-      this.sessions.find(asker, 0, { id: sessionId, server: '' })
+      this.sessions.find(asker, 0, { id: sessionId, server: '', killer: null })
     })
     if (place !== null) this.sessions.kill({ sessionId, statementOnly, hit: false })
     return place !== null

@@ -14,7 +14,7 @@ import { killedId, killsStatementOnly, withKilledId } from './kill-command.js'
 /** Finds the session that the KILL in hand means; null: none of ours, it is for the server alone. */
 export function findKilled({ command, facts }: Execution, context: WorkerContext): Promise<SessionPlace | null> {
   const server = context.view.online(facts.user.defaultHostgroup)[0]?.entry.id ?? ''
-  return context.sessionSearch.find({ id: killedId(command), server })
+  return context.sessionSearch.find({ id: killedId(command), server, killer: facts.user.name })
 }
 
 /**

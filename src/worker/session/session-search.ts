@@ -2,6 +2,7 @@ import type { FromWorker, SessionKill, SessionPlace, SessionWanted } from '../..
 import type { Sessions, WorkerContext } from '../context.js'
 import { findSession, performKill, placeOf } from './kill.js'
 import type { Session } from './session.js'
+import { standIn } from './stand-in.js'
 
 /** A control plane that is there answers sooner. */
 const ANSWER_MS = 2_000
@@ -24,7 +25,7 @@ export class SessionSearch implements Sessions {
 
   find(wanted: SessionWanted): Promise<SessionPlace | null> {
     const own = findSession(this.#sessions, wanted)
-    if (own !== null) return Promise.resolve(placeOf(own))
+    if (own !== null) return this.#place(own, wanted)
     const request = ++this.#lastRequest
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.found(request, null), ANSWER_MS)
@@ -45,7 +46,17 @@ export class SessionSearch implements Sessions {
   /** Answers what another worker has asked. */
   answer(request: number, wanted: SessionWanted): void {
     const session = findSession(this.#sessions, wanted)
-    this.#send({ type: 'session-found', request, place: session === null ? null : placeOf(session) })
+    const tell = (place: SessionPlace | null): void => this.#send({ type: 'session-found', request, place })
+    if (session === null) tell(null)
+    else void this.#place(session, wanted).then(tell)
+  }
+
+  /** Whether another account may kill a session is for a server to say, which has to know something of it. */
+  async #place(session: Session, { killer }: SessionWanted): Promise<SessionPlace> {
+    const place = placeOf(session)
+    if (place.connections.length > 0 || killer === null || killer === place.user) return place
+    const connection = await standIn(session, this.#context)
+    return connection === null ? place : { ...place, connections: [connection] }
   }
 
   kill(kill: SessionKill): void {

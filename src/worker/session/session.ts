@@ -213,7 +213,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     }
   }
 
-  /** Without a server that could judge it everybody may end what is their own. */
+  /** Where no server can judge it everybody may end what is their own. */
   #killWithoutServer({ sessionId, user }: SessionPlace): void {
     if (user !== this.user) return this.failed(notOwner(sessionId), 1)
     const statementOnly = killsStatementOnly(this.execution.command)

@@ -7,6 +7,7 @@ import { sharedCluster } from '../../helpers/cluster.js'
 import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
 import { RawClient } from '../../helpers/raw-client.js'
 
+const MIGHTY = { user: 'kill_any', password: 'kill-any-password' }
 const OTHER = { user: 'kill_other', password: 'kill-other-password' }
 
 describe.each<Engine>(['mysql', 'mariadb'])('KILL through Sluice, on %s', (engine) => {
@@ -16,6 +17,12 @@ describe.each<Engine>(['mysql', 'mariadb'])('KILL through Sluice, on %s', (engin
   beforeAll(async () => {
     cluster = await sharedCluster(engine)
     await cluster.execute(cluster.primary, `CREATE USER IF NOT EXISTS ${OTHER.user} IDENTIFIED BY '${OTHER.password}'`)
+    const mayKill = engine === 'mysql' ? 'CONNECTION_ADMIN' : 'CONNECTION ADMIN'
+    await cluster.execute(
+      cluster.primary,
+      `CREATE USER IF NOT EXISTS ${MIGHTY.user} IDENTIFIED BY '${MIGHTY.password}'`,
+    )
+    await cluster.execute(cluster.primary, `GRANT ${mayKill} ON *.* TO ${MIGHTY.user}`)
     await cluster.waitForReplicas()
     const { user, password } = cluster.accounts.app
     // Two workers: the session that is meant is with the other one half of the time.
@@ -24,6 +31,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('KILL through Sluice, on %s', (engin
       users: [
         { name: user, password },
         { name: OTHER.user, password: OTHER.password },
+        { name: MIGHTY.user, password: MIGHTY.password },
       ],
     })
   })
@@ -138,6 +146,16 @@ describe.each<Engine>(['mysql', 'mariadb'])('KILL through Sluice, on %s', (engin
       await expect(killer.query(`KILL ${other.threadId}`)).rejects.toMatchObject({ errno: 1095 })
       await expect(killer.query(`KILL ${(await proxy.connect()).threadId}`)).rejects.toMatchObject({ errno: 1095 })
       expect((await other.query('SELECT 1 AS one'))[0]).toEqual([{ one: 1 }])
+      const end = ended(victim)
+      await killer.query(`KILL ${victim.threadId}`)
+      await end
+    }
+  })
+
+  it('a session that no server knows yet is killed by an account that may kill any', async () => {
+    for (const [, victim] of await pairs()) {
+      const killer = await proxy.connect(MIGHTY)
+      await killer.query(`KILL QUERY ${victim.threadId}`)
       const end = ended(victim)
       await killer.query(`KILL ${victim.threadId}`)
       await end

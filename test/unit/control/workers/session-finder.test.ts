@@ -23,17 +23,17 @@ const ID_OF_2 = SESSION_IDS.first + 5 * SESSION_IDS.workersMax + 2
 describe('the search for a session', () => {
   it('asks the one worker that can have given a greeting id', () => {
     const { finder, handle } = world()
-    finder.find(handle(1), 11, { id: ID_OF_2, server: 's' })
+    finder.find(handle(1), 11, { id: ID_OF_2, server: 's', killer: null })
     expect(handle(3).askForSession).not.toHaveBeenCalled()
     const [search, wanted] = handle(2).askForSession.mock.calls[0]
-    expect(wanted).toEqual({ id: ID_OF_2, server: 's' })
+    expect(wanted).toEqual({ id: ID_OF_2, server: 's', killer: null })
     finder.found(handle(2), search, PLACE)
     expect(handle(1).answerSession).toHaveBeenCalledExactlyOnceWith(11, PLACE)
   })
 
   it("asks all others for a server's id, and answers with the first that has it", () => {
     const { finder, handle } = world()
-    finder.find(handle(1), 12, { id: 34, server: 's' })
+    finder.find(handle(1), 12, { id: 34, server: 's', killer: null })
     expect(handle(1).askForSession).not.toHaveBeenCalled()
     const search = handle(2).askForSession.mock.calls[0][0]
     finder.found(handle(2), search, null)
@@ -44,13 +44,13 @@ describe('the search for a session', () => {
 
   it('ends with nothing when nobody has it, nobody is there to ask, or those that were asked are gone', () => {
     const { finder, handle } = world()
-    finder.find(handle(1), 1, { id: 34, server: 's' })
+    finder.find(handle(1), 1, { id: 34, server: 's', killer: null })
     const search = handle(2).askForSession.mock.calls[0][0]
     finder.found(handle(2), search, null)
     finder.workerGone(handle(3))
     expect(handle(1).answerSession).toHaveBeenCalledExactlyOnceWith(1, null)
     const alone = world([1])
-    alone.finder.find(alone.handle(1), 2, { id: 34, server: 's' })
+    alone.finder.find(alone.handle(1), 2, { id: 34, server: 's', killer: null })
     expect(alone.handle(1).answerSession).toHaveBeenCalledExactlyOnceWith(2, null)
   })
 
@@ -58,7 +58,7 @@ describe('the search for a session', () => {
     vi.useFakeTimers()
     try {
       const { finder, handle } = world()
-      finder.find(handle(1), 1, { id: 34, server: 's' })
+      finder.find(handle(1), 1, { id: 34, server: 's', killer: null })
       vi.advanceTimersByTime(1000)
       expect(handle(1).answerSession).toHaveBeenCalledExactlyOnceWith(1, null)
       finder.found(handle(2), handle(2).askForSession.mock.calls[0][0], PLACE)
