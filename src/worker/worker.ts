@@ -32,11 +32,11 @@ import { ConnectionShares } from './pool/connection-shares.js'
 import { leaveServers, leaveWithSession } from './pool/leave-servers.js'
 import { Pool } from './pool/pool.js'
 import { keepUp, spareConnections } from './pool/pool-upkeep.js'
-import { warmUp } from './pool/pool-warming.js'
+import { warmedServers, warmUp } from './pool/pool-warming.js'
 import { DryRuns } from './routing/dry-run.js'
 import { explainRoute } from './routing/explain.js'
 import { LearnedWrites } from './routing/learned-writes.js'
-import { findOnline, TopologyView } from './routing/topology-view.js'
+import { TopologyView } from './routing/topology-view.js'
 import { Mirrors } from './rules/mirrors.js'
 import { RuleLog } from './rules/rule-log.js'
 import { errPacket } from './session/answers.js'
@@ -143,7 +143,8 @@ export class Worker implements WorkerContext, SessionOwner {
       shareOf: (server) => this.shares.of(server),
       isShort: (server) => this.shares.isShort(server),
       diagnosticsHoldMs: () => this.view.snapshot.limits.diagnosticsHoldMs,
-      openingsPerSecond: (hostgroup) => this.#share(this.view.terms.openingsPerSecond(hostgroup)),
+      // An even part: what one worker does not open in a second is not worth a message to another one.
+      openingsPerSecond: (hostgroup) => this.view.terms.openingsPerSecond(hostgroup) / this.view.snapshot.workers,
       suspect: (server, reason) => this.#suspect(server, reason),
       initRefused: (server, message) => this.log.error({ server }, message),
     })
@@ -397,11 +398,6 @@ export class Worker implements WorkerContext, SessionOwner {
     this.clients.user.enter(kept)
   }
 
-  /** This worker's part of a limit that holds over all workers; at least 1. */
-  #share(limit: number): number {
-    return Math.max(1, Math.floor(limit / this.view.snapshot.workers))
-  }
-
   // Clients come. ------------------------------------------------------------------------------------------------------
 
   #accept(socket: Socket): void {
@@ -487,8 +483,7 @@ export class Worker implements WorkerContext, SessionOwner {
     keepUp(this.pool, snapshot.limits, now, spare)
     this.#leaveServers(now)
     if (!this.view.terms.warmsAny) return
-    const isWarmed = (hostgroup: number): boolean => this.view.terms.isWarmed(hostgroup)
-    warmUp(this.pool, snapshot.limits, spare, (id) => findOnline(this.view, id, isWarmed), Math.random)
+    warmUp(this.pool, snapshot.limits, spare, warmedServers(this.view), Math.random)
   }
 
   /** Ends what has taken too long. @returns when something may have, next */

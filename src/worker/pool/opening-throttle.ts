@@ -14,7 +14,7 @@ export class OpeningThrottle {
   readonly #buckets = new Map<number, Bucket>()
   readonly #perSecond: (hostgroup: number) => number
 
-  /** @param perSecond of this worker, at least 1, by hostgroup */
+  /** @param perSecond of this worker, by hostgroup; more than 0, and less than 1 where several workers share little */
   constructor(perSecond: (hostgroup: number) => number) {
     this.#perSecond = perSecond
   }
@@ -31,10 +31,10 @@ export class OpeningThrottle {
     const perSecond = this.#perSecond(hostgroup)
     let bucket = this.#buckets.get(hostgroup)
     if (bucket === undefined) {
-      bucket = { left: perSecond, at: now }
+      bucket = { left: Math.max(1, perSecond), at: now }
       this.#buckets.set(hostgroup, bucket)
     }
-    bucket.left = Math.min(perSecond, bucket.left + ((now - bucket.at) / 1000) * perSecond)
+    bucket.left = Math.min(Math.max(1, perSecond), bucket.left + ((now - bucket.at) / 1000) * perSecond)
     bucket.at = now
     return bucket
   }

@@ -24,7 +24,7 @@ export interface PoolTerms {
   readonly isShort: (server: ServerId) => void
   /** How long an idle session may hold a connection for what it may still ask for there while others wait. */
   readonly diagnosticsHoldMs: () => number
-  /** Connections per second that this worker may open to the servers of a hostgroup; at least 1. */
+  /** Connections per second that this worker may open to the servers of a hostgroup; more than 0. */
   readonly openingsPerSecond: (hostgroup: number) => number
   readonly suspect: (server: ServerId, reason: string) => void
   /** A server does not execute init_connect; told once while it says the same. */

@@ -423,6 +423,11 @@ export class Pool implements BackendOwner {
     return all
   }
 
+  /** Connections of a server, also where there are none yet. */
+  server(id: ServerId): ServerPool {
+    return this.#poolAt(id)
+  }
+
   /** Connections of each server, for what looks after idle ones. */
   get servers(): Iterable<ServerPool> {
     return this.#servers.values()

@@ -32,3 +32,12 @@ it('counts each hostgroup by itself, and follows a new limit', () => {
   limit = 1000
   expect(openedWithin(throttle, 0, 1, 1001)).toBe(1000)
 })
+
+it('shares a limit that is smaller than the number of workers, and loses nothing of one that is no multiple of it', () => {
+  const quarter = new OpeningThrottle(() => 1 / 4)
+  expect(openedWithin(quarter, 0, 0, 1)).toBe(1)
+  expect(openedWithin(quarter, 0, 1, 20_101)).toBe(5)
+  const half = new OpeningThrottle(() => 5 / 2)
+  openedWithin(half, 0, 0, 1)
+  expect(openedWithin(half, 0, 1, 20_101)).toBe(50)
+})

@@ -5,7 +5,7 @@ import { keepUp, spareConnections } from '../../../../src/worker/pool/pool-upkee
 import { warmUp } from '../../../../src/worker/pool/pool-warming.js'
 import { Keep } from '../../../../src/worker/state/residue.js'
 import { snapshotOf } from '../fixture.js'
-import { FakeHolder, PoolWorld } from './pool-fixture.js'
+import { FakeHolder, PoolWorld, WAIT_MS } from './pool-fixture.js'
 
 const { limits } = snapshotOf([])
 let world: PoolWorld
@@ -114,12 +114,12 @@ describe('idle connections', () => {
 })
 
 describe('warming', () => {
-  const warm = ({ pct = 50, isWarmed = true } = {}) =>
+  const warm = ({ pct = 50, isWarmed = true, relatives = ['primary:3306', 'replica:3306'] } = {}) =>
     warmUp(
       world.pool,
       limits,
       () => spareConnections(world.share, pct),
-      () => (isWarmed ? world.primary : null),
+      isWarmed ? [{ candidate: world.primary, relatives: new Set(relatives) }] : [],
       () => 0.5,
     )
 
@@ -146,6 +146,17 @@ describe('warming', () => {
     warm({ pct: 100 })
     await vi.advanceTimersByTimeAsync(1000)
     expect(world.connects).toBe(1)
+  })
+
+  it('counts accounts that use the other servers of the same data, and no others', async () => {
+    const replica = world.view.online(1)[0]
+    await world.pool.obtain(replica, world.customer(new FakeHolder()), 1000, WAIT_MS)
+    warm({ relatives: ['primary:3306'] })
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(world.pool.take(world.primary, 'a', new FakeHolder())).toBeNull()
+    warm()
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(world.pool.take(world.primary, 'a', new FakeHolder())).not.toBeNull()
   })
 
   it('leaves a server alone that refuses', async () => {
