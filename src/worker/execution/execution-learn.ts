@@ -8,7 +8,7 @@ import { Hold, Pin, type SessionFacts } from '../session/session-facts.js'
 import type { SessionText } from '../session/session-text.js'
 import { sqlInHand } from '../session/sql-in-hand.js'
 import type { Residue } from '../state/residue.js'
-import { ACCOUNT_KINDS } from '../state/server-changes.js'
+import { mayChangeAccounts } from '../state/server-changes.js'
 import { type AnswerNotes, learnAssignments, learnFromAnswer } from '../state/session-learn.js'
 import { CHARSET_VARIABLES, isCarried, type SessionState } from '../state/session-state.js'
 import type { VariablesElsewhere } from '../state/variables-elsewhere.js'
@@ -49,7 +49,7 @@ export function learnFromWhole(
     if ((command.effects & TOLD_BY_TEXT) !== 0) learnFromText(session, backend, notes)
     if ((command.effects & NAMING_EFFECTS) !== 0 || NAMING_KINDS.has(command.kind)) learnNames(session, backend)
   }
-  if (!failed && command.executes && ACCOUNT_KINDS.has(command.kind)) learnAccounts(session, notes, context)
+  if (!failed && command.executes && mayChangeAccounts(command)) learnAccounts(session, notes, context)
   if (command.executes && notes.untold !== null) askThere(session, backend, [], notes.untold)
   const diagnosed = command.kind === StatementKind.diagnostics && (command.effects & Effect.setsUserVariable) !== 0
   if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)

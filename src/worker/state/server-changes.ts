@@ -6,8 +6,12 @@ import { Announcements, wayToOthers } from '../announcements.js'
 import type { CommandInHand } from '../session/command.js'
 import type { AnswerNotes } from './session-learn.js'
 
-/** Statements that may change what accounts may do: their texts are looked at. */
-export const ACCOUNT_KINDS: ReadonlySet<number> = new Set([StatementKind.ddl, StatementKind.admin])
+const ACCOUNT_KINDS: ReadonlySet<number> = new Set([StatementKind.ddl, StatementKind.admin])
+
+/** Whether a statement may change what accounts may do, global variables among that: its text is looked at. */
+export function mayChangeAccounts({ kind, effects }: Pick<CommandInHand, 'kind' | 'effects'>): boolean {
+  return ACCOUNT_KINDS.has(kind) || (effects & Effect.setsGlobal) !== 0
+}
 
 /**
  * Tells the other workers what a statement has changed for all sessions to come, global variables or accounts: whoever has its
@@ -27,9 +31,8 @@ export class ServerChanges {
   }
 
   /** Whether the answer to a command may be one that others have to know of first. */
-  mayConcernOthers({ kind, effects, executes }: CommandInHand): boolean {
-    if ((effects & Effect.setsGlobal) === 0 && !ACCOUNT_KINDS.has(kind)) return false
-    return executes && wayToOthers(this.#workers()) === 'connected'
+  mayConcernOthers(command: CommandInHand): boolean {
+    return mayChangeAccounts(command) && command.executes && wayToOthers(this.#workers()) === 'connected'
   }
 
   /** Resolves when they know, or do not say so in time: an answer is not held up for long. */

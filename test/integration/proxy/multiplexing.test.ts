@@ -98,6 +98,38 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that share few connections
     }
   })
 
+  it.runIf(engine === 'mysql')(
+    'begin with the roles that a login activates now, also on a connection from before',
+    async () => {
+      const run = (sql: string) => cluster.execute(cluster.primary, sql)
+      const [role, user] = [`role_${process.pid}`, `member_${process.pid}`]
+      await run(`CREATE ROLE ${role}`)
+      await run(`GRANT SELECT ON ${database}.* TO ${role}`)
+      await run(`CREATE USER ${user} IDENTIFIED BY 'member'`)
+      await run(`GRANT ${role} TO ${user}`)
+      const { root } = cluster.accounts
+      const admin = await pair.connect({ user: root.user, password: root.password })
+      const count = async () => {
+        const member = await pair.connect({ user, password: 'member' })
+        try {
+          return await value(member, `/* sluice: primary */ SELECT COUNT(*) >= 0 FROM ${database}.t`)
+        } finally {
+          await member.end()
+        }
+      }
+      try {
+        await expect(count()).rejects.toMatchObject({ errno: 1142 })
+        await admin.query('SET GLOBAL activate_all_roles_on_login = ON')
+        expect(await count()).toBe(1)
+      } finally {
+        await admin.query('SET GLOBAL activate_all_roles_on_login = OFF')
+        await admin.end()
+        await run(`DROP USER ${user}`)
+        await run(`DROP ROLE ${role}`)
+      }
+    },
+  )
+
   it.each([
     ['a transaction', PINS, 'transaction', ['BEGIN', "INSERT INTO t (note) VALUES ('x')"], 'ROLLBACK'],
     ['a temporary table', PINS, 'temporary table', ['CREATE TEMPORARY TABLE tmp (n INT)'], 'DROP TEMPORARY TABLE tmp'],

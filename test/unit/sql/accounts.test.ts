@@ -23,6 +23,9 @@ describe('statements that change accounts', () => {
     'SET DEFAULT ROLE r FOR a',
     'FLUSH PRIVILEGES',
     'FLUSH LOCAL PRIVILEGES',
+    'SET GLOBAL activate_all_roles_on_login = ON',
+    "SET @@sort_buffer_size = 1, @@GLOBAL.Mandatory_Roles = 'r'",
+    "SET PERSIST activate_mandatory_roles = 'OFF'",
   ])('%s', (text) => expect(changes(text)).toBe(true))
 
   it.each([
@@ -34,6 +37,9 @@ describe('statements that change accounts', () => {
     'ALTER TABLE t ADD user INT',
     'FLUSH TABLES user',
     'SET ROLE r',
+    'SET GLOBAL max_connections = 5',
+    'SET PERSIST_ONLY mandatory_roles = "r"',
+    'SET @mandatory_roles = 1',
     'SELECT user()',
   ])('not: %s', (text) => expect(changes(text)).toBe(false))
 })
