@@ -59,7 +59,7 @@ export function describeDrivers(engine: Engine): void {
 
 function startFixture(engine: Engine): Promise<Fixture> {
   const config = CONSISTENCY === undefined ? {} : { consistency: { level: CONSISTENCY } }
-  return Fixture.start(engine, { replicas: REPLICAS, serverOptions: [], config })
+  return Fixture.start(engine, { replicas: REPLICAS, serverOptions: [], config: () => config })
 }
 
 async function judge(

@@ -1,51 +1,43 @@
-/** Lines shown of a difference. */
-const SHOWN_MAX = 40
+/** Lines shown of the differences of a file. */
+const SHOWN_MAX = 80
+const BEFORE_SHOWN = 6
 const LINE_CHARS_MAX = 240
+/** Lines that one side may have more before the rest of both counts as one difference. */
+const LOOK_AHEAD = 200
 
-/** Where an output of the server differs from itself, so that nothing can be said of the line. */
-const UNSTABLE = '<unstable>'
-
-/**
- * Both outputs, with the lines masked that differ between two runs without Sluice.
- * @returns undefined when the two direct runs are too different to tell line by line
- */
-export function maskUnstable(
-  direct: string,
-  again: string,
-  through: string,
-): { direct: string; through: string } | undefined {
-  const [one, two, three] = [direct.split('\n'), again.split('\n'), through.split('\n')]
-  if (one.length !== two.length) return undefined
-  if (one.length !== three.length) return { direct, through }
-  const mask = (lines: readonly string[]) => lines.map((line, at) => (one[at] === two[at] ? line : UNSTABLE)).join('\n')
-  return { direct: mask(one), through: mask(three) }
+/** Lines in the place of which others were printed through Sluice. */
+export interface Difference {
+  /** Index of the first of them in what was printed directly; where there are none: of the line before which the others stand. */
+  readonly at: number
+  readonly direct: readonly string[]
+  readonly through: readonly string[]
+  /** Both outputs end with it. */
+  readonly isLast: boolean
 }
 
-/** The lines around which two outputs differ: `-` was printed directly only, `+` through Sluice only. */
-export function formatDifference(direct: string, through: string): string {
+/** Where two outputs differ. */
+export function differencesOf(direct: string, through: string): Difference[] {
   const [one, two] = [direct.split('\n'), through.split('\n')]
-  const shown: string[] = []
+  const found: Difference[] = []
   let [at, other] = [0, 0]
-  while ((at < one.length || other < two.length) && shown.length < SHOWN_MAX) {
+  while (at < one.length || other < two.length) {
     if (one[at] === two[other]) {
       at++
       other++
       continue
     }
     const [skipOne, skipTwo] = resynchronise(one, at, two, other)
-    if (shown.length > 0) shown.push('  ...')
-    shown.push(...one.slice(Math.max(0, at - 6), at).map((line) => `    ${cut(line)}`))
-    shown.push(...one.slice(at, at + skipOne).map((line) => `  - ${cut(line)}`))
-    shown.push(...two.slice(other, other + skipTwo).map((line) => `  + ${cut(line)}`))
+    const isLast = at + skipOne === one.length && other + skipTwo === two.length
+    found.push({ at, direct: one.slice(at, at + skipOne), through: two.slice(other, other + skipTwo), isLast })
     at += skipOne
     other += skipTwo
   }
-  return shown.slice(0, SHOWN_MAX).join('\n')
+  return found
 }
 
 /** After how many lines of each the two go on alike: the fewest lines left out first. */
 function resynchronise(one: readonly string[], at: number, two: readonly string[], other: number): [number, number] {
-  for (let sum = 1; sum < 60; sum++) {
+  for (let sum = 1; sum < LOOK_AHEAD; sum++) {
     for (let skipped = 0; skipped <= sum; skipped++) {
       const [a, b] = [at + sum - skipped, other + skipped]
       if (a < one.length && b < two.length && one[a] === two[b] && one[a + 1] === two[b + 1])
@@ -53,6 +45,30 @@ function resynchronise(one: readonly string[], at: number, two: readonly string[
     }
   }
   return [one.length - at, two.length - other]
+}
+
+/**
+ * Whether all lines that it concerns differ between two runs without Sluice too, so that nothing can be said of them.
+ * @param unstable where these two runs differ
+ */
+export function isUnstable({ at, direct }: Difference, unstable: readonly Difference[]): boolean {
+  const covers = (from: number, to: number) =>
+    unstable.some((other) => other.at <= from && to <= other.at + other.direct.length)
+  return direct.length === 0 ? covers(at, at) : direct.every((_, index) => covers(at + index, at + index + 1))
+}
+
+/** The lines around the differences: `-` was printed directly only, `+` through Sluice only. */
+export function formatDifferences(direct: string, differences: readonly Difference[]): string {
+  const lines = direct.split('\n')
+  const shown: string[] = []
+  for (const { at, direct, through } of differences) {
+    if (shown.length > SHOWN_MAX) break
+    if (shown.length > 0) shown.push('  ...')
+    shown.push(...lines.slice(Math.max(0, at - BEFORE_SHOWN), at).map((line) => `    ${cut(line)}`))
+    shown.push(...direct.slice(0, SHOWN_MAX).map((line) => `  - ${cut(line)}`))
+    shown.push(...through.slice(0, SHOWN_MAX).map((line) => `  + ${cut(line)}`))
+  }
+  return shown.join('\n')
 }
 
 function cut(line: string): string {

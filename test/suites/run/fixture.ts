@@ -12,7 +12,7 @@ export interface FixtureOptions {
   readonly replicas: number
   readonly serverOptions: readonly string[]
   /** Keys of Sluice's configuration. */
-  readonly config?: ConfigOverrides
+  config?(cluster: Cluster): ConfigOverrides
   /** Makes what stays, once, after the servers' start. */
   prepare?(root: Connection): Promise<void>
 }
@@ -46,13 +46,13 @@ export class Fixture {
   }
 
   static async start(engine: Engine, options: FixtureOptions): Promise<Fixture> {
-    const { replicas, serverOptions, config = {} } = options
+    const { replicas, serverOptions } = options
     const cluster = await ownCluster(engine, { replicas, serverOptions })
     const folder = mkdtempSync(join(tmpdir(), 'sluice-suite-'))
     const socket = join(folder, 'sluice.sock')
     const [port] = await freePorts(1)
     const proxy = await startProxy(cluster, {
-      ...config,
+      ...options.config?.(cluster),
       listen: [`127.0.0.1:${port}`, `unix:${socket}`],
       users: [],
     })

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Engine, libraryFolders, prefixCommand } from '../../../src/sandbox/index.js'
 import { fetchPackages, type Packages } from '../../clients/run/packages.js'
@@ -9,17 +9,37 @@ const PACKAGES: Record<Engine, Packages> = {
   mariadb: { kind: 'debian', names: ['mariadb-test'] },
 }
 
-const PLACES: Record<Engine, { files: string; mysqltest: string; share: string; command: (name: string) => string }> = {
+/**
+ * Included files that ask for what is beside the point: that server connections end with the sessions (Sluice keeps them for the next
+ * ones), and that GTIDs are switched off on a server that has a replica. Tests go on without them.
+ */
+const PASSED_OVER = [
+  'include/wait_until_count_sessions.inc',
+  'include/rpl/set_gtid_mode_off.inc',
+  'include/rpl/set_gtid_mode_on.inc',
+]
+
+interface Places {
+  readonly files: string
+  readonly mysqltest: string
+  readonly share: string
+  readonly timeZones: string
+  readonly command: (name: string) => string
+}
+
+const PLACES: Record<Engine, Places> = {
   mysql: {
     files: 'usr/lib/mysql-test',
     mysqltest: 'usr/lib/mysql-test/bin/mysqltest',
     share: 'usr/share/mysql',
+    timeZones: 'usr/lib/mysql-test/include/mtr_test_data_timezone.sql',
     command: (name) => `usr/bin/mysql${name}`,
   },
   mariadb: {
     files: 'usr/share/mysql/mysql-test',
     mysqltest: 'usr/bin/mariadb-test',
     share: 'usr/share/mysql',
+    timeZones: 'usr/share/mysql/mysql_test_data_timezone.sql',
     command: (name) => `usr/bin/mariadb${name === '' ? '' : `-${name}`}`,
   },
 }
@@ -29,6 +49,8 @@ export interface SuitePrograms {
   /** The folder that mysql-test-run calls MYSQL_TEST_DIR. */
   readonly files: string
   readonly share: string
+  /** What mysql-test-run fills the time zones' tables with. */
+  readonly timeZones: string
   readonly mysqltest: readonly string[]
   /** Where MariaDB's clients find their login plugins; empty for MySQL, whose clients have them built in. */
   readonly clientPlugins: string
@@ -45,10 +67,13 @@ export async function fetchSuite(engine: Engine): Promise<SuitePrograms> {
     if (found === undefined) throw new Error(`${program} is not in the packages of ${engine}'s test suite`)
     return found
   }
+  const files = join(prefix, places.files)
+  for (const name of PASSED_OVER) if (existsSync(join(files, name))) writeFileSync(join(files, name), '')
   return {
     engine,
-    files: join(prefix, places.files),
+    files,
     share: join(prefix, places.share),
+    timeZones: join(prefix, places.timeZones),
     mysqltest: command(places.mysqltest),
     clientPlugins:
       libraryFolders(prefix)

@@ -2,9 +2,9 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, it } from 'vitest'
 import { ENGINE_NAMES, type Engine } from '../../../src/sandbox/index.js'
-import { formatDifference, maskUnstable } from './compare.js'
+import { differencesOf, formatDifferences, isUnstable } from './compare.js'
 import type { Fixture } from './fixture.js'
-import { KNOWN } from './known.js'
+import { isKnown } from './known.js'
 import { type Outcome, type Protocol, runMysqltest, SKIPPED, type Target } from './mysqltest.js'
 import { fetchSuite, type SuitePrograms } from './programs.js'
 import { selectFiles, type TestFile } from './select.js'
@@ -14,6 +14,7 @@ const FILES = new RegExp(process.env['SUITE_FILES'] ?? '.')
 const SUITES = (process.env['SUITES'] ?? 'main').split(',')
 const PROTOCOL = (process.env['SUITE_PROTOCOL'] ?? 'text') as Protocol
 const REPLICAS = Number(process.env['SUITE_REPLICAS'] ?? 1)
+const CONSISTENCY = process.env['SUITE_CONSISTENCY'] ?? 'session'
 const OUTPUT = process.env['SUITE_OUTPUT']
 const LIMIT_MS = Number(process.env['SUITE_SECONDS'] ?? 30) * 1000
 
@@ -43,7 +44,7 @@ export async function describeSuites(engine: Engine): Promise<void> {
   describe(`${ENGINE_NAMES[engine]}, ${PROTOCOL} protocol`, () => {
     let fixture: Fixture | undefined
     const obtain = async () => {
-      fixture ??= await startTestServers(engine, REPLICAS, programs.files)
+      fixture ??= await startTestServers(programs, REPLICAS, CONSISTENCY)
       return fixture
     }
     /** In the state of the start, in a new fixture where the file before has broken it. */
@@ -105,24 +106,19 @@ async function judge(programs: SuitePrograms, file: TestFile, fresh: () => Promi
   if (direct.status === null) return { verdict: 'takes too long directly', difference: '', ms: [direct.ms] }
   const through = await run('through')
   const ms = [direct.ms, through.ms]
-  if (direct.output === through.output && direct.status === through.status) {
-    return { verdict: equalVerdict(direct), difference: '', ms }
-  }
+  const differences = differencesOf(direct.output, through.output)
+  const sameEnd = direct.status === through.status
+  if (differences.length === 0 && sameEnd) return { verdict: equalVerdict(direct), difference: '', ms }
   const again = await run('direct', '-again')
-  const masked = maskUnstable(direct.output, again.output, through.output)
-  if (masked === undefined)
-    return { verdict: 'not stable directly', difference: formatDifference(direct.output, through.output), ms }
-  if (masked.direct === masked.through && direct.status === through.status)
-    return { verdict: equalVerdict(direct), difference: '', ms }
-  const known = KNOWN.find(
-    (entry) =>
-      (entry.engine ?? programs.engine) === programs.engine &&
-      (entry.file ?? /./).test(file.name) &&
-      (entry.through ?? /^/).test(through.output),
-  )
-  const how = `status ${direct.status} directly, ${through.status ?? 'no end'} through Sluice`
-  const difference = `${file.name}: ${how}\n${formatDifference(masked.direct, masked.through)}`
-  return { verdict: known === undefined ? 'different' : 'known', difference, ms }
+  const unstable = differencesOf(direct.output, again.output)
+  const stable = differences.filter((difference) => !isUnstable(difference, unstable))
+  const unexplained = stable.filter((difference) => !isKnown(difference, programs.engine, file.name))
+  const show = (which: typeof differences) =>
+    `${file.name}: status ${direct.status} directly, ${through.status ?? 'no end'} through Sluice\n${formatDifferences(direct.output, which)}`
+  if (stable.length === 0 && sameEnd) return { verdict: equalVerdict(direct), difference: '', ms }
+  if (again.status !== direct.status) return { verdict: 'not stable directly', difference: show(stable), ms }
+  if (stable.length > 0 && unexplained.length === 0) return { verdict: 'known', difference: show(stable), ms }
+  return { verdict: 'different', difference: show(unexplained), ms }
 }
 
 function equalVerdict({ status }: Outcome): Verdict {
