@@ -1,5 +1,6 @@
 import type { CommandModule } from 'yargs'
 import { RuleSet } from './rules/index.js'
+import { CommitTimes } from './shared/commit-times.js'
 import { UsageError } from './shared/errors.js'
 import type { RouteExplanation } from './shared/explanation.js'
 import { NO_QUERY_RULES, type QueryRules } from './shared/query-rules.js'
@@ -77,6 +78,7 @@ export function explain(
       catalogue: EMPTY_CATALOGUE,
     },
     causal: new CausalKeys(ALONE, -1, tokensMax, tokenTtlMs),
+    commits: CommitTimes.open(''),
     learned: new LearnedWrites(),
     digests: new Digests(snapshot.digests, Math.random),
     rules: new RuleSet(rules),

@@ -1,4 +1,5 @@
 import { monotonicMs } from '../shared/clock.js'
+import { CommitTimes } from '../shared/commit-times.js'
 import type { WorkerCounters } from '../shared/counters.js'
 import { UsageError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
@@ -14,7 +15,7 @@ import { EventLog, type NewEvent, type ProxyEvent } from './event-log.js'
 import { StatsHistory } from './metrics/stats-history.js'
 import { Monitor } from './monitor/monitor.js'
 import type { MonitorLog } from './monitor/monitor-log.js'
-import { identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
+import { commitTimesPath, identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
 import { Scheduler } from './scheduler.js'
 import { ClientTls } from './ticket-keys.js'
 import { type LoadedTls, loadTls } from './tls.js'
@@ -100,6 +101,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
       workers: config.workers,
       entry: entry.file,
       args: entry.args,
+      commitTimes: commitTimesPath(config.datadir, config.listen),
       log,
       rules: this.rules,
       onSuspicion: (server) => this.monitor.suspect(server),
@@ -117,6 +119,8 @@ export class ControlPlane implements ControlView, RuntimeTarget {
 
   /** Looks at the servers, then starts the workers; resolves when all of them listen. */
   async start(): Promise<void> {
+    // What was written before this moment the first look at the servers covers.
+    this.makeCommitTimes()
     this.monitor.start()
     await this.monitor.firstRound(FIRST_ROUND_MS)
     this.judge()
@@ -382,6 +386,17 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     if (parent === null) return
     const workers = pids.flatMap((pid) => identifyProcess(pid) ?? [])
     writeRunFile(this.runFile(), { parent, workers })
+  }
+
+  private makeCommitTimes(): void {
+    const { path, datadir, listen } = this.current
+    try {
+      CommitTimes.create(commitTimesPath(datadir, listen))
+    } catch (error) {
+      throw new UsageError(
+        `${path}: datadir: the workers' files cannot be made in ${datadir} (${(error as Error).message})`,
+      )
+    }
   }
 
   private runFile(): string {

@@ -18,8 +18,16 @@ export interface RunFile {
 
 /** One file per set of listen addresses, so that several proxies can share a datadir. */
 export function runFilePath(datadir: string, listen: readonly ListenAddress[]): string {
-  const key = createHash('sha256').update(listen.map(formatListenAddress).join(' ')).digest('hex').slice(0, 12)
-  return join(datadir, `run-${key}.json`)
+  return join(datadir, `run-${keyOf(listen)}.json`)
+}
+
+/** Where the proxy's workers share the times of commits (`CommitTimes`). */
+export function commitTimesPath(datadir: string, listen: readonly ListenAddress[]): string {
+  return join(datadir, `commits-${keyOf(listen)}`)
+}
+
+function keyOf(listen: readonly ListenAddress[]): string {
+  return createHash('sha256').update(listen.map(formatListenAddress).join(' ')).digest('hex').slice(0, 12)
 }
 
 export function writeRunFile(path: string, content: RunFile): void {

@@ -59,6 +59,8 @@ export interface GlobalCounters {
   readsOnPrimaryCausal: number
   /** ... to see no less than the session has seen already. */
   readsOnPrimarySeen: number
+  /** Reads that went to the primary since no replica was known to have what others had written through this proxy before. */
+  readsOnPrimaryCommitted: number
   /** ... for a causal key, or a position that was asked for. */
   readsOnPrimaryToken: number
   /** ... for the level `strong`. */
@@ -208,6 +210,7 @@ export function newGlobalCounters(): GlobalCounters {
     readsOnPrimaryNoReplica: 0,
     readsOnPrimaryCausal: 0,
     readsOnPrimarySeen: 0,
+    readsOnPrimaryCommitted: 0,
     readsOnPrimaryToken: 0,
     readsOnPrimaryStrong: 0,
     readsOnLaggingReplica: 0,

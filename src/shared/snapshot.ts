@@ -127,7 +127,7 @@ export interface UserEntry {
  * What a read may rely on. eventual: nothing but the replicas' lag limits; session: all that its session wrote and has seen;
  * token: that, and what was written under the causal key that a statement names; strong: all that was committed.
  */
-export const CONSISTENCY_LEVELS = ['eventual', 'session', 'token', 'strong'] as const
+export const CONSISTENCY_LEVELS = ['eventual', 'session', 'token', 'global', 'strong'] as const
 export type ConsistencyLevel = (typeof CONSISTENCY_LEVELS)[number]
 
 export interface ConsistencySettings {
@@ -143,6 +143,8 @@ export interface ConsistencySettings {
   readonly replicasMin: number
   /** Reads that may be in flight on a primary only because no replica qualified, over all workers; 0: no limit. */
   readonly maxPrimarySpill: number
+  /** Whether sessions see from their first read on what was written through this proxy before they began. */
+  readonly newSessionsSeeCommits: boolean
 }
 
 export const DEFAULT_CONSISTENCY: ConsistencySettings = {
@@ -153,6 +155,7 @@ export const DEFAULT_CONSISTENCY: ConsistencySettings = {
   tokensMax: 100_000,
   replicasMin: 0,
   maxPrimarySpill: 0,
+  newSessionsSeeCommits: true,
 }
 
 /** What is counted by digest. */

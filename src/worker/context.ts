@@ -3,6 +3,7 @@ import type { LRUCache } from 'lru-cache'
 import type { RsaKeyPair } from '../../protocol/index.js'
 import type { RuleSet } from '../rules/index.js'
 import type { ServerTlsContext } from '../shared/client-tls.js'
+import type { CommitTimes } from '../shared/commit-times.js'
 import type { GlobalCounters, LatencyCounters } from '../shared/counters.js'
 import type { ProxyError } from '../shared/errors.js'
 import type { SessionKill, SessionPlace, SessionWanted } from '../shared/ipc.js'
@@ -50,6 +51,7 @@ export interface WorkerContext {
   readonly verbs: (LatencyCounters | undefined)[]
   readonly counters: GlobalCounters
   readonly causal: CausalKeys
+  readonly commits: CommitTimes
   readonly cache: ResultCache
   readonly learned: LearnedWrites
   /** Those in force. */

@@ -1,7 +1,8 @@
 import cluster from 'node:cluster'
 import { monotonicMs } from '../shared/clock.js'
+import { COMMIT_TIMES_ENV, CommitTimes } from '../shared/commit-times.js'
 import { COUNTED_BY, type FromWorker, type ToWorker } from '../shared/ipc.js'
-import { createLogger } from '../shared/log.js'
+import { createLogger, type Logger } from '../shared/log.js'
 import { NO_QUERY_RULES } from '../shared/query-rules.js'
 import type { Snapshot } from '../shared/snapshot.js'
 import type { CountedTable, WorkerTables } from '../shared/worker-tables.js'
@@ -22,6 +23,8 @@ export function runWorker(): void {
   const log = createLogger('worker', { worker: number })
   let worker: Worker | null = null
   let reporter: NodeJS.Timeout | null = null
+
+  const commits = openCommitTimes(process.env[COMMIT_TIMES_ENV] ?? '', log)
 
   const send = (message: FromWorker): void => {
     // An orphan has nobody to tell; a send that fails says the same.
@@ -54,7 +57,7 @@ export function runWorker(): void {
   }
 
   const start = async (snapshot: Snapshot): Promise<void> => {
-    worker = new Worker(number, snapshot, log, send)
+    worker = new Worker(number, snapshot, log, send, commits)
     worker.applyRules(rules)
     worker.shares.take(shares!.sequence, shares!.shares)
     try {
@@ -187,4 +190,13 @@ export function runWorker(): void {
     log.fatal({ err: error }, 'worker ends by an error in Sluice')
     process.exit(70)
   })
+}
+
+function openCommitTimes(path: string, log: Logger): CommitTimes {
+  try {
+    return CommitTimes.open(path)
+  } catch (err) {
+    log.error({ err }, `new sessions cannot know what other workers write: ${path} cannot be opened`)
+    return CommitTimes.unknown()
+  }
 }

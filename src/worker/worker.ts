@@ -4,6 +4,7 @@ import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
 import { RuleSet } from '../rules/index.js'
 import { TlsContexts } from '../shared/client-tls.js'
 import { monotonicMs } from '../shared/clock.js'
+import { CommitTimes } from '../shared/commit-times.js'
 import { type LatencyCounters, newGlobalCounters, type WorkerCounters } from '../shared/counters.js'
 import { ProxyError } from '../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../shared/explanation.js'
@@ -79,6 +80,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly sharedStatements: SharedStatements
   readonly causalChannel: CausalChannel
   readonly causal: CausalKeys
+  readonly commits: CommitTimes
   readonly cacheChannel: CacheChannel
   readonly cache: ResultCache
   readonly changes: ServerChanges
@@ -121,9 +123,16 @@ export class Worker implements WorkerContext, SessionOwner {
   /** Monotonic ms. */
   #drainUntil = Number.POSITIVE_INFINITY
 
-  constructor(number: number, snapshot: Snapshot, log: Logger, send: (message: FromWorker) => void) {
+  constructor(
+    number: number,
+    snapshot: Snapshot,
+    log: Logger,
+    send: (message: FromWorker) => void,
+    commits = CommitTimes.open(''),
+  ) {
     this.number = number
     this.log = log
+    this.commits = commits
     this.#send = send
     this.sessionSearch = new SessionSearch(this.#sessions, this, send)
     this.#listeners = new Listeners((socket) => this.#accept(socket), log)

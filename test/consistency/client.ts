@@ -30,11 +30,27 @@ export function registerCount(clients: number): number {
   return SHARED_REGISTERS + clients
 }
 
-type Activity = 'write' | 'read' | 'transaction' | 'read-only transaction' | 'new session' | 'pause'
+type Activity = 'write' | 'read' | 'transaction' | 'read-only transaction' | 'new session' | 'reset' | 'pause'
 
 /** How often, of a hundred times, each is done by clients that write much and by those that mostly read. */
-const WRITERS = mix({ write: 26, read: 50, transaction: 10, 'read-only transaction': 5, 'new session': 2, pause: 7 })
-const READERS = mix({ write: 3, read: 75, transaction: 1, 'read-only transaction': 6, 'new session': 2, pause: 13 })
+const WRITERS = mix({
+  write: 26,
+  read: 50,
+  transaction: 10,
+  'read-only transaction': 5,
+  'new session': 2,
+  reset: 2,
+  pause: 5,
+})
+const READERS = mix({
+  write: 3,
+  read: 75,
+  transaction: 1,
+  'read-only transaction': 6,
+  'new session': 3,
+  reset: 2,
+  pause: 10,
+})
 
 function mix(times: Record<Activity, number>): Activity[] {
   return Object.entries(times).flatMap(([name, count]) => Array<Activity>(count).fill(name as Activity))
@@ -80,6 +96,7 @@ export class Client {
   #perform(activity: Activity): Promise<void> {
     const registers = this.#registers
     if (registers === null || activity === 'new session') return this.#begin()
+    if (activity === 'reset') return this.#reset(registers)
     if (activity === 'pause') return pause(this.#random.below(PAUSE_MS_MAX))
     if (activity === 'write') return this.#write(registers)
     if (activity === 'read') return this.#read(registers)
@@ -89,10 +106,18 @@ export class Client {
 
   async #begin(): Promise<void> {
     this.#end()
-    const connection = await this.#world.connect()
     const { recorder, table, tellsTokens } = this.#world
+    const began = recorder.now()
+    const connection = await this.#world.connect()
     const session = this.#world.nextSession()
-    this.#registers = { connection, recorder, random: this.#random, table, tellsTokens, session }
+    this.#registers = { connection, recorder, random: this.#random, table, tellsTokens, session, began }
+  }
+
+  /** As after a login, on the same connection. */
+  async #reset(registers: Registers): Promise<void> {
+    const began = this.#world.recorder.now()
+    await registers.connection.reset()
+    this.#registers = { ...registers, began }
   }
 
   #end(): void {
@@ -121,7 +146,8 @@ export class Client {
     const random = this.#random
     const subject = random.once(2) ? this.#recent : this.#subject()
     const { token } = subject
-    const level = token === null && random.once(10) ? random.pick(['eventual', 'strong'] as const) : 'session'
+    const level =
+      token === null && random.once(10) ? random.pick(['eventual', 'global', 'global', 'strong'] as const) : 'session'
     this.#world.recorder.add(await readRegisters(registers, this.#someOf(subject), { token, level }))
   }
 

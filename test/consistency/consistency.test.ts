@@ -24,6 +24,7 @@ const ROUND_SECONDS = 20
 const UNGUARDED_SECONDS = 3
 const UNGUARDED_ROUNDS_MAX = 5
 const STALE_READS = [
+  'committed-reads (all)',
   'monotonic-reads (session)',
   'monotonic-reads (token)',
   'read-your-writes (session)',

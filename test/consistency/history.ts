@@ -18,7 +18,7 @@
  */
 export type History = readonly Operation[]
 export type Operation = Read | Write
-export type Level = 'eventual' | 'session' | 'strong'
+export type Level = 'eventual' | 'session' | 'global' | 'strong'
 
 interface Common {
   /** One connection of a client. */
@@ -34,6 +34,8 @@ export interface Read extends Common {
   readonly kind: 'read'
   /** Of an `eventual` read nothing is expected, and nothing follows from what it saw. */
   readonly level: Level
+  /** It shows at least all that was acknowledged to anybody by then: the begin of its session, or of a `global` read. Absent: nothing of it. */
+  readonly sees?: number
   /** Register and version; -1 where there was no such row. */
   readonly values: readonly (readonly [register: number, version: number])[]
   /** Port of the server that answered; for people. */

@@ -13,6 +13,8 @@ export interface Registers {
   /** Whether statements name their causal key. */
   readonly tellsTokens: boolean
   readonly session: number
+  /** When it was about to begin; see `Read.sees`. */
+  readonly began: number
 }
 
 /** A write without its end, which in a transaction is the COMMIT's. */
@@ -54,7 +56,7 @@ export async function readRegisters(
   ids: readonly number[],
   { token = null, level = 'session', begin = registers.recorder.now(), without = new Set() }: ReadOptions = {},
 ): Promise<Read> {
-  const { connection, recorder, random, table, session } = registers
+  const { connection, recorder, random, table, session, began } = registers
   const comment = level === 'session' ? causal(registers, token) : `/* sluice: consistency=${level} */ `
   const sql = `${comment}SELECT @@port AS port, id, v FROM ${table} WHERE id IN (`
   const [rows] = random.once(3)
@@ -63,5 +65,6 @@ export async function readRegisters(
   const end = recorder.now()
   const versions = new Map(rows.map((row) => [Number(row['id']), Number(row['v'])]))
   const values = ids.filter((id) => !without.has(id)).map((id) => [id, versions.get(id) ?? -1] as const)
-  return { kind: 'read', session, token, begin, end, level, values, server: Number(rows[0]?.['port'] ?? 0) }
+  const sees = level === 'global' ? begin : began
+  return { kind: 'read', session, token, begin, end, level, sees, values, server: Number(rows[0]?.['port'] ?? 0) }
 }

@@ -89,6 +89,17 @@ describe('the verifier of histories', () => {
     expect(found(wrote(0, 5), read(2, 4, { level: 'strong' }))).toEqual(['read-your-writes (session)'])
   })
 
+  it('finds a read that does not show what others had written before its session began, or before it began itself', () => {
+    const write = wrote(0, 5, { session: 2 })
+    expect(found(write, read(4, 4, { sees: 2 }))).toEqual(['committed-reads (all)'])
+    expect(found(write, read(4, 4, { sees: 1 }))).toEqual([])
+    expect(found(write, read(4, 4, { sees: 0.5 }))).toEqual([])
+    expect(found(write, read(4, 5, { sees: 2 }))).toEqual([])
+    expect(found(write, read(4, 4, { sees: 4, level: 'global' }))).toEqual(['committed-reads (all)'])
+    expect(found(write, read(4, 4, { sees: 2, level: 'eventual' }))).toEqual([])
+    expect(found({ ...write, acknowledged: false }, read(4, 4, { sees: 2 }))).toEqual([])
+  })
+
   it('finds a primary that has lost a write', () => {
     expect(found(wrote(0, 5), wrote(2, 5, { session: 2 }))).toEqual(['lost-write (all)'])
     expect(found(wrote(0, 5), wrote(0, 6, { session: 2 }), wrote(2, 7))).toEqual([])

@@ -7,10 +7,11 @@ import type { History, Operation, Read, Write } from './history.js'
  * - `read-your-writes`: a read shows at least the newest version that was acknowledged before it began;
  * - `monotonic-reads`: a read shows at least the newest version that a read showed which ended before it began.
  *
- * And of all clients together `lost-write`: a write that begins after another one was acknowledged makes a newer version. Were
- * it otherwise, the primary would have lost a write, and the other two would say nothing about the proxy.
+ * Of all clients together `committed-reads`: a read shows at least the newest version that was acknowledged to whomever before its
+ * session began, or before it began itself at the level `global`. And `lost-write`: a write that begins after another one was acknowledged makes a newer version. Were
+ * it otherwise, the primary would have lost a write, and the others would say nothing about the proxy.
  */
-export type Guarantee = 'read-your-writes' | 'monotonic-reads' | 'lost-write'
+export type Guarantee = 'read-your-writes' | 'monotonic-reads' | 'committed-reads' | 'lost-write'
 
 export interface Violation {
   readonly guarantee: Guarantee
@@ -82,6 +83,9 @@ function sweep(group: History, scope: Violation['scope']): Violation[] {
     }
     return !isTooOld
   }
+  const onFirstRead = (read: Read) => {
+    for (const [register, version] of read.values) judge('committed-reads', written, read, register, version)
+  }
   const onRead = (read: Read) => {
     for (const [register, version] of read.values) {
       if (judge('read-your-writes', written, read, register, version)) {
@@ -91,24 +95,39 @@ function sweep(group: History, scope: Violation['scope']): Violation[] {
   }
   const onWrite = (write: Write) => judge('lost-write', written, write, write.register, write.version)
 
-  for (const { operation, isEnd } of events(group)) {
+  for (const { operation, isEnd } of events(group, scope)) {
     if (operation.kind === 'write') {
       if (!operation.acknowledged) continue
       if (isEnd) written.raise(operation.register, operation.version, operation)
       else if (scope === 'all') onWrite(operation)
-    } else if (operation.level !== 'eventual' && scope !== 'all') {
-      if (isEnd) for (const [register, version] of operation.values) seen.raise(register, version, operation)
+    } else if (operation.level !== 'eventual') {
+      if (scope === 'all') onFirstRead(operation)
+      else if (isEnd) for (const [register, version] of operation.values) seen.raise(register, version, operation)
       else onRead(operation)
     }
   }
   return violations
 }
 
-/** Beginnings and ends in the order of time; of the same moment beginnings come first, since nothing is known then. */
-function events(group: History): { operation: Operation; at: number; isEnd: boolean }[] {
-  const all = group.flatMap((operation) => [
-    { operation, at: operation.begin, isEnd: false },
-    { operation, at: operation.end, isEnd: true },
-  ])
+interface Event {
+  readonly operation: Operation
+  readonly at: number
+  readonly isEnd: boolean
+}
+
+/**
+ * Beginnings and ends in the order of time; of the same moment beginnings come first, since nothing is known then. For all clients
+ * together a read is at the moment of which it has to know.
+ */
+function events(group: History, scope: Violation['scope']): Event[] {
+  const all = group.flatMap((operation): Event[] => {
+    if (scope === 'all' && operation.kind === 'read') {
+      return operation.sees === undefined ? [] : [{ operation, at: operation.sees, isEnd: false }]
+    }
+    return [
+      { operation, at: operation.begin, isEnd: false },
+      { operation, at: operation.end, isEnd: true },
+    ]
+  })
   return all.sort((one, other) => one.at - other.at || Number(one.isEnd) - Number(other.isEnd))
 }

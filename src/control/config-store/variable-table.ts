@@ -190,6 +190,7 @@ const CONSISTENCY = [
     'tokens_max',
     'replicas_min',
     'max_primary_spill',
+    'new_sessions_see_commits',
   ]),
   variable('mysql-consistency_pin', 'consistency', 'pin', {
     read: (file) => String((file.consistency ?? DEFAULT_CONSISTENCY_SECTION).pin ?? 'session'),

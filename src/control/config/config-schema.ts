@@ -321,6 +321,7 @@ const consistency = map({
   tokens_max: orElse(whole(1, 10_000_000), DEFAULT_CONSISTENCY.tokensMax),
   replicas_min: orElse(whole(0, 1000), DEFAULT_CONSISTENCY.replicasMin),
   max_primary_spill: orElse(whole(0, CONNECTIONS_MAX), DEFAULT_CONSISTENCY.maxPrimarySpill),
+  new_sessions_see_commits: orElse(flag, DEFAULT_CONSISTENCY.newSessionsSeeCommits),
 })
 
 /** The result cache; size in MiB over all workers, an answer's in bytes. */

@@ -392,6 +392,7 @@ function readConsistency(section: NonNullable<ConfigFile['consistency']>): Consi
     tokensMax: section.tokens_max,
     replicasMin: section.replicas_min,
     maxPrimarySpill: section.max_primary_spill,
+    newSessionsSeeCommits: section.new_sessions_see_commits,
   }
 }
 

@@ -283,6 +283,7 @@ export const METRICS: readonly MetricDefinition[] = [
     ({ counters: { global } }) => [
       [{ reason: 'causal' }, global.readsOnPrimaryCausal],
       [{ reason: 'seen' }, global.readsOnPrimarySeen],
+      [{ reason: 'committed' }, global.readsOnPrimaryCommitted],
       [{ reason: 'token' }, global.readsOnPrimaryToken],
       [{ reason: 'strong' }, global.readsOnPrimaryStrong],
       [{ reason: 'learned' }, global.readsOnPrimaryLearned],

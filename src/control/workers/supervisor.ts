@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
 import { monotonicMs } from '../../shared/clock.js'
+import { COMMIT_TIMES_ENV } from '../../shared/commit-times.js'
 import type { WorkerCounters } from '../../shared/counters.js'
 import { UsageError } from '../../shared/errors.js'
 import type { RouteAnswer, RouteQuestion } from '../../shared/explanation.js'
@@ -36,6 +37,8 @@ export interface SupervisorOptions {
   /** File that a worker runs, with its arguments; it finds `cluster.isPrimary` false and its number in the environment. */
   readonly entry: string
   readonly args: readonly string[]
+  /** Where they share the times of commits (`CommitTimes`). */
+  readonly commitTimes: string
   readonly log: Logger
   /** What workers ask for, and count hits of. */
   readonly rules: PublishedRules
@@ -309,7 +312,10 @@ export class Supervisor {
   }
 
   private fork(number: number): WorkerHandle {
-    const worker: Worker = cluster.fork({ [WORKER_NUMBER_ENV]: String(number) })
+    const worker: Worker = cluster.fork({
+      [WORKER_NUMBER_ENV]: String(number),
+      [COMMIT_TIMES_ENV]: this.options.commitTimes,
+    })
     const handle = new WorkerHandle(number, worker, monotonicMs())
     this.handles.set(number, handle)
     handle.onMessage((message) => this.receive(handle, message))

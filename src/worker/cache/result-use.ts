@@ -1,7 +1,9 @@
 import { Answer, Command, MariadbCapability } from '../../../protocol/index.js'
+import type { CommitTimes } from '../../shared/commit-times.js'
 import { Hint, StatementKind, tablesRead, UNCACHEABLE_EFFECTS } from '../../sql/index.js'
 import type { BackendLogin } from '../backend/backend-login.js'
 import type { CausalKeys } from '../consistency/causal-keys.js'
+import { committedBy } from '../consistency/session-consistency.js'
 import type { TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, maxLagMsOf } from '../session/command.js'
 import { Hold, type SessionFacts } from '../session/session-facts.js'
@@ -29,6 +31,7 @@ export interface CacheContext {
   readonly view: TopologyView
   readonly cache: ResultCache
   readonly causal: CausalKeys
+  readonly commits: CommitTimes
 }
 
 /**
@@ -68,7 +71,7 @@ function readsUncommitted({ variables }: SessionState): boolean {
 export function satisfies(
   answer: Pick<CachedAnswer, 'asOf' | 'shownUntil' | 'marks'>,
   asking: Asking,
-  { view, cache, causal }: CacheContext,
+  { view, cache, causal, commits }: CacheContext,
   now: number,
 ): boolean {
   const { consistency, user } = asking.facts
@@ -87,7 +90,9 @@ export function satisfies(
   }
   if (level === 'eventual') return true
   if (consistency.lastWriteAt >= 0 && asOf <= consistency.lastWriteAt) return false
-  return (answer.marks.length > 0 && cache.hearsWrites) || asOf > Math.max(consistency.seenAt, consistency.shownUntil)
+  if (answer.marks.length > 0 && cache.hearsWrites) return true
+  const committed = committedBy(level, consistency, settings, commits, user.defaultHostgroup, now)
+  return asOf > Math.max(consistency.seenAt, consistency.shownUntil, committed)
 }
 
 /** Whether an answer that is on its way is one that the session may be given when it comes, as far as can be told now. */

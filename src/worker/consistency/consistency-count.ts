@@ -10,6 +10,7 @@ const COUNTER_OF_REASON: ReadonlyMap<string, keyof GlobalCounters> = new Map([
   [Reason.lag, 'readsOnPrimaryNoReplica'],
   [Reason.ownWrites, 'readsOnPrimaryCausal'],
   [Reason.seen, 'readsOnPrimarySeen'],
+  [Reason.committed, 'readsOnPrimaryCommitted'],
   [Reason.causalKey, 'readsOnPrimaryToken'],
   [Reason.keyHeld, 'readsOnPrimaryToken'],
   [Reason.position, 'readsOnPrimaryToken'],

@@ -1,4 +1,5 @@
 import { Command } from '../../../protocol/index.js'
+import type { CommitTimes } from '../../shared/commit-times.js'
 import type { CausalPosition } from '../../shared/ipc.js'
 import { StatementKind } from '../../sql/index.js'
 import type { Backend } from '../backend/backend.js'
@@ -12,6 +13,7 @@ import type { CausalKeys } from './causal-keys.js'
 export interface ConsistencyNotes {
   readonly view: TopologyView
   readonly causal: CausalKeys
+  readonly commits: CommitTimes
 }
 
 /** Kinds whose answer tells nothing of any data. */
@@ -32,9 +34,10 @@ export function learnConsistency(
   backend: Backend,
   gtids: string,
   facts: SessionFacts,
-  { view, causal }: ConsistencyNotes,
+  notes: ConsistencyNotes,
   now: number,
 ): void {
+  const { view, causal, commits } = notes
   const { hostgroup } = backend.target
   if (command.reason === Reason.read || command.reason === Reason.waits) facts.consistency.readFromReplica()
   else if (SPILL_REASONS.has(command.reason)) facts.consistency.forcedToPrimary()
@@ -50,24 +53,27 @@ export function learnConsistency(
   }
   if (facts.inTransaction) {
     // What tables without transactions get is there at once: the end of the transaction will not tell of it.
-    if (gtids !== '') facts.consistency.wrote(now, gtids, backend.target.flavor)
+    if (gtids === '') return
+    facts.consistency.wrote(now, gtids, backend.target.flavor)
+    commits.note(hostgroup, now)
     return
   }
   const failed = backend.follower.errno !== 0
-  if (gtids !== '') noteWrite(facts, backend, gtids, causal, now)
-  else if (command.mayWrite && !provenEmpty(command, failed, backend, view)) noteWrite(facts, backend, '', causal, now)
+  if (gtids !== '') noteWrite(facts, backend, gtids, notes, now)
+  else if (command.mayWrite && !provenEmpty(command, failed, backend, view)) noteWrite(facts, backend, '', notes, now)
   else publishKeys(facts, backend, { at: now, gtids: '' }, causal)
 }
 
 /** A write is over, or may be. @param gtids empty: not known */
 export function noteWrite(
   { consistency }: SessionFacts,
-  { target: { flavor } }: Backend,
+  { target: { flavor, hostgroup } }: Backend,
   gtids: string,
-  causal: CausalKeys,
+  { causal, commits }: Pick<ConsistencyNotes, 'causal' | 'commits'>,
   now: number,
 ): void {
   consistency.wrote(now, gtids, flavor)
+  commits.note(hostgroup, now)
   const { keysWritten } = consistency
   if (keysWritten === null) return
   consistency.keysWritten = null

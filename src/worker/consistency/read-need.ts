@@ -5,12 +5,16 @@ import type { SessionConsistency } from './session-consistency.js'
 import type { Watermark } from './watermark.js'
 
 /** What a replica may be short of. */
-export type Shortage = 'ownWrites' | 'seen' | 'key' | 'position' | 'lag'
+export type Shortage = 'ownWrites' | 'seen' | 'committed' | 'key' | 'position' | 'lag'
 
 /** What one read needs of a replica. One object per worker is filled for each statement. */
 export class ReadNeed {
   level: ConsistencyLevel = 'session'
   session: SessionConsistency | null = null
+  /** Monotonic ms: what was written through this proxy by then. -1: nothing of it. */
+  committedBy = -1
+  /** Where nothing tells what replicas have, they are not taken to have it. */
+  committedProven = false
   /** Of the causal key that the statement names. */
   key: Watermark | null = null
   /** Something is being written under the key: only the primary is sure to show what others may have seen of it. */
@@ -28,6 +32,7 @@ export class ReadNeed {
 
   isMetBy(candidate: Candidate): boolean {
     const { session, key, position, maxLagMs } = this
+    if (!this.hasCommitted(candidate)) return false
     if (this.only !== '' && candidate.entry.id !== this.only) return false
     if (session !== null && this.level !== 'eventual' && !session.isMetBy(candidate, this.pinnedUntil)) return false
     if (key !== null && !key.isMetBy(candidate, this.pinnedUntil)) return false
@@ -42,10 +47,19 @@ export class ReadNeed {
       if (!session.hasWritten(candidate, pinnedUntil)) return 'ownWrites'
       if (!session.hasSeen(candidate, pinnedUntil)) return 'seen'
     }
+    if (!this.hasCommitted(candidate)) return 'committed'
     if (this.only !== '' && candidate.entry.id !== this.only) return 'key'
     if (key !== null && !key.isMetBy(candidate, pinnedUntil)) return 'key'
     if (position !== null && !has(candidate, position)) return 'position'
     return maxLagMs < 0 || (candidate.lagMs !== null && candidate.lagMs <= maxLagMs) ? null : 'lag'
+  }
+
+  /** Whether a replica has what was written by `committedBy`. Others' GTIDs are not known: it is told by time. */
+  hasCommitted({ coversPrimaryAt, target }: Candidate): boolean {
+    const { committedBy } = this
+    if (committedBy < 0) return true
+    if (coversPrimaryAt >= 0) return coversPrimaryAt > committedBy
+    return this.pinnedUntil > committedBy || !(this.committedProven || target.known.givesGtids)
   }
 
   /**
@@ -62,6 +76,7 @@ export class ReadNeed {
 
   /** The GTIDs that the replica lacks or may lack, as text for a server; null: they do not tell all that is needed. */
   gtidsFor(candidate: Candidate): string | null {
+    if (!this.hasCommitted(candidate)) return null
     if (!this.#toldByGtids(this.session, candidate) || !this.#toldByGtids(this.key, candidate)) return null
     const parts: string[] = []
     for (const mark of [this.level === 'eventual' ? null : this.session, this.key]) {

@@ -1,4 +1,6 @@
+import type { CommitTimes } from '../../shared/commit-times.js'
 import type { ConsistencyLevel, ConsistencySettings, UserEntry } from '../../shared/snapshot.js'
+import type { KnownServer } from '../routing/known-server.js'
 import { Watermark } from './watermark.js'
 import type { Wishes } from './wishes.js'
 
@@ -12,10 +14,18 @@ const FORCED_MAX = 3
 export class SessionConsistency extends Watermark {
   /** As the session has set it; null: it has not. */
   level: ConsistencyLevel | null = null
+  /** Monotonic ms of the session's begin; -1: it has seen something since, and what it sees from now on is no older than that. */
+  beganAt: number
   /** Keys under which the transaction that is open has written; null: none. */
   keysWritten: Set<string> | null = null
   /** Reads in a row that had to go to the primary. */
   #forced = 0
+
+  /** @param now monotonic ms */
+  constructor(now: number) {
+    super()
+    this.beganAt = now
+  }
 
   /** The level of a statement: its own, else that of the session, a query rule, the user, or all. */
   levelFor(
@@ -45,8 +55,33 @@ export class SessionConsistency extends Watermark {
     this.#forced = 0
   }
 
-  /** As after a login. What was written and seen stays known, since the client goes on. */
-  reset(): void {
-    this.level = null
+  override sawOnPrimary(now: number): void {
+    super.sawOnPrimary(now)
+    this.beganAt = -1
   }
+
+  override sawOnReplica(known: KnownServer, incarnation: number, now: number, had: boolean): void {
+    super.sawOnReplica(known, incarnation, now, had)
+    this.beganAt = -1
+  }
+
+  /** As after a login. What was written and seen stays known, since the client goes on. */
+  reset(now: number): void {
+    this.level = null
+    this.beganAt = now
+  }
+}
+
+/** Up to when what was written through this proxy has to be there; -1: none of it has to. */
+export function committedBy(
+  level: ConsistencyLevel,
+  { beganAt }: SessionConsistency,
+  { newSessionsSeeCommits }: ConsistencySettings,
+  commits: CommitTimes,
+  writer: number,
+  now: number,
+): number {
+  if (level === 'global') return commits.latest(writer, now)
+  if (beganAt < 0 || !newSessionsSeeCommits || level === 'eventual') return -1
+  return Math.min(beganAt, commits.latest(writer, now))
 }

@@ -1,13 +1,23 @@
 import { Command } from '../../../protocol/index.js'
+import type { CommitTimes } from '../../shared/commit-times.js'
 import type { ServerId } from '../../shared/snapshot.js'
 import { StatementKind } from '../../sql/index.js'
 import type { Backend } from '../backend/backend.js'
 import { agreedReplica } from '../consistency/causal-agreed.js'
 import type { CausalKeys } from '../consistency/causal-keys.js'
 import { ReadNeed } from '../consistency/read-need.js'
+import { committedBy } from '../consistency/session-consistency.js'
 import type { SessionBackends } from '../pool/session-backends.js'
 import type { LearnedWrites } from '../routing/learned-writes.js'
-import { type Decision, newDecision, Reason, type RouteInput, route, usesOwnConnection } from '../routing/router.js'
+import {
+  type Decision,
+  isForReplicas,
+  newDecision,
+  Reason,
+  type RouteInput,
+  route,
+  usesOwnConnection,
+} from '../routing/router.js'
 import { findOnline, type TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, isExecute, maxLagMsOf } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
@@ -27,6 +37,7 @@ export interface Routed {
 export interface RouteContext {
   readonly view: TopologyView
   readonly causal: CausalKeys
+  readonly commits: CommitTimes
   readonly learned: Pick<LearnedWrites, 'size' | 'has' | 'knows'>
 }
 
@@ -37,9 +48,10 @@ export interface RouteContext {
  */
 export function routeCommand(
   { command, statement, facts, backends, text }: Routed,
-  { view, causal, learned }: RouteContext,
+  context: RouteContext,
   now: number,
 ): Decision {
+  const { view, learned } = context
   if (command.onServer !== '' && routeTo(command.onServer, command, view)) return decision
   const bound = boundTo(statement, command.code)
   if (bound !== null && bound.state !== 'closed') {
@@ -56,7 +68,7 @@ export function routeCommand(
   routeInput.ruleHostgroup = command.ruling?.hostgroup ?? -1
   routeInput.ruleReason = command.ruling?.hostgroupReason ?? ''
   routeInput.facts = facts
-  fillNeed(command, facts, view, causal, now)
+  fillNeed(command, facts, context, now)
   routeInput.learned =
     command.learned || (learned.size > 0 && isRead(command) && isLearned(command, statement, text, learned))
   routeInput.own = usesOwnConnection(command.kind) ? backends.own(facts.user.defaultHostgroup) : null
@@ -74,8 +86,7 @@ export function routeCommand(
 function fillNeed(
   command: CommandInHand,
   { consistency, user }: SessionFacts,
-  view: TopologyView,
-  causal: CausalKeys,
+  { view, causal, commits }: RouteContext,
   now: number,
 ): void {
   const { consistency: settings } = view.snapshot
@@ -85,6 +96,10 @@ function fillNeed(
   need.maxLagMs = maxLagMsOf(command, user)
   const pinMs = view.pinMs(user.defaultHostgroup)
   need.pinnedUntil = pinMs === null ? -1 : now - pinMs
+  need.committedBy = isForReplicas(command.kind)
+    ? committedBy(need.level, consistency, settings, commits, writerFor(command, user, view), now)
+    : -1
+  need.committedProven = need.level === 'global'
   need.waitMs = command.waited ? 0 : settings.causalWaitMs
   command.level = need.level
   if (wishes === null) {
@@ -105,6 +120,12 @@ function fillNeed(
 /** On what the command that was routed last was decided, by the router: valid until the next one is. */
 export function routedInput(): RouteInput {
   return routeInput
+}
+
+/** Whose replicas it would be read from. */
+function writerFor({ ruling }: CommandInHand, { defaultHostgroup }: SessionFacts['user'], view: TopologyView): number {
+  const writer = ruling === null ? -1 : view.writerOf(ruling.hostgroup)
+  return writer < 0 ? defaultHostgroup : writer
 }
 
 /** Where it would be read from replicas. */

@@ -570,8 +570,7 @@ export class Execution implements RelayListener, BackendHolder {
       return this.#listener.nothingToDo()
     }
     const error = loseInFlight(command, this.facts, backend, reason)
-    if (!this.facts.inTransaction && command.mayWrite)
-      noteWrite(this.facts, backend, '', this.#context.causal, monotonicMs())
+    if (!this.facts.inTransaction && command.mayWrite) noteWrite(this.facts, backend, '', this.#context, monotonicMs())
     else if (this.#relay.started) this.facts.consistency.sawOnPrimary(monotonicMs())
     this.count.lost(command, backend, error, monotonicMs())
     this.#fail(error, this.#relay.started ? (backend.follower.sequence + 1) & 0xff : 1)

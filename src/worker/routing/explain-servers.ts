@@ -85,6 +85,7 @@ const OTHER_HOSTGROUP = 'its hostgroup was not needed: there is a server in the 
 const SHORTAGE_TEXT: Readonly<Record<Exclude<Shortage, 'lag'>, string>> = {
   ownWrites: 'it is not known to have what this session wrote',
   seen: 'it is not known to have what this session has seen',
+  committed: 'it is not known to have what was written through this proxy before',
   key: 'it is not known to have what was written or seen under the causal key, or is not the replica of that key',
   position: 'it is not known to have the position that was asked for',
 }

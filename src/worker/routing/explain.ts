@@ -107,9 +107,9 @@ function describeRuling({ matched, hostgroupReason, ...does }: Ruling): string {
 }
 
 /** What is counted of statements is not counted of questions. */
-function asOnlooker({ view, causal, learned }: RouteContext): RouteContext {
+function asOnlooker({ view, causal, commits, learned }: RouteContext): RouteContext {
   const knows: RouteContext['learned']['knows'] = (...of) => learned.knows(...of)
-  return { view, causal, learned: { size: learned.size, has: knows, knows } }
+  return { view, causal, commits, learned: { size: learned.size, has: knows, knows } }
 }
 
 function userOf(name: string, context: ExplainContext): UserEntry | null {

@@ -58,6 +58,11 @@ export function usesOwnConnection(kind: number): boolean {
   return PLACE_OF_KIND[kind] === Place.own
 }
 
+/** Whether replicas can answer a statement of this kind, so that it matters what they have. */
+export function isForReplicas(kind: number): boolean {
+  return PLACE_OF_KIND[kind] === Place.replica
+}
+
 /** Effects that keep even a read on the primary. */
 const PRIMARY_EFFECTS =
   Effect.lockingRead |
@@ -94,6 +99,7 @@ export const Reason = {
   nextTransaction: 'SET TRANSACTION holds for the next transaction on the primary',
   ownWrites: 'no replica is known to have what this session wrote',
   seen: 'no replica is known to have what this session has seen',
+  committed: 'no replica is known to have what was written before',
   causalKey: 'no replica is known to have what was written or seen under the causal key',
   keyHeld: 'something is being written under the causal key',
   position: 'no replica is known to have the position that was asked for',
@@ -259,7 +265,7 @@ const isReadyThoughAvoided = (candidate: Candidate): boolean =>
 const isNearlyReady = (candidate: Candidate): boolean =>
   quick(candidate, current) &&
   candidate.target.known.noWaitUntil <= current.now &&
-  current.need.canWaitFor(candidate, current.facts.consistency.isStuck)
+  current.need.canWaitFor(candidate, current.facts.consistency.isStuck || !current.need.hasCommitted(candidate))
 
 /** Where the session has read last it lacks nothing but its own writes. */
 function chooseToWaitFor(replicas: readonly Candidate[], input: RouteInput): Candidate | null {
@@ -302,6 +308,7 @@ function shortageOf(replicas: readonly Candidate[]): Shortage | null {
 const REASON_OF_SHORTAGE: Readonly<Record<Shortage | 'none', string>> = {
   ownWrites: Reason.ownWrites,
   seen: Reason.seen,
+  committed: Reason.committed,
   key: Reason.causalKey,
   position: Reason.position,
   lag: Reason.lag,

@@ -98,7 +98,7 @@ export class SessionFacts {
   onlyTransactionLost = false
 
   /** What it has written and seen, and what its reads may rely on. */
-  readonly consistency = new SessionConsistency()
+  readonly consistency = new SessionConsistency(monotonicMs())
   readonly #initialStatus: number
 
   /** @param status that the servers give to a new session */
@@ -198,7 +198,7 @@ export class SessionFacts {
   /** As after a login; what was written stays known, since the client may read it next. */
   reset(): void {
     this.unpin()
-    this.consistency.reset()
+    this.consistency.reset(monotonicMs())
     this.statusFlags = this.#initialStatus
     this.last = null
     this.lost = ''

@@ -104,7 +104,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
       const client = await connect()
       const refusal = await rejection(client.query("SET sluice_consistency = 'sometimes'"))
       expect(refusal).toMatchObject({ errno: 1231, sqlState: '42000' })
-      expect(refusal.message).toContain('expected eventual, session, token or strong, or DEFAULT')
+      expect(refusal.message).toContain('expected eventual, session, token, global or strong, or DEFAULT')
       expect(await rejection(client.query("SET sluice_consistency = 'strong', sql_mode = ''"))).toMatchObject({
         errno: 1231,
       })

@@ -77,6 +77,7 @@ export function globalStatus(view: ControlView): [name: string, value: string][]
     ['Sluice_Reads_On_Primary_Learned', global.readsOnPrimaryLearned],
     ['Sluice_Reads_On_Primary_No_Replica', global.readsOnPrimaryNoReplica],
     ['Sluice_Reads_On_Primary_Seen', global.readsOnPrimarySeen],
+    ['Sluice_Reads_On_Primary_Committed', global.readsOnPrimaryCommitted],
     ['Sluice_Reads_On_Primary_Strong', global.readsOnPrimaryStrong],
     ['Sluice_Reads_On_Primary_Token', global.readsOnPrimaryToken],
     ['Sluice_Reads_On_Lagging_Replica', global.readsOnLaggingReplica],

@@ -143,7 +143,7 @@ describe('a LOAD that is refused', () => {
     [
       'mysql_users',
       { consistency: 'perfect' },
-      'mysql_users (\'app\'), column consistency: expected eventual, session, token or strong, got "perfect"',
+      'mysql_users (\'app\'), column consistency: expected eventual, session, token, global or strong, got "perfect"',
     ],
   ])('names row and column of %s %j, and leaves the runtime as it was', async (table, change, message) => {
     await edit(store, table, ([first, ...rest]) => [{ ...first, ...change }, ...rest])

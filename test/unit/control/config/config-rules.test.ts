@@ -128,7 +128,7 @@ describe('attributes', () => {
     ['{"sluice": 1}', 'expected an object under "sluice"'],
     [
       '{"sluice": {"consistency": "much"}}',
-      '"consistency" under "sluice": expected one of eventual, session, token, strong',
+      '"consistency" under "sluice": expected one of eventual, session, token, global, strong',
     ],
     [
       '{"sluice": {"max_replication_lag": "soon"}}',

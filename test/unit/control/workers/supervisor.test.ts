@@ -57,6 +57,7 @@ async function supervise(workers: number, behaviour: Behaviour = {}) {
     workers,
     entry: FIXTURE,
     args: [JSON.stringify(behaviour)],
+    commitTimes: '',
     log,
     rules: new PublishedRules(),
     onSuspicion: (server) => suspicions.push(server),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Answer, Capability, Command, encodeQuery, MariadbCapability } from '../../../../protocol/index.js'
 import { newRuling } from '../../../../src/rules/ruling.js'
+import { CommitTimes } from '../../../../src/shared/commit-times.js'
 import { newGlobalCounters } from '../../../../src/shared/counters.js'
 import {
   DEFAULT_CONSISTENCY,
@@ -46,6 +47,7 @@ function world(
   const told: CachePeers = { state: peers, begin: async () => true, announce: async () => true, ended: () => {} }
   const settings = { ...DEFAULT_QUERY_CACHE, invalidation }
   const cache = new ResultCache(told, newGlobalCounters(), settings, 1, () => 1)
+  const commits = CommitTimes.open('')
   const causal = new CausalKeys(
     { state: 'alone', announce: async () => true, publish: () => {} },
     1,
@@ -85,7 +87,7 @@ function world(
       backends: { login },
     }
   }
-  return { ask, cache, view, causal, context: { view, cache, causal } }
+  return { ask, cache, view, causal, commits, context: { view, cache, causal, commits } }
 }
 
 const { ask } = world()

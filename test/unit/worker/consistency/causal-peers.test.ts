@@ -87,7 +87,7 @@ describe('what is announced', () => {
   const { write, read, begin } = StatementKind
 
   it('is a write under a key, once in a transaction', async () => {
-    const consistency = new SessionConsistency()
+    const consistency = new SessionConsistency(0)
     expect(writesUnderKey(commandUnder('cart', write), consistency)).toBe(true)
     expect(writesUnderKey(commandUnder('cart', begin), consistency)).toBe(true)
     expect(writesUnderKey(commandUnder('cart', read), consistency)).toBe(false)
@@ -98,7 +98,7 @@ describe('what is announced', () => {
   })
 
   it('is what a read under a key shows on the primary, where there are others', () => {
-    const consistency = new SessionConsistency()
+    const consistency = new SessionConsistency(0)
     const keys = (options: Parameters<typeof channel>[0]) => new CausalKeys(channel(options).channel, 0, 10, TTL)
     expect(showsUnderKey(commandUnder('cart', read), consistency, keys({}))).toBe(true)
     expect(showsUnderKey(commandUnder('', read), consistency, keys({}))).toBe(false)
@@ -109,7 +109,7 @@ describe('what is announced', () => {
   it('goes out before the write is sent; that others do not answer is counted, and holds nothing up for long', async () => {
     const { channel: one, sent } = channel()
     const counters = newGlobalCounters()
-    const consistency = new SessionConsistency()
+    const consistency = new SessionConsistency(0)
     const context = { causal: new CausalKeys(one, 0, 10, TTL), counters }
     const known = announceKey(commandUnder('cart', write), consistency, context)
     expect(consistency.keysWritten).toEqual(new Set(['cart']))
@@ -126,7 +126,7 @@ describe('what is announced', () => {
   it('is nothing where there is nobody to tell', async () => {
     const { channel: one, sent } = channel({ workers: 1 })
     const context = { causal: new CausalKeys(one, 0, 10, TTL), counters: newGlobalCounters() }
-    await announceKey(commandUnder('cart', write), new SessionConsistency(), context)
+    await announceKey(commandUnder('cart', write), new SessionConsistency(0), context)
     expect(sent).toEqual([])
   })
 })

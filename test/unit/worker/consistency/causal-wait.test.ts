@@ -36,7 +36,7 @@ function world(flavor: Flavor, primaryTells: readonly string[], replicaTells: st
   const view = new TopologyView(snapshotOf(servers, { greeting: { ...greeting, flavor }, consistency: settings }))
   const [candidate] = view.online(1)
   candidate.gtids = parseGtidSet('', flavor)
-  const consistency = new SessionConsistency()
+  const consistency = new SessionConsistency(0)
   consistency.sawOnPrimary(1)
   const primary = connection('primary', 0, flavor, primaryTells)
   const replica = connection('replica', 1, flavor, [replicaTells])

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { explain } from '../../../../src/explain.js'
 import { RuleSet } from '../../../../src/rules/index.js'
+import { CommitTimes } from '../../../../src/shared/commit-times.js'
 import type { RouteExplanation } from '../../../../src/shared/explanation.js'
 import { NO_QUERY_RULES } from '../../../../src/shared/query-rules.js'
 import {
@@ -46,6 +47,7 @@ function contextOf(snapshot: Snapshot): ExplainContext {
       DEFAULT_CONSISTENCY.tokensMax,
       DEFAULT_CONSISTENCY.tokenTtlMs,
     ),
+    commits: CommitTimes.open(''),
     learned: new LearnedWrites(),
     digests: new Digests(snapshot.digests, () => 0),
     rules: new RuleSet(NO_QUERY_RULES),

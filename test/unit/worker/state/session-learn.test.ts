@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Command, type SessionStateChange } from '../../../../protocol/index.js'
+import { CommitTimes } from '../../../../src/shared/commit-times.js'
 import { Effect, StatementKind } from '../../../../src/sql/index.js'
 import type { Backend } from '../../../../src/worker/backend/backend.js'
 import type { CausalKeys } from '../../../../src/worker/consistency/causal-keys.js'
@@ -46,7 +47,7 @@ function learn(
   notes.stateChanged = stateChanged
   const backend = answeredBy(errno, status)
   learnFromAnswer(command, backend, notes, facts, view)
-  learnConsistency(command, backend, notes.gtids, facts, { view, causal: NO_KEYS }, 5)
+  learnConsistency(command, backend, notes.gtids, facts, { view, causal: NO_KEYS, commits: CommitTimes.open('') }, 5)
   return facts
 }
 
