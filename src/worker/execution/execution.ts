@@ -35,10 +35,9 @@ import { acquire, isReady } from './acquire.js'
 import { learnFromWhole } from './execution-learn.js'
 import { routeCommand } from './execution-route.js'
 import { holdBack } from './hold-back.js'
-import { laneFor, leavesDiagnostics, readTimeOf } from './lane-read.js'
+import { LaneRead, leavesDiagnostics } from './lane-read.js'
 import { LoadOfStatement } from './load-of-statement.js'
 import { isPlainRollback, loseInFlight, settleLoss } from './lost.js'
-import type { ReadTime } from './read-time.js'
 import { type AnswerSink, Relay, type RelayListener } from './relay.js'
 import { inWordsOfPrimary, isSentAgain, mayRepeat } from './sent-again.js'
 
@@ -90,14 +89,9 @@ export class Execution implements RelayListener, BackendHolder {
   readonly #relay: Relay
   readonly #listener: ExecutionListener
   readonly #notes = new AnswerNotes()
-  /** The command in hand is in flight on a connection with reads of other sessions. */
-  #inLane = false
-  /** None of these was before it. */
-  #firstInLane = false
+  readonly #lane: LaneRead
   /** The client has its answer; the command runs once more, alone, for what it leaves behind. */
   #again = false
-  /** How long the statement in hand takes; null: nobody asks. */
-  #time: ReadTime | null = null
   /** What the rest of a streamed command goes through. */
   #widener: PacketWidener | null = null
   /** Most sessions prepare nothing. */
@@ -131,6 +125,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#listener = listener
     this.#relay = new Relay(client, capabilities, this)
     this.backends = new SessionBackends(context, login, state, this, facts.user.multiplex)
+    this.#lane = new LaneRead(this, context)
   }
 
   /** The session's prepared statements. */
@@ -160,7 +155,7 @@ export class Execution implements RelayListener, BackendHolder {
   start(): void {
     this.#notes.clear()
     this.#again = false
-    this.#time = null
+    this.#lane.begin()
     this.count.begin(this.state.schema)
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     if (this.#goesFirst) return void this.#findAndSend()
@@ -327,15 +322,11 @@ export class Execution implements RelayListener, BackendHolder {
 
   /** Sends a short read that leaves nothing behind on a connection that may have others in flight. */
   #sendInLane(candidate: Candidate): boolean {
-    if (!this.#awaitsVariables) this.#time = readTimeOf(this, this.#context.view)
-    if (this.#time === null || this.#relay.congested) return false
-    const lane = laneFor(this, this.#time, candidate, this.#context)
+    if (this.#awaitsVariables) return false
+    const lane = this.#lane.find(candidate, !this.#relay.congested)
     if (lane === null) return false
     const packet = this.#packetFor(lane)
-    this.#inLane = true
-    this.#firstInLane = lane.depth === 0
-    if (this.facts.last !== null) this.#context.pool.lower(this.facts.last)
-    this.#context.lanes.enter(lane, this.backends.login, this.command.startedAt)
+    this.#lane.enter(lane)
     this.#begin(lane)
     this.#context.lanes.write(lane, packet)
     this.#listener.commandSent()
@@ -349,7 +340,7 @@ export class Execution implements RelayListener, BackendHolder {
 
   /** The command in hand is in flight nowhere, and has no answer. */
   #runsNoMore(): void {
-    this.#inLane = false
+    this.#lane.isOut()
     this.running = null
     this.#load.end(-1)
   }
@@ -362,7 +353,7 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   heldUp(): void {
-    this.#time?.keepApart()
+    this.#lane.keepApart()
   }
 
   /**
@@ -370,8 +361,8 @@ export class Execution implements RelayListener, BackendHolder {
    * @returns false when nothing is: what runs can only be ended by the server
    */
   leaveLane(): boolean {
-    if (!this.#inLane || this.running === null) return false
-    this.#context.lanes.abandon(this.running, this.#relay)
+    if (!this.#lane.isIn || this.running === null) return false
+    this.#lane.abandon(this.running, this.#relay)
     this.#relay.letGo()
     this.#runsNoMore()
     return true
@@ -382,7 +373,7 @@ export class Execution implements RelayListener, BackendHolder {
    * @returns false when what runs has a connection of its own, or has one now: it is to be killed there
    */
   cutInLane(error: ProxyError): boolean {
-    if (!this.#inLane) return false
+    if (!this.#lane.isIn) return false
     if (this.#relay.started) this.#context.lanes.single(this.running!)
     if (this.#relay.started) return false
     this.leaveLane()
@@ -450,7 +441,7 @@ export class Execution implements RelayListener, BackendHolder {
   }
 
   keptFromClient(backend: Backend): void {
-    if (this.#inLane) this.#context.lanes.leave(backend, monotonicMs())
+    if (this.#lane.isIn) this.#lane.leave(backend, monotonicMs())
     else if (backend.state === 'busy') backend.move('idle')
     this.#runsNoMore()
     this.command.preparedAgain = true
@@ -476,16 +467,19 @@ export class Execution implements RelayListener, BackendHolder {
     this.#load.end(now)
     this.lastErrno = backend.follower.errno
     this.#context.lanes.overtook(this.command.displacedFrom)
-    if (this.#inLane && leavesDiagnostics(backend)) return this.#runAgain(backend, now)
+    if (this.#lane.isIn && leavesDiagnostics(backend)) return this.#runAgain(backend, now)
     if (this.command.ruling?.log === true) logStatement(this, this.#context, this.lastErrno)
-    if (backend.state === 'busy' && !this.#inLane) backend.move('idle')
+    if (backend.state === 'busy' && !this.#lane.isIn) backend.move('idle')
     learnFromWhole(this, backend, this.#notes, this.#context, now)
     if (this.#notesWrite || this.#writes?.hasBegun === true) this.#writes!.answered(this.facts)
     this.#relay.capture?.finish(backend, this.#context.cache, now)
     this.running = null
-    if (this.#inLane) return this.#answeredInLane(backend, now)
+    if (this.#lane.isIn) {
+      this.#lane.answered(backend, now)
+      return this.#listener.answered()
+    }
     // What was waited for is none of the statement's time.
-    if (!this.#again) this.#time?.learn(now - this.command.sentAt)
+    if (!this.#again) this.#lane.tookAlone(now - this.command.sentAt)
     if (this.command.code === Command.RESET_CONNECTION) serverHasReset(this, backend)
     this.#letAllRest()
     if (this.#relay.holdsEnd) void this.#endWhenKnown(backend)
@@ -501,23 +495,14 @@ export class Execution implements RelayListener, BackendHolder {
     this.#listener.answered()
   }
 
-  #answeredInLane(lane: Backend, now: number): void {
-    this.#inLane = false
-    // Where others were before it, part of its time is theirs, or has passed before this process came to read.
-    if (this.#firstInLane) this.#time?.learn(now - lane.headSince)
-    this.facts.last = null
-    this.#context.lanes.leave(lane, now)
-    this.#listener.answered()
-  }
-
   /** What a read has left that its session may ask for next is gone with the reads behind it: it leaves it again, alone. */
   #runAgain(lane: Backend, now: number): void {
     this.#answers?.forget()
-    this.#time?.keepApart()
+    this.#lane.keepApart()
+    this.#lane.leave(lane, now)
     this.#runsNoMore()
     this.#again = true
     this.command.displaced = true
-    this.#context.lanes.leave(lane, now)
     this.#sendElsewhere()
   }
 

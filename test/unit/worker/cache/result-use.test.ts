@@ -257,6 +257,16 @@ describe('what a session may be given', () => {
     expect(satisfies(answer(9_999), strong, context, NOW)).toBe(false)
   })
 
+  it('at the level global: what was read after the last write of anybody, where no write ends answers', () => {
+    const { ask, context, commits } = world()
+    commits.note(0, 6_000)
+    const asking = ask('/* sluice: consistency=global */ SELECT 1')
+    expect(satisfies(answer(6_000, 6_001, []), asking, context, NOW)).toBe(false)
+    expect(satisfies(answer(6_001, 6_002, []), asking, context, NOW)).toBe(true)
+    expect(satisfies(answer(5_000), asking, context, NOW)).toBe(true)
+    expect(satisfies(answer(5_000, 5_001, []), ask('SELECT 1'), context, NOW)).toBe(true)
+  })
+
   it('under a causal key: what was read after what was written and seen under it', () => {
     const { ask, context, causal } = world()
     const asking = ask('/* sluice: causal=k */ SELECT 1')
