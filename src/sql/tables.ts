@@ -148,12 +148,17 @@ function dropped(options: NamingOptions): readonly string[] | null {
   if (keyword() !== K.table && keyword() !== K.tables) return null
   scanner.next()
   skipCondition()
+  return namesToEnd(options, false)
+}
+
+/** The names of tables up to the statement's end, with commas between them, and TO where `withTo` allows it. */
+function namesToEnd({ schema }: NamingOptions, withTo: boolean): readonly string[] | null {
   const names: string[] = []
   for (;;) {
-    const name = tableName(options.schema)
+    const name = tableName(schema)
     if (name === null) return null
     names.push(name)
-    if (scanner.type !== T.comma) break
+    if (scanner.type !== T.comma && !(withTo && keyword() === K.to)) break
     scanner.next()
   }
   return skipToEnd(scanner) ? names : null
@@ -181,15 +186,7 @@ function renamed(options: NamingOptions): readonly string[] | null {
   if (word !== K.table && word !== K.tables) return null
   scanner.next()
   skipCondition()
-  const names: string[] = []
-  for (;;) {
-    const name = tableName(options.schema)
-    if (name === null) return null
-    names.push(name)
-    if (scanner.type !== T.comma && keyword() !== K.to) break
-    scanner.next()
-  }
-  return skipToEnd(scanner) ? names : null
+  return namesToEnd(options, true)
 }
 
 /** IF [NOT] EXISTS, which may be missing. */
