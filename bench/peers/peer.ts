@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type DebianPackages, prefixCommand } from '../../src/sandbox/index.js'
 import type { Address, Credentials } from '../load/connection.js'
 import { freePorts } from '../system/ports.js'
+import { endOnAbort } from '../system/processes.js'
 import { waitUntilServing } from '../targets/serving.js'
 import type { Target } from '../targets/target.js'
 import { fetchPeer } from './packages.js'
@@ -60,7 +61,7 @@ export async function startPeer(peer: Peer, { server, user, threads, log, signal
   log(`starting ${peer.name}`)
   const [program, ...args] = [...commandOf(peer, prefix), ...peer.args(file)]
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  signal.addEventListener('abort', () => child.kill('SIGKILL'))
+  endOnAbort(child, signal, 'SIGKILL')
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** CPU time and memory of processes, from /proc (man page proc(5)). Linux only. */
@@ -67,4 +68,11 @@ function allProcesses(): ProcessStat[] {
     }
   }
   return found
+}
+
+/** Ends a process when a run is given up, for as long as it lives. */
+export function endOnAbort(child: ChildProcess, signal: AbortSignal, how: NodeJS.Signals = 'SIGTERM'): void {
+  const end = () => child.kill(how)
+  signal.addEventListener('abort', end)
+  child.once('exit', () => signal.removeEventListener('abort', end))
 }

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Address } from '../load/connection.js'
+import { endOnAbort } from '../system/processes.js'
 import type { Target } from './target.js'
 
 const PROGRAM = fileURLToPath(new URL('../control/raw-forwarder.js', import.meta.url))
@@ -12,7 +13,7 @@ const PROGRAM = fileURLToPath(new URL('../control/raw-forwarder.js', import.meta
  */
 export async function startRawForwarder(server: Address, signal: AbortSignal): Promise<Target> {
   const child = fork(PROGRAM, [server.host, String(server.port)])
-  signal.addEventListener('abort', () => child.kill())
+  endOnAbort(child, signal)
   const [{ port }] = (await once(child, 'message')) as [{ port: number }]
   return {
     name: 'raw',

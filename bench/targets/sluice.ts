@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import type { Address, Credentials } from '../load/connection.js'
 import { freePorts } from '../system/ports.js'
+import { endOnAbort } from '../system/processes.js'
 import { waitUntilServing } from './serving.js'
 import type { Target } from './target.js'
 
@@ -44,7 +45,7 @@ export async function startSluice(options: SluiceOptions): Promise<Target> {
   const file = join(dir, 'sluice.yaml')
   writeFileSync(file, stringify(configuration(options, { port, admin, metrics, dir })))
   const child = spawn(process.execPath, [PROGRAM, 'start', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-  options.signal.addEventListener('abort', () => child.kill('SIGTERM'))
+  endOnAbort(child, options.signal)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
