@@ -130,13 +130,17 @@ async function askPrimary(
 ): Promise<Goal | null> {
   const primary = view.primaryOf(entry.hostgroup)
   const server = primary === null ? undefined : primaryCandidate(primary, entry.hostgroup, view)
-  const backend = server === undefined ? null : (backends.get(server, true) ?? backends.take(server))
+  if (server === undefined) return null
+  const own = backends.get(server, true)
+  const backend = own ?? pool.borrow(server)
   if (backend === null || backend.state !== 'idle' || backend.killing !== null) return null
   pool.wake(backend)
   counters.causalPositionsAsked++
   const askedAt = monotonicMs()
-  const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor])
-  letRest(backend)
+  const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor]).finally(() => {
+    if (own === null) pool.release(backend, false)
+    else letRest(backend)
+  })
   const [readOnly = '', ...told] = (rows[0] ?? []).map(ascii)
   // Others may have been told of its successor before this worker, and have written there.
   if (!WRITABLE.has(readOnly)) return null

@@ -13,6 +13,9 @@ import { OpeningThrottle } from './opening-throttle.js'
 import type { BackendHolder, Customer, Opening, PoolTerms } from './pool-terms.js'
 import { type Permit, ServerPool, type Waiter } from './server-pool.js'
 
+/** Has a connection for a moment, and expects nothing of it afterwards. */
+const NOBODY: BackendHolder = { backendGone: () => {}, backendTaken: () => {} }
+
 /** How often it is looked whether a session has left what it could still ask for long enough. */
 const LOOK_AGAIN_MS = 20
 
@@ -50,6 +53,18 @@ export class Pool implements BackendOwner {
   idle(candidate: Candidate, profile: ConnectionProfile): Backend | null {
     const pool = this.#servers.get(candidate.entry.id)
     return pool === undefined || pool.waiters.length > 0 ? null : pool.shelf(profile).best(this.#terms.now())
+  }
+
+  /**
+   * An idle connection for a question of Sluice's own that leaves nothing behind, whoever's account it has logged in as; null: there is
+   * none. It is to be released.
+   */
+  borrow({ entry }: Candidate): Backend | null {
+    const pool = this.#servers.get(entry.id)
+    if (pool === undefined || pool.waiters.length > 0) return null
+    const backend = pool.spare(this.#terms.now())
+    if (backend !== null) this.#give(backend, NOBODY)
+    return backend
   }
 
   /** How many wait for a connection to a server. */

@@ -5,6 +5,7 @@ import type { BackendConnectError } from '../backend/backend-connect.js'
 import type { BackendLogin } from '../backend/backend-login.js'
 import type { ConnectionProfile } from '../backend/connection-profile.js'
 import type { Candidate } from '../routing/topology-view.js'
+import { Keep } from '../state/residue.js'
 import type { BackendHolder } from './pool-terms.js'
 import { Shelf } from './shelf.js'
 
@@ -91,6 +92,15 @@ export class ServerPool {
       else if (one.keep === coldest.keep && one.restedAt < coldest.restedAt) coldest = one
     }
     return coldest
+  }
+
+  /** An idle connection, whatever its profile, on which nobody will ask for anything that was left there; null: there is none. */
+  spare(now: number): Backend | null {
+    for (const shelf of this.#shelves.values()) {
+      const one = shelf.best(now)
+      if (one !== null && one.keep === Keep.nothing && one.killing === null) return one
+    }
+    return null
   }
 
   /** Those who wait are to look for another server. */

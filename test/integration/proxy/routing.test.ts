@@ -260,12 +260,13 @@ describe.each<Engine>(['mysql', 'mariadb'])('statements on %s', (engine) => {
       await onReplica(observer)
       for (const replica of cluster.replicas) await cluster.setReplicaDelay(replica, FOR_EVER_S)
       await until('both replicas to be read', async () => (await spread(observer, 20)).size === 2)
-      const clients: Connection[] = []
+      // Sessions that began before the writes: others see them from the start.
+      const clients = await Promise.all(WRITES.map(() => connect({ multipleStatements: true })))
+      for (const client of clients) await onReplica(client)
       try {
-        for (const [name, write] of WRITES) {
+        for (const [index, [name, write]] of WRITES.entries()) {
           const before = Number(await value(counter, '/* sluice: primary */ SELECT COUNT(*) FROM t'))
-          const client = await connect({ multipleStatements: true })
-          clients.push(client)
+          const client = clients[index] as Connection
           expect(replicas(), `before ${name}`).toContain(await port(client))
           await write(client)
           for (let i = 0; i < 5; i++) {

@@ -43,7 +43,7 @@ function world(flavor: Flavor, primaryTells: readonly string[], replicaTells: st
   const session = {
     command: { level: 'session', causal: '', wishes: null, waited: false },
     facts: { consistency },
-    backends: { get: () => primary.backend, take: () => null },
+    backends: { get: () => primary.backend },
     letRest: () => {},
   } as unknown as CatchUp
   const pool = { wake: (_: Backend) => {} }

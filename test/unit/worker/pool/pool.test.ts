@@ -59,6 +59,19 @@ describe('who gets a connection', () => {
     expect(none.state).toBe('closing')
   })
 
+  it('a question of ours borrows any idle one that nobody would miss, and gives it back', async () => {
+    world.share = 3
+    const [a, b] = [await world.get(new FakeHolder(), 'a'), await world.get(new FakeHolder(), 'b')]
+    expect(world.pool.borrow(world.primary)).toBeNull()
+    world.pool.rest(a, Keep.insertId)
+    expect(world.pool.borrow(world.primary)).toBeNull()
+    world.pool.rest(b, Keep.nothing)
+    expect(world.pool.borrow(world.primary)).toBe(b)
+    expect(world.pool.borrow(world.primary)).toBeNull()
+    world.pool.release(b, false)
+    expect(await world.get(new FakeHolder(), 'b')).toBe(b)
+  })
+
   it('waits when all are in use, and is served in the order of coming', async () => {
     const { backends } = await inUse(2)
     const log: string[] = []
