@@ -69,6 +69,7 @@ const MARIADB_PROGRESS = 1
 const MARIADB_CACHE_METADATA = 1 << 4
 const MORE_RESULTS_EXISTS = 0x0008
 const CURSOR_EXISTS = 0x0040
+const PS_OUT_PARAMS = 0x1000
 const SESSION_STATE_CHANGED = 0x4000
 const HEADER = 4
 const MAX_PAYLOAD = 0xffffff
@@ -122,6 +123,11 @@ export class ResponseFollower {
   #state: number = State.end
   #deprecateEof = false
   #mayOpenCursor = false
+  /**
+   * The current result has the OUT parameters of a CALL: another one follows, though in MySQL without DEPRECATE_EOF only
+   * the EOF before the row says so (`Protocol_binary::send_parameters` in sql/protocol_classic.cc).
+   */
+  #outParameters = false
   /** The column count is followed by a byte that tells whether definitions come. */
   #metadataFlag = false
   #optionalMetadata = false
@@ -164,6 +170,7 @@ export class ResponseFollower {
     this.#cachesMetadata = (mariadbCapabilities & MARIADB_CACHE_METADATA) !== 0
     this.#reportsProgress = (mariadbCapabilities & MARIADB_PROGRESS) !== 0
     this.#metadataFlag = this.#optionalMetadata || this.#cachesMetadata
+    this.#outParameters = false
     this.carry = null
     this.statusFlags = 0
     this.hasStatus = false
@@ -410,6 +417,7 @@ export class ResponseFollower {
     this.#readEof(bytes, start, end)
     const opened = this.#mayOpenCursor && (this.statusFlags & CURSOR_EXISTS) !== 0
     this.#state = opened ? State.end : State.rows
+    this.#outParameters = (this.statusFlags & PS_OUT_PARAMS) !== 0
     return this.#eofEvent()
   }
 
@@ -418,7 +426,9 @@ export class ResponseFollower {
     const isEof = bytes[start] === 0xfe && (!this.#deprecateEof || end - start < 7)
     if (isEof) this.#readEof(bytes, start, end)
     else this.#readOk(bytes, start, end)
-    this.#state = (this.statusFlags & MORE_RESULTS_EXISTS) !== 0 ? State.first : State.end
+    const follows = (this.statusFlags & MORE_RESULTS_EXISTS) !== 0 || this.#outParameters
+    this.#state = follows ? State.first : State.end
+    this.#outParameters = false
     if (isEof) return this.#eofEvent()
     return (this.statusFlags & SESSION_STATE_CHANGED) !== 0 ? ResponseEvent.sessionState : ResponseEvent.more
   }

@@ -135,6 +135,8 @@ export class ResultSetDecoder {
   #state: State = 'first'
   #columnsLeft = 0
   #columns: ColumnDefinition[] = []
+  /** Of the result in hand; behind them another one follows, which MySQL's EOF behind the row does not say. */
+  #outParameters = false
 
   /**
    * @param mayOpenCursor the command is a COM_STMT_EXECUTE that asks for a cursor, and no CALL: where the server opens
@@ -202,6 +204,7 @@ export class ResultSetDecoder {
   #takeColumnsEof(payload: Buffer): ResultSetEvent | null {
     const eof = decodeEof(payload)
     if (this.#mayOpenCursor && (eof.statusFlags & ServerStatus.CURSOR_EXISTS) !== 0) return this.#takeOk(okOfEof(eof))
+    this.#outParameters = (eof.statusFlags & ServerStatus.PS_OUT_PARAMS) !== 0
     this.#move('rows')
     return null
   }
@@ -214,7 +217,8 @@ export class ResultSetDecoder {
   }
 
   #takeOk(ok: OkPacket): ResultSetEvent {
-    const last = (ok.statusFlags & ServerStatus.MORE_RESULTS_EXISTS) === 0
+    const last = (ok.statusFlags & ServerStatus.MORE_RESULTS_EXISTS) === 0 && !this.#outParameters
+    this.#outParameters = false
     this.#move(last ? 'end' : 'first')
     return { type: 'ok', ok, last }
   }

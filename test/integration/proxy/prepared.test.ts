@@ -156,6 +156,23 @@ describe.each<Engine>(['mysql', 'mariadb'])('prepared statements on %s', (engine
     await client.close()
   })
 
+  for (const capabilities of [PLAIN_CAPABILITIES, MODERN]) {
+    it(`have the OUT parameters of a CALL behind its results, capabilities ${capabilities}`, async () => {
+      const procedure = `CREATE PROCEDURE ${database}.gives_${capabilities}(OUT given INT) BEGIN SET given = 7; SELECT 1; END`
+      await cluster.execute(cluster.primary, procedure)
+      const client = await raw(proxy.port, { capabilities })
+      const id = await prepare(client, `CALL gives_${capabilities}(?)`)
+      for (let i = 0; i < 3; i++) {
+        const answer = await client.send(frame(executeText(id, '', true), 0))
+        const last = payloads(answer).at(-1)!
+        expect([last[0], client.facts.rows, client.facts.errno]).toEqual([0, 2, 0])
+        // What came behind the answer would be taken for this one's.
+        expect((await client.query('SELECT 8')).toString('latin1')).toContain('\x018')
+      }
+      await client.close()
+    })
+  }
+
   it('that a server has lost are prepared again, and the client does not notice', async () => {
     const client = await raw()
     const id = await prepare(client, 'INSERT INTO big (b) VALUES (?)')

@@ -14,8 +14,10 @@ import {
   ProtocolError,
   ResponseEvent,
   ResponseFollower,
+  ResultSetDecoder,
   ServerStatus,
 } from '../../../protocol/index.js'
+import { payloads } from '../../helpers/raw-client.js'
 import { follow, pieces } from '../../wire/follow.js'
 
 const CLASSIC = Capability.PROTOCOL_41 | Capability.SESSION_TRACK
@@ -234,6 +236,26 @@ describe('the response follower', () => {
       const { follower, output } = follow(Answer.rows, pieces(bytes, 1 << 20), capabilities, 0)
       expect(follower).toMatchObject({ rows: 3, ended: true })
       expect(output.equals(bytes)).toBe(true)
+    }
+  })
+
+  it('expects another result behind OUT parameters, also where only the EOF before their row says so', () => {
+    const columnsStatusFlags = ServerStatus.AUTOCOMMIT | ServerStatus.PS_OUT_PARAMS | ServerStatus.MORE_RESULTS_EXISTS
+    for (const statusFlags of [ServerStatus.AUTOCOMMIT, columnsStatusFlags]) {
+      const bytes = Buffer.concat([
+        encodeTextResultSet([{ name: 'p_out' }], [['foo']], CLASSIC, { columnsStatusFlags, statusFlags }),
+        frame(encodeOk(ok({ affectedRows: 5 }), CLASSIC), 6),
+      ])
+      for (const chunks of cuts(bytes)) {
+        const { follower, output } = follow(Answer.results, chunks, CLASSIC, 0)
+        expect(follower).toMatchObject({ rows: 1, affectedRows: 5, statusFlags: 2, ended: true })
+        expect(output).toEqual(bytes)
+      }
+      const decoder = new ResultSetDecoder(CLASSIC)
+      const ends = payloads(bytes)
+        .map((payload) => decoder.payload(payload))
+        .filter((event) => event?.type === 'ok')
+      expect(ends).toMatchObject([{ last: false }, { last: true, ok: { affectedRows: 5 } }])
     }
   })
 
