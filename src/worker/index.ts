@@ -22,6 +22,8 @@ export function runWorker(): void {
   const number = Number(process.env['SLUICE_WORKER_NUMBER'] ?? 1)
   const log = createLogger('worker', { worker: number })
   let worker: Worker | null = null
+  /** It has begun to listen, or has found that it cannot. */
+  let isStarted = false
   let reporter: NodeJS.Timeout | null = null
 
   const commits = openCommitTimes(process.env[COMMIT_TIMES_ENV] ?? '', log)
@@ -63,12 +65,14 @@ export function runWorker(): void {
     try {
       await worker.listen()
     } catch (error) {
+      isStarted = true
       const address = snapshot.listen.map(addressText).join(', ')
       send({ type: 'listen-failed', address, message: (error as Error).message })
       process.exitCode = 1
       process.disconnect()
       return
     }
+    isStarted = true
     send({ type: 'listening', pid: process.pid })
     send({ type: 'ack', version: snapshot.version })
     reporter = setInterval(report, COUNTERS_MS)
@@ -175,7 +179,14 @@ export function runWorker(): void {
     }
   })
 
+  /** Without a control plane it will never get the sockets on which it would serve. */
+  const endUnserved = (): void => {
+    log.warn('the control plane is gone before this worker served: it ends, too')
+    process.exit(1)
+  }
+
   cluster.worker?.on('disconnect', () => {
+    if (!isStarted) return endUnserved()
     // Node ends a worker whose parent is gone, unless it is marked as leaving of its own accord.
     if (cluster.worker !== undefined) cluster.worker.exitedAfterDisconnect = true
     for (const by of COUNTED_BY) worker?.clients[by].forgetOthers()
@@ -186,7 +197,9 @@ export function runWorker(): void {
   process.on('SIGINT', () => {
     if (!process.connected) void drain()
   })
-  process.on('uncaughtException', (error) => {
+  process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+    // Node asks for the sockets over a channel that may have just been closed.
+    if (!isStarted && error.code === 'EPIPE') return endUnserved()
     log.fatal({ err: error }, 'worker ends by an error in Sluice')
     process.exit(70)
   })

@@ -51,6 +51,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Looks in a row at which a process has used no CPU, when it waits. */
+const QUIET_LOOKS = 20
+
+/** In clock ticks: fields 14 and 15 of /proc/PID/stat, counted behind the command's name. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}
+
 /** The worker that serves a client: its number is in the lower bits of the connection's id. */
 const workerOf = (client: Connection) => client.threadId % 64
 const logged = (proxy: RunningProxy, text: string) => proxy.log().some((line) => String(line['msg']).includes(text))
@@ -188,6 +197,31 @@ describe('the life of a proxy', () => {
     expect(await count('orphaned')).toBe(2)
     expect(await value(fresh, 'SELECT 42')).toBe(42)
     expect(await next.stop()).toBe(0)
+  })
+
+  it('a worker that has not begun to serve ends with its control plane, and says so in one line', SLOW, async () => {
+    const proxy = await startProxy(cluster, { workers: 2 })
+    const [victim, other] = proxy.workerPids()
+    process.kill(victim, 'SIGKILL')
+    const starting = await until('another worker to start', () => {
+      const pid = proxy.workerPids().find((one) => one !== victim && one !== other)
+      // Nobody tells it now with what it is to serve.
+      if (pid !== undefined) process.kill(proxy.pid, 'SIGSTOP')
+      return pid
+    })
+    let [used, quiet] = [-1, 0]
+    await until('it to wait', () => {
+      const before = used
+      used = cpuOf(starting)
+      quiet = used === before ? quiet + 1 : 0
+      return quiet === QUIET_LOOKS
+    })
+    await proxy.stop('SIGKILL')
+    await until('it to end', () => !isAlive(starting))
+    expect(isAlive(other)).toBe(true)
+    expect(logged(proxy, 'gone before this worker served')).toBe(true)
+    expect(logged(proxy, 'ends by an error in Sluice')).toBe(false)
+    expect(await value(await proxy.connect(), 'SELECT 42')).toBe(42)
   })
 
   it('SIGHUP: users, servers and limits change while clients go on; a wrong file changes nothing', SLOW, async () => {
