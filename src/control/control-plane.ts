@@ -61,6 +61,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private readonly tls: ClientTls
   private readonly ticketTimer: NodeJS.Timeout
   private readonly log: Logger
+  private hasRunFile = false
   private readonly supervisor: Supervisor
   private readonly scheduler: Scheduler
   private readonly rules = new PublishedRules()
@@ -117,8 +118,11 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     store.attach(this)
   }
 
-  /** Looks at the servers, then starts the workers; resolves when all of them listen. */
-  async start(): Promise<void> {
+  /**
+   * Looks at the servers, then starts the workers; resolves when all of them listen.
+   * @param takeOver makes room for them: called when they are ready to listen
+   */
+  async start(takeOver: () => Promise<void>): Promise<void> {
     // What was written before this moment the first look at the servers covers.
     this.makeCommitTimes()
     this.monitor.start()
@@ -128,7 +132,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
       this.log.warn('no server has answered yet: clients are greeted as by MySQL 8.0 and wait for one')
     }
     await this.publish()
-    await this.supervisor.start(this.published, this.monitor.health())
+    await this.supervisor.start(this.published, this.monitor.health(), takeOver)
     if (this.phase !== 'starting') return
     this.phase = 'serving'
     this.noteStarted()
@@ -300,7 +304,8 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     this.statsHistory.stop()
     await this.monitor.stop()
     this.audit.close()
-    removeRunFile(this.runFile())
+    // Until workers are started it names those of an earlier start, which serve on.
+    if (this.hasRunFile) removeRunFile(this.runFile())
   }
 
   /** What is observed within one turn is judged at once: with a thousand servers each judgement takes milliseconds. */
@@ -385,6 +390,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     const parent = identifyProcess(process.pid)
     if (parent === null) return
     const workers = pids.flatMap((pid) => identifyProcess(pid) ?? [])
+    this.hasRunFile = true
     writeRunFile(this.runFile(), { parent, workers })
   }
 

@@ -27,7 +27,7 @@ export async function runControlPlane({ configPath, log, entry }: ControlOptions
   const { config } = store
   for (const line of store.startReport) log.info(line)
   for (const warning of config.warnings) log.warn(warning)
-  await claimAddresses(config, log)
+  const takeOver = await claimAddresses(config, log)
   const tls = await loadTls(config, log)
   const ownEntry: WorkerEntry = { file: process.argv[1], args: process.argv.slice(2) }
   const plane = new ControlPlane(store, tls, entry ?? ownEntry, log)
@@ -38,7 +38,7 @@ export async function runControlPlane({ configPath, log, entry }: ControlOptions
     if (config.admin !== null) services.push(await startAdmin(plane, log))
     if (config.metrics !== null) services.push(await startMetrics(plane, log))
     if (config.api !== null) services.push(await startApi(plane, log))
-    await plane.start()
+    await plane.start(takeOver)
     announce(config, plane, services, log)
     return await stop.requested
   } catch (error) {

@@ -11,6 +11,8 @@ import type { CountedTable, WorkerTable, WorkerTables } from './worker-tables.js
 export type ToWorker =
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   | { readonly type: 'health'; readonly health: HealthReport }
+  /** Answers `prepared`: there is room to listen. */
+  | { readonly type: 'listen' }
   /** Answers `get-rules`: those that the last snapshot sent names. */
   | { readonly type: 'rules'; readonly rules: QueryRules }
   /** Answered by `processlist` with the same request number. */
@@ -59,6 +61,8 @@ export type ToWorker =
 
 /** Worker to control plane. */
 export type FromWorker =
+  /** It could serve, and waits for `listen`. */
+  | { readonly type: 'prepared' }
   /** Sent once after the listeners of the first snapshot are bound. */
   | { readonly type: 'listening'; readonly pid: number }
   /** A listener could not be bound; the worker exits after this. */

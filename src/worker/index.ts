@@ -55,13 +55,29 @@ export function runWorker(): void {
     if (worker === null) return void start(snapshot)
     worker.applyRules(rules)
     worker.applySnapshot(snapshot)
+    // It will listen as the last one says.
+    if (!mayListen) return send({ type: 'ack', version: snapshot.version })
     worker.followPause(() => send({ type: 'ack', version: snapshot.version }))
+  }
+
+  let mayListen = false
+  let goOn = (): void => {}
+  /** Whoever listens still where this worker is to listen has to leave first. */
+  const leaveToListen = async (): Promise<void> => {
+    const given = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    send({ type: 'prepared' })
+    await given
+    mayListen = true
   }
 
   const start = async (snapshot: Snapshot): Promise<void> => {
     worker = new Worker(number, snapshot, log, send, commits)
     worker.applyRules(rules)
     worker.shares.take(shares!.sequence, shares!.shares)
+    worker.prepare()
+    await leaveToListen()
     try {
       await worker.listen()
     } catch (error) {
@@ -122,6 +138,8 @@ export function runWorker(): void {
         if (worker !== null) return worker.shares.take(message.sequence, message.shares)
         if (waiting !== null) take(waiting)
         return
+      case 'listen':
+        return goOn()
       case 'health':
         return worker?.applyHealth(message.health)
       case 'get-processlist':

@@ -173,12 +173,17 @@ export class Worker implements WorkerContext, SessionOwner {
     this.#take(snapshot)
   }
 
+  /** Makes what the first client would have to wait for, and all others with it. */
+  prepare(): void {
+    this.rsaKeyPair()
+  }
+
   /** Binds the listeners of the snapshot. Rejects with the address and the system's message. */
   async listen(): Promise<void> {
-    // Made now: the first client without TLS would have to wait for it, and all others with it.
-    this.rsaKeyPair()
     const addresses = this.#addresses
     if (addresses !== null) await this.#listeners.open(addresses)
+    // What was written under causal keys until now it has not been told.
+    this.causal.replicasChanged(monotonicMs())
     this.#sweeper.start()
   }
 

@@ -96,6 +96,8 @@ export class Supervisor {
   private retired: WorkerCounters = noCounters()
   private snapshot: Snapshot | null = null
   private health: HealthReport | null = null
+  private makeRoom = (): Promise<void> => Promise.resolve()
+  private room: Promise<void> | null = null
   private stopping = false
   private startDeaths = 0
   private started: { resolve: () => void; reject: (error: Error) => void } | null = null
@@ -108,11 +110,17 @@ export class Supervisor {
   /**
    * Forks the workers and resolves when all of them listen; those that end before are started again, a few times. Rejects, with every
    * worker ended, when that does not help: with a UsageError for an address that cannot be bound.
+   * @param makeRoom called once, when the first worker is ready to listen; all of them wait for it
    */
-  async start(snapshot: Snapshot, health: HealthReport): Promise<void> {
+  async start(
+    snapshot: Snapshot,
+    health: HealthReport,
+    makeRoom: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<void> {
     if (this.stopping) throw new Error('stopped before it was started')
     this.snapshot = snapshot
     this.health = health
+    this.makeRoom = makeRoom
     this.shares.configure(snapshot)
     // Every worker accepts from the shared listener itself: no connection takes a detour through this process.
     cluster.schedulingPolicy = cluster.SCHED_NONE
@@ -342,6 +350,9 @@ export class Supervisor {
   private receive(handle: WorkerHandle, message: FromWorker): void {
     handle.hasSpoken = true
     switch (message.type) {
+      case 'prepared':
+        void this.letListen(handle)
+        return
       case 'listening':
         if (handle.state === 'starting') handle.moveTo('serving')
         this.changes.greet(handle)
@@ -426,6 +437,17 @@ export class Supervisor {
         return
       case 'server-use':
         this.shares.took(handle, message.sequence, message.uses)
+    }
+  }
+
+  private async letListen(handle: WorkerHandle): Promise<void> {
+    try {
+      this.room ??= this.makeRoom()
+      await this.room
+      handle.letListen()
+    } catch (error) {
+      this.started?.reject(error as Error)
+      this.started = null
     }
   }
 

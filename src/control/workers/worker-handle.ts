@@ -207,6 +207,10 @@ export class WorkerHandle {
     this.send({ type: 'change-known', request })
   }
 
+  letListen(): void {
+    this.send({ type: 'listen' })
+  }
+
   sayFarewell(): void {
     this.send({ type: 'farewell' })
   }

@@ -117,7 +117,7 @@ describe('before anything is started', () => {
     expect(readFileSync(path, 'utf8')).toBe('mine')
   })
 
-  it('workers whose parent died are asked to leave, and their port is waited for', async () => {
+  it('workers whose parent died serve on until their place is taken: they are asked to leave, and their port is waited for', async () => {
     const code = `
       const server = require('node:net').createServer().listen(0, '127.0.0.1', () => process.send(server.address().port))
       process.on('SIGTERM', () => setTimeout(() => process.exit(0), 300))`
@@ -128,7 +128,9 @@ describe('before anything is started', () => {
     const gone = { pid: process.pid, startTicks: 'long ago' }
     writeRunFile(runFilePath(here.datadir, here.listen), { parent: gone, workers: [identifyProcess(orphan.pid!)!] })
     const exited = once(orphan, 'exit')
-    await claimAddresses(here, log)
+    const takeOver = await claimAddresses(here, log)
+    expect(await checkListenAddress({ host: '127.0.0.1', port })).toMatchObject({ inUse: true })
+    await takeOver()
     await exited
   })
 
@@ -140,9 +142,9 @@ describe('before anything is started', () => {
     const here = config({ listen: [{ host: '127.0.0.1', port: 0 }] })
     const file = runFilePath(here.datadir, here.listen)
     writeRunFile(file, { parent: identifyProcess(process.pid)!, workers: [identity] })
-    await claimAddresses(here, log)
+    await (await claimAddresses(here, log))()
     writeRunFile(file, { parent: { pid: 999_999, startTicks: '1' }, workers: [{ ...identity, startTicks: '1' }] })
-    await claimAddresses(here, log)
+    await (await claimAddresses(here, log))()
     expect(isSameProcess(identity)).toBe(true)
     bystander.kill('SIGKILL')
   })
