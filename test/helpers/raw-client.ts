@@ -105,9 +105,12 @@ export class RawClient {
     return only
   }
 
-  /** Sends several commands in one segment and returns their answers in order, each `Answer.results` unless told. */
-  pipeline(commands: readonly Buffer[], answers: readonly number[] = []): Promise<Buffer[]> {
-    return this.#exchange(Buffer.concat(commands), commands.length, answers, Buffer.alloc(0))
+  /**
+   * Sends several commands in one segment and returns their answers in order, each `Answer.results` unless told. `file` is
+   * sent where the server asks for a local file.
+   */
+  pipeline(commands: readonly Buffer[], answers: readonly number[] = [], file = Buffer.alloc(0)): Promise<Buffer[]> {
+    return this.#exchange(Buffer.concat(commands), commands.length, answers, file)
   }
 
   #exchange(packets: Buffer, count: number, kinds: readonly number[], file: Buffer): Promise<Buffer[]> {

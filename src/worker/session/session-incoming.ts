@@ -59,8 +59,8 @@ export class SessionIncoming {
     return (this.#framer.sequence + 1) & 0xff
   }
 
-  /** A command is over: the next one may have come already. */
-  nextCommand(): void {
+  /** A command is over, or a file is wanted: what follows may have come already, and the client may have been paused before. */
+  goOn(): void {
     if (this.#framer.unread > 0) queueMicrotask(this.advance)
     else this.#resume()
   }

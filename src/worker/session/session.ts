@@ -334,6 +334,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
 
   infileRequested(): void {
     this.#move('infile')
+    this.#incoming.goOn()
   }
 
   repeating(): void {
@@ -378,7 +379,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     this.execution.statement = null
     this.#move('ready')
     if (this.draining && !this.execution.facts.inTransaction) return this.closeForShutdown()
-    this.#incoming.nextCommand()
+    this.#incoming.goOn()
   }
 
   // The end. -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { type Connection, createConnection, type ResultSetHeader, type RowDataPacket } from 'mysql2/promise'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { Capability, Command } from '../../../protocol/index.js'
+import { Capability, Command, encodeQuery } from '../../../protocol/index.js'
 import type { Cluster, Engine } from '../../../src/sandbox/index.js'
 import { createDatabase, sharedCluster } from '../../helpers/cluster.js'
 import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
@@ -273,6 +273,16 @@ describe.each<Engine>(['mysql', 'mariadb'])('a session on %s', (engine) => {
       expect(affectedRows).toBe(5000)
       expect(await value(client, 'SELECT COUNT(*) FROM t WHERE id >= 100000')).toBe(5000)
       await client.query('DELETE FROM t WHERE id >= 100000')
+    })
+
+    it('of LOAD DATA LOCAL INFILE that was sent behind another statement', async () => {
+      const raw = await RawClient.connect({ port: proxy.port, database })
+      const statements = ['SELECT 1', "LOAD DATA LOCAL INFILE 'any name' INTO TABLE t"]
+      const commands = statements.map((sql) => encodeQuery(sql, raw.capabilities))
+      await raw.pipeline(commands, [], Buffer.from('200000\tone\n200001\ttwo\n'))
+      expect(raw.facts).toMatchObject({ errno: 0, affectedRows: 2 })
+      await raw.query('DELETE FROM t WHERE id >= 200000')
+      await raw.close()
     })
   })
 
