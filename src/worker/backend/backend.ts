@@ -129,7 +129,7 @@ export class Backend {
    * been done on purpose since to clear them.
    */
   leftDiagnostics = false
-  /** Accounts have been changed since it logged in: its privileges are not those that a new session would have. */
+  /** It is for no other session: accounts have been changed since it logged in, or it has what a reset would not undo. */
   outdated = false
   /** `KnownServer.globalsSet` when the connection took its variables from the global ones last. */
   globalsSeen = 0

@@ -20,7 +20,7 @@ import { logStatement } from '../rules/rule-log.js'
 import type { SessionRules } from '../rules/session-rules.js'
 import { CommandInHand } from '../session/command.js'
 import { Pin, type SessionFacts } from '../session/session-facts.js'
-import { serverHasReset } from '../session/session-reset.js'
+import { leaveToOthers, serverHasReset } from '../session/session-reset.js'
 import type { SessionText } from '../session/session-text.js'
 import { askInsertId, asksOfLast } from '../state/recall.js'
 import { type LastInsertId, Residue } from '../state/residue.js'
@@ -202,7 +202,7 @@ export class Execution implements RelayListener, BackendHolder {
     this.#writes?.end(this.running !== null)
     this.release()
     this.#statements?.clear()
-    this.backends.releaseAll((backend) => this.facts.keeps(backend) || this.facts.isDirty(backend))
+    leaveToOthers(this)
   }
 
   /** Uses a connection that the client has logged in to itself, and no other. */

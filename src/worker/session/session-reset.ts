@@ -8,7 +8,7 @@ import { namesOfLogin } from '../state/parse-state.js'
 import type { Residue } from '../state/residue.js'
 import type { SessionState } from '../state/session-state.js'
 import type { VariablesElsewhere } from '../state/variables-elsewhere.js'
-import { Pin, type SessionFacts } from './session-facts.js'
+import { Hold, Pin, type SessionFacts } from './session-facts.js'
 import type { SessionText } from './session-text.js'
 
 /* What a session forgets when its client resets it, and what becomes of the connections that it has set up. */
@@ -76,6 +76,14 @@ export function startOver(session: Resettable, view: TopologyView): void {
   kept.ignoresSpace = false
   kept.applied.tainted = true
   kept.applied.noteStale()
+}
+
+/** The session is over: others get its connections, reset where it has left something there. */
+export function leaveToOthers({ facts, backends }: Pick<Resettable, 'facts' | 'backends'>): void {
+  const { heldOn, holds } = facts
+  // MariaDB forgets a prepared transaction when its connection is reset, though not its locks, which stay for good (seen on 10.11).
+  if (heldOn?.target.flavor === 'mariadb' && (holds & Hold.xa) !== 0) heldOn.outdated = true
+  backends.releaseAll((backend) => facts.keeps(backend) || facts.isDirty(backend))
 }
 
 /** CLIENT_IGNORE_SPACE means something to a MariaDB server only until the session is reset or its user changes. */

@@ -176,6 +176,18 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that share few connections
     await other.end()
   })
 
+  it('an XA transaction whose client leaves once it is prepared is ended by another, and nothing stays locked', async () => {
+    const [client, other] = [await connect(pair), await connect(pair)]
+    await client.query('CREATE TABLE left_behind (n INT)')
+    for (const sql of ["XA START 'l'", 'INSERT INTO left_behind VALUES (1)', "XA END 'l'", "XA PREPARE 'l'"])
+      await client.query(sql)
+    await client.end()
+    await until("the transaction to be nobody's", () => other.query("XA ROLLBACK 'l'").then(Boolean, () => false))
+    await other.query('SET lock_wait_timeout = 2')
+    await other.query('DROP TABLE left_behind')
+    await other.end()
+  })
+
   it('a transaction that a failed statement has begun, without autocommit, stays with its session', async () => {
     const client = await connect()
     await client.query("REPLACE INTO t VALUES (77, 'there')")
