@@ -7,6 +7,7 @@ import { runSetup } from '../backend/setup-exchange.js'
 import type { SessionBackends } from '../pool/session-backends.js'
 import { type CommandInHand, isExecute } from '../session/command.js'
 import { hasOtherCharsets, stateForParsing } from '../state/parse-state.js'
+import { PREPARED_TEXT_AT } from './shared-statement.js'
 import { type AddressedPacket, addressedTo } from './statement-packets.js'
 import { lostStatement, type PreparedStatement, type ServerStatement, type Statements } from './statements.js'
 
@@ -40,7 +41,7 @@ export async function prepareOn(
   if (there.metadata === statement.metadata) return
   // The client has other column definitions than those that this server has just sent to us.
   there.close()
-  await withOtherCharset(backend, async () => {
+  await withOtherCharset(backend, statement.shared.packet.subarray(PREPARED_TEXT_AT), async () => {
     there = await prepare(statement, backend, context)
   })
   there.metadata = statement.metadata
@@ -101,20 +102,35 @@ async function beInParseState(
 /**
  * A MariaDB leaves column definitions out that it has sent for a statement before (CACHE_METADATA), and PREPARE sends them.
  * Where the client did not get these, the server has to be made to send them again: it does when character_set_client, in
- * which it writes names, is another than with the last time, and a collation of the same set is another to it
- * (sql/sql_prepare.cc and protocol.cc: send_column_info_state.last_charset; seen on 10.11).
+ * which it writes names, is another than with the last time (sql/sql_prepare.cc and protocol.cc:
+ * send_column_info_state.last_charset; seen on 10.11).
  */
-async function withOtherCharset(backend: Backend, action: () => Promise<void>): Promise<void> {
+async function withOtherCharset(backend: Backend, text: Buffer, action: () => Promise<void>): Promise<void> {
   const charset = String((await askServer(backend, 'SELECT @@character_set_client')).rows[0]?.[0])
-  const other = collationIdByName(`${charset}_bin`, 'mariadb')
+  const other = otherCharset(charset, text)
   if (other === undefined) return await action()
-  await set(backend, String(other))
+  await set(backend, other)
   try {
     await action()
   } finally {
     await set(backend, charset)
   }
 }
+
+/**
+ * Another character set of clients in which `text` says the same, as SET has it. What needs its own set is read under the
+ * binary collation of that, by number, which newer servers refuse (10.11.19: 1115).
+ */
+function otherCharset(charset: string, text: Buffer): string | undefined {
+  const highest = text.reduce((most, byte) => Math.max(most, byte), 0)
+  if (highest < 0x80) return charset === 'latin1' ? 'utf8mb4' : 'latin1'
+  if (charset === 'utf8mb3') return 'utf8mb4'
+  if (charset === 'utf8mb4' && highest < FOUR_BYTES) return 'utf8mb3'
+  return collationIdByName(`${charset}_bin`, 'mariadb')?.toString()
+}
+
+/** From this byte on one of UTF-8 begins a character of four. */
+const FOUR_BYTES = 0xf0
 
 async function set(backend: Backend, charset: string): Promise<void> {
   const { error } = await runSetup(backend, encodeQuery(`SET character_set_client = ${charset}`, backend.capabilities))

@@ -11,6 +11,7 @@ import {
   encodeStmtExecute,
   FieldType,
   frame,
+  MariadbCapability,
 } from '../../../protocol/index.js'
 import type { Cluster, Engine } from '../../../src/sandbox/index.js'
 import { createDatabase, sharedCluster } from '../../helpers/cluster.js'
@@ -212,6 +213,43 @@ describe.each<Engine>(['mysql', 'mariadb'])('prepared statements on %s', (engine
     }
     expect(columns[0]).toEqual([1, 1, 3, 3, 3, 3])
     expect(columns[1]).toEqual(columns[0])
+  })
+
+  /** With CACHE_METADATA a MariaDB leaves out what the client has; MySQL knows no such thing. */
+  it('of an altered table tell their columns where the client has others, whoever prepared them', async () => {
+    const known: string[][] = []
+    for (const port of [cluster.primary.port, proxy.port]) {
+      for (const sql of [
+        'DROP TABLE IF EXISTS changing',
+        'CREATE TABLE changing (a INT)',
+        'INSERT INTO changing VALUES (1)',
+      ])
+        await cluster.execute(cluster.primary, sql.replace('changing', `${database}.changing`))
+      await cluster.waitForReplicas()
+      const client = await raw(port, { mariadbCapabilities: MariadbCapability.CACHE_METADATA })
+      const cached = client.login.mariadbCapabilities !== 0
+      const prepared = payloads(
+        await client.command(Command.STMT_PREPARE, Buffer.from('SELECT * FROM changing'), Answer.prepare),
+      )
+      let columns = prepared.slice(1, 1 + prepared[0].readUInt16LE(5))
+      const seen: string[] = []
+      for (const alter of ["COMMENT 'x'", 'MODIFY a VARCHAR(11)', 'ADD b INT', 'DROP a', 'ADD c INT, ADD d INT']) {
+        await cluster.execute(cluster.primary, `ALTER TABLE ${database}.changing ${alter}`)
+        await cluster.waitForReplicas()
+        for (let i = 0; i < 3; i++) {
+          const answer = payloads(
+            await client.command(Command.STMT_EXECUTE, idThen(prepared[0].readUInt32LE(1), Buffer.of(0, 1, 0, 0, 0))),
+          )
+          expect(client.facts.errno, answer[0].toString('latin1')).toBe(0)
+          if (!cached || answer[0][1] === 1) columns = answer.slice(1, 1 + answer[0][0])
+          expect(columns.length).toBe(answer[0][0])
+          seen.push(Buffer.concat(columns).toString('latin1'))
+        }
+      }
+      known.push(seen)
+      await client.close()
+    }
+    expect(known[1]).toEqual(known[0])
   })
 
   it('answer what is wrong in the words of the server', async () => {

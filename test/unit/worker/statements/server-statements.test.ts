@@ -135,40 +135,48 @@ describe('statements on one connection', () => {
 describe('column definitions that a MariaDB leaves out', () => {
   const CACHED = MariadbCapability.CACHE_METADATA
 
-  it('a server whose definitions differ from those the client has is made to send them', async () => {
-    const { statements, state, prepare } = world()
-    const statement = statements.add(prepareCommand('SELECT * FROM t'), state)
-    const { backend, socket } = fakeBackend('a', { mariadbCapabilities: CACHED })
-    backend.applied.take(state)
-    statement.metadata = 1
-    statement.columnCount = 1
-    const charset = Buffer.concat([
-      frame(Buffer.of(1, 1), 1),
-      frame(definition('@@character_set_client'), 2),
-      frame(Buffer.of(0xfe, 0, 0, 2, 0), 3),
-      frame(Buffer.from('\x07utf8mb4'), 4),
-      frame(Buffer.of(0xfe, 0, 0, 2, 0), 5),
-    ])
-    const answer = (id: number) =>
-      Buffer.concat([
-        frame(Buffer.of(0, id, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0), 1),
-        frame(definition('a'), 2),
+  for (const [name, text, other] of [
+    ['utf8mb4', 'SELECT * FROM t', 'latin1'],
+    ['latin1', 'SELECT * FROM t', 'utf8mb4'],
+    ['utf8mb4', "SELECT 'ä' FROM t", 'utf8mb3'],
+    ['utf8mb3', "SELECT 'ä' FROM t", 'utf8mb4'],
+    ['utf8mb4', "SELECT '😀' FROM t", '46'],
+  ]) {
+    it(`a server whose definitions differ from those the client has is made to send them: ${text} in ${name}`, async () => {
+      const { statements, state, prepare } = world()
+      const statement = statements.add(prepareCommand(text), state)
+      const { backend, socket } = fakeBackend('a', { mariadbCapabilities: CACHED })
+      backend.applied.take(state)
+      statement.metadata = 1
+      statement.columnCount = 1
+      const charset = Buffer.concat([
+        frame(Buffer.of(1, 1), 1),
+        frame(definition('@@character_set_client'), 2),
         frame(Buffer.of(0xfe, 0, 0, 2, 0), 3),
+        frame(Buffer.concat([Buffer.of(name.length), Buffer.from(name)]), 4),
+        frame(Buffer.of(0xfe, 0, 0, 2, 0), 5),
       ])
-    await answerAll(backend, prepare(statement, backend), answer(1), charset, ok(), answer(2), ok())
-    expect(written(socket)).toEqual([
-      '22 SELECT * FROM t',
-      '25 \x01\x00\x00\x00',
-      '3 SELECT @@character_set_client',
-      '3 SET character_set_client = 46',
-      '22 SELECT * FROM t',
-      '3 SET character_set_client = utf8mb4',
-    ])
-    expect(statement.on(backend)?.id).toBe(2)
-    expect(statement.isReadyOn(backend)).toBe(true)
-    statement.metadata = 2
-    expect(statement.isReadyOn(backend)).toBe(false)
-  })
+      const answer = (id: number) =>
+        Buffer.concat([
+          frame(Buffer.of(0, id, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0), 1),
+          frame(definition('a'), 2),
+          frame(Buffer.of(0xfe, 0, 0, 2, 0), 3),
+        ])
+      await answerAll(backend, prepare(statement, backend), answer(1), charset, ok(), answer(2), ok())
+      expect(written(socket)).toEqual([
+        `22 ${Buffer.from(text).toString('latin1')}`,
+        '25 \x01\x00\x00\x00',
+        '3 SELECT @@character_set_client',
+        `3 SET character_set_client = ${other}`,
+        `22 ${Buffer.from(text).toString('latin1')}`,
+        `3 SET character_set_client = ${name}`,
+      ])
+      expect(statement.on(backend)?.id).toBe(2)
+      expect(statement.isReadyOn(backend)).toBe(true)
+      statement.metadata = 2
+      expect(statement.isReadyOn(backend)).toBe(false)
+    })
+  }
 })
 
 function definition(name: string): Buffer {
