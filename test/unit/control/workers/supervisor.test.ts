@@ -126,6 +126,37 @@ describe('workers', () => {
     expect(workers.map(({ pid }) => pid)).toContain(await whoAnswers(port))
   })
 
+  it('listen when there is room, which is made once, when they are ready', A_BUSY_MACHINE, async () => {
+    const { supervisor, port } = await supervise(2)
+    let isReady = (): void => {}
+    const ready = new Promise<void>((resolve) => {
+      isReady = resolve
+    })
+    let leave = (): void => {}
+    const left = new Promise<void>((resolve) => {
+      leave = resolve
+    })
+    const makeRoom = vi.fn(() => {
+      isReady()
+      return left
+    })
+    const started = supervisor.start(snapshot(1, port), NO_HEALTH, makeRoom)
+    await ready
+    await expect(whoAnswers(port)).rejects.toThrow('ECONNREFUSED')
+    leave()
+    await started
+    expect(await whoAnswers(port)).toBeGreaterThan(0)
+    expect(makeRoom).toHaveBeenCalledOnce()
+  })
+
+  it('do not start where no room can be made', A_BUSY_MACHINE, async () => {
+    const { supervisor, port } = await supervise(2)
+    const makeRoom = (): Promise<void> => Promise.reject(new Error('in use'))
+    await expect(supervisor.start(snapshot(1, port), NO_HEALTH, makeRoom)).rejects.toThrow('in use')
+    await supervisor.whenAllExited()
+    await expect(whoAnswers(port)).rejects.toThrow('ECONNREFUSED')
+  })
+
   it('acknowledge each snapshot before its publication is over', async () => {
     const { supervisor, port } = await supervise(2)
     await supervisor.start(snapshot(1, port), NO_HEALTH)
