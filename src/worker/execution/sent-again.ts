@@ -1,9 +1,10 @@
 import type { ErrPacket } from '../../../protocol/index.js'
-import { Effect } from '../../sql/index.js'
+import { monotonicMs } from '../../shared/clock.js'
+import { Effect, StatementKind } from '../../sql/index.js'
 import type { Backend } from '../backend/backend.js'
 import type { WorkerContext } from '../context.js'
 import { isReadOnlyRefusal } from '../routing/learned-writes.js'
-import { asRefusedByPrimary } from '../routing/read-only-refusal.js'
+import { asRefusedByPrimary, isRefusedByOption } from '../routing/read-only-refusal.js'
 import { Reason, reasonOfHold } from '../routing/router.js'
 import type { TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, isExecute } from '../session/command.js'
@@ -11,6 +12,7 @@ import type { SessionFacts } from '../session/session-facts.js'
 import type { SessionText } from '../session/session-text.js'
 import type { PreparedStatement } from '../statements/statements.js'
 import { isShuttingDown } from './lost.js'
+import { LOOK_AGAIN_MS } from './waiting.js'
 
 /* The retry rule: what of an answer that nobody has seen yet means that the command is executed once more. */
 
@@ -52,6 +54,10 @@ export function isSentAgain(
     learnWrite(inHand, context, `${errno} ${message}`)
     return true
   }
+  if (isRefusedByOption({ errno, message }) && mayAwaitPrimary(inHand, context.view, backend)) {
+    inHand.command.exclude(backend.target.id)
+    return true
+  }
   if (NOT_THERE_YET.has(errno) && mayBeBehind(inHand, context.view, backend)) {
     leaveToPrimary(inHand, context.view, backend)
     return true
@@ -89,6 +95,26 @@ function learnWrite({ command, statement, text }: InHand, { learned, counters }:
   command.learned = true
   command.repeatable = false
 }
+
+/**
+ * A primary that refuses what writes is about to be one no more. Nothing has been done: the statement waits for the next primary
+ * as those do that come when there is none, up to the same limit. One that is a part of something, or whose place is given, does not.
+ */
+function mayAwaitPrimary({ command, statement, facts }: InHand, view: TopologyView, backend: Backend): boolean {
+  const { id, hostgroup } = backend.target
+  // It goes there whatever is known of the server.
+  if (command.excluded?.has(id) === true) return false
+  if (view.readerOf(hostgroup) < 0 || hostgroup !== facts.user.defaultHostgroup || command.hintHostgroup >= 0)
+    return false
+  if (!WHOLE_KINDS.has(command.kind) || command.streamed || (statement !== null && statement.boundTo !== null))
+    return false
+  if (facts.inTransaction || !facts.autocommit || facts.keeps(backend)) return false
+  const { connectTimeoutServerMaxMs } = view.snapshot.limits
+  return monotonicMs() + LOOK_AGAIN_MS < command.startedAt + connectTimeoutServerMaxMs
+}
+
+/** One statement that is executed as a whole or not at all. */
+const WHOLE_KINDS: ReadonlySet<number> = new Set([StatementKind.write, StatementKind.ddl])
 
 /** A replica that got the statement because it only reads may not have yet what it reads of: others have just made it. */
 function mayBeBehind({ command, facts }: InHand, view: TopologyView, backend: Backend): boolean {
