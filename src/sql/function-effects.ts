@@ -43,6 +43,8 @@ const ROWS: readonly (readonly [names: string, effect: FunctionEffect])[] = [
   ['connection_id ps_current_thread_id', always(Effect.readsConnectionId)],
   ['nextval setval', always(Effect.sequence, Demand.write)],
   ['lastval', always(Effect.sequence, Demand.primary)],
+  // The default may be a sequence's next value (MariaDB), which it takes to tell it.
+  ['default', always(Effect.sequence, Demand.write)],
 ]
 
 export const FUNCTION_EFFECTS: readonly FunctionEffect[] = ROWS.map(([, effect]) => effect)

@@ -303,9 +303,14 @@ function setStatement(analysis: Analysis, result: Classified): number {
   if (analysis.nextKeyword() !== K.statement || analysis.options.flavor !== 'mariadb') return setKind(analysis)
   let depth = 0
   while (!analysis.atEnd()) {
+    const isName = scanner.type === T.word || scanner.type === T.quoted
     const word = analysis.nextKeyword()
-    if (scanner.type === T.open) depth++
-    else if (scanner.type === T.close) depth--
+    if (scanner.type === T.open) {
+      depth++
+      if (isName) analysis.demandAtLeast(Demand.primary) // a function, whichever it is
+    } else if (scanner.type === T.close) depth--
+    else if (scanner.type === T.userVariable) analysis.effects |= Effect.readsUserVariable
+    else if (scanner.type === T.systemVariable) analysis.effects |= Effect.readsSystemVariable
     else if (word === K.for && depth === 0) {
       result.perStatement = true
       scanner.next()

@@ -78,6 +78,8 @@ export const ONE_CONNECTION_VARIABLES: ReadonlySet<string> = new Set([
   'skip_parallel_replication',
   'skip_replication',
   'sql_log_bin',
+  // A moment, told in words of the time zone that the session has when it is asked.
+  'system_versioning_asof',
 ])
 
 const ONE_CONNECTION_NAMES: readonly Uint8Array[] = [...ONE_CONNECTION_VARIABLES].map((name) => Buffer.from(name))

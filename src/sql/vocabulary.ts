@@ -24,7 +24,7 @@ import {
 const NEVER_A_CALL = `
   accessible add all alter analyze and any as asc before between bigint binary bit blob bool boolean both by call cascade
   case change char character check collate column condition constraint continue create cross cursor datetime day_hour
-  day_microsecond day_minute day_second dec decimal declare default delayed delete desc describe deterministic distinct
+  day_microsecond day_minute day_second dec decimal declare delayed delete desc describe deterministic distinct
   distinctrow div do double drop dual each else elseif enclosed end enum escaped except execute exists exit explain false
   fetch fixed float float4 float8 for force foreign from fulltext grant group having high_priority hour_microsecond
   hour_minute hour_second ignore in index infile inner inout insensitive int int1 int2 int3 int4 int8 integer intersect
@@ -38,8 +38,12 @@ const NEVER_A_CALL = `
   tinyblob tinyint tinytext to trailing trigger true undo union unique unlock unsigned update usage use using values
   varbinary varchar varcharacter varying when where while window with write xor year_month zerofill`
 
-/** MySQL takes no keyword for a function's name unless it is one; these are those that a query can have before `(`. */
-const NEVER_A_CALL_MYSQL = 'against columns cube escape groups lateral nested of qualify row rollup sets text value'
+/**
+ * MySQL takes no keyword for a function's name unless it is one; these are those that a query can have before `(`. DEFAULT(column)
+ * does nothing there but read.
+ */
+const NEVER_A_CALL_MYSQL =
+  'against columns cube default escape groups lateral nested of qualify row rollup sets text value'
 
 /** MINUS is a keyword in MariaDB's Oracle mode alone. */
 const NEVER_A_CALL_MARIADB = 'minus sql_cache'

@@ -77,3 +77,30 @@ for (const engine of ['mysql', 'mariadb'] as const) {
     expect(there).toEqual([{ n: 1 }])
   })
 }
+
+it('MariaDB takes from a sequence to tell a default on the primary, and a session reads the past by its own variables', async () => {
+  const cluster = await sharedCluster('mariadb')
+  const database = await createDatabase(cluster)
+  await cluster.execute(cluster.primary, `CREATE SEQUENCE ${database}.s`)
+  await cluster.execute(cluster.primary, `CREATE TABLE ${database}.t (a INT DEFAULT NEXTVAL(${database}.s), b INT)`)
+  await cluster.execute(cluster.primary, `CREATE TABLE ${database}.past (a INT) WITH SYSTEM VERSIONING`)
+  await cluster.execute(cluster.primary, `INSERT INTO ${database}.t VALUES (0, 0)`)
+  await cluster.waitForReplicas()
+  // An account that may write on a server that is read only.
+  const { user, password } = cluster.accounts.root
+  const proxy = await startProxy(cluster, { users: [{ name: user, password }] })
+  const client = await proxy.connect({ database, user, password })
+  const first = async (sql: string) =>
+    (await client.query<RowDataPacket[]>({ sql, rowsAsArray: true }))[0][0] as unknown as unknown[]
+
+  expect(await first('SELECT DEFAULT(a) FROM t')).toEqual([1])
+  await client.query('INSERT INTO t (b) VALUES (1)')
+  expect(await first('SELECT a FROM t WHERE b = 1')).toEqual([2])
+
+  await client.query('SET @before = NOW(6)')
+  await client.query('INSERT INTO past VALUES (1)')
+  expect(await first('SET STATEMENT system_versioning_asof = @before FOR SELECT COUNT(*) FROM past')).toEqual([0])
+  await client.query('SET system_versioning_asof = @before')
+  await client.query("SET time_zone = '+11:00'")
+  expect(await first('SELECT COUNT(*) FROM past')).toEqual([0])
+})

@@ -84,6 +84,7 @@ export const SESSION: Group[] = [
       'SET a = 1, @@b = -(2)',
       "SET session_track_system_variables = ''",
       'SET insert_id = 5',
+      "SET system_versioning_asof = '2024-01-01'",
       'SET @@session.sql_log_bin = 0',
       'SET RAND_SEED1 = 1, RAND_SEED2 = 2',
       "SET SESSION gtid_next = 'AUTOMATIC'",

@@ -213,6 +213,8 @@ export const SPECIAL_READS: Group[] = [
       'SELECT SETVAL(s, 100)',
       'SELECT s.nextval',
       'SELECT s.currval FROM DUAL',
+      'SELECT DEFAULT(a) FROM t',
+      'SELECT b FROM t WHERE default (a) > 0',
     ],
   ),
   mariadb('primaryRead', ['sequence'], ['SELECT LASTVAL(s)', 'SELECT PREVIOUS VALUE FOR s']),
@@ -225,5 +227,13 @@ export const SPECIAL_READS: Group[] = [
       'ANALYZE FORMAT=JSON UPDATE t SET a = 1',
     ],
   ),
+  mariadb('read', ['readsUserVariable'], ['SET STATEMENT system_versioning_asof=@t FOR SELECT * FROM t']),
+  mariadb('read', ['readsSystemVariable'], ['SET STATEMENT sort_buffer_size=@@read_buffer_size FOR SELECT 1']),
+  mariadb(
+    'primaryRead',
+    [],
+    ['SET STATEMENT max_statement_time=1+f(1) FOR SELECT 1', 'SET STATEMENT a=`f`(), b=1 FOR SELECT 1'],
+  ),
+  group('read', [], ['SELECT DEFAULT(a) FROM t'], { flavor: 'mysql' }),
   mariadb('primaryRead', ['lockingRead'], ['SET STATEMENT innodb_lock_wait_timeout=1 FOR SELECT * FROM t FOR UPDATE']),
 ]
