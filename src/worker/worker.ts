@@ -47,6 +47,7 @@ import { newLongPin } from './session/long-pins.js'
 import { processRow } from './session/process-row.js'
 import { Session, type SessionOwner } from './session/session.js'
 import { SessionSearch } from './session/session-search.js'
+import { isStranded } from './session/stranded.js'
 import { Sweeper } from './session/sweeper.js'
 import { shortestLimit } from './session/time-limits.js'
 import { ServerChanges } from './state/server-changes.js'
@@ -217,6 +218,17 @@ export class Worker implements WorkerContext, SessionOwner {
     }
     this.#leaveSilentServers()
     this.#leaveServers(monotonicMs())
+    this.#sendStrandedAway()
+  }
+
+  #sendStrandedAway(): void {
+    const stranded = [...this.#sessions.values()].filter(
+      (session) => !session.draining && isStranded(session, this.view),
+    )
+    for (const session of stranded) session.drain()
+    if (stranded.length === 0) return
+    const who = `${stranded.length} sessions whose passwords are known to their clients alone`
+    this.log.info(`${who} are to log in again: another server is the primary`)
   }
 
   /** Servers that are OFFLINE_SOFT, or removed, finish what they do and get nothing new: what is idle there is closed. */
@@ -271,10 +283,10 @@ export class Worker implements WorkerContext, SessionOwner {
     this.#draining = true
     this.#listeners.close()
     for (const session of [...this.#sessions.values()]) {
-      session.draining = true
-      if (session.phase === 'ready' && !session.execution.facts.inTransaction) session.closeForShutdown()
+      session.drain()
+      if (session.phase === 'closed') continue
       // A reader of the binary log has no quiet moment; it goes on elsewhere where it has been interrupted.
-      else if (isDump(session.execution.command.code)) session.close('shutdown')
+      if (isDump(session.execution.command.code)) session.close('shutdown')
     }
     const loginsUntil = monotonicMs() + LOGINS_MS
     const isBusy = (now: number): boolean =>

@@ -398,6 +398,12 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     this.close('idle timeout')
   }
 
+  /** It ends at its next quiet moment: now, if it can. */
+  drain(): void {
+    this.draining = true
+    if (this.#phase === 'ready' && !this.execution.facts.inTransaction) this.closeForShutdown()
+  }
+
   closeForShutdown(): void {
     this.#client.writeUnasked(errPacket(0, SHUTDOWN, this.capabilities))
     this.close('shutdown')
