@@ -11,7 +11,8 @@ import type { DriverSuite, ReadySuite } from './driver-suite.js'
 import type { Results } from './results.js'
 
 const REPLICAS = Number(process.env['DRIVER_REPLICAS'] ?? 1)
-const CONSISTENCY = process.env['DRIVER_CONSISTENCY']
+/** Tests expect of a connection what another one has done. */
+const CONSISTENCY = process.env['DRIVER_CONSISTENCY'] ?? 'global'
 const OUTPUT = process.env['DRIVER_OUTPUT']
 
 /** A run through Sluice, on a busy machine, before it counts as one that hangs. */
@@ -58,8 +59,11 @@ export function describeDrivers(engine: Engine): void {
 }
 
 function startFixture(engine: Engine): Promise<Fixture> {
-  const config = CONSISTENCY === undefined ? {} : { consistency: { level: CONSISTENCY } }
-  return Fixture.start(engine, { replicas: REPLICAS, serverOptions: [], config: () => config })
+  return Fixture.start(engine, {
+    replicas: REPLICAS,
+    serverOptions: [],
+    config: () => ({ consistency: { level: CONSISTENCY } }),
+  })
 }
 
 async function judge(
