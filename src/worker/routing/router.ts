@@ -202,7 +202,7 @@ function decide(input: RouteInput, into: Decision): Decision {
     return take(into, facts.last!, Reason.lastStatement)
   }
   if (place === Place.own) {
-    if (input.own !== null && (input.effects & PRIMARY_EFFECTS) === 0) return take(into, input.own, Reason.session)
+    if (input.own !== null && servesSession(input.own, input)) return take(into, input.own, Reason.session)
     if (input.ruleHostgroup >= 0) return pick(input, into, input.ruleHostgroup, input.ruleReason)
     return pick(input, into, writer, Reason.session)
   }
@@ -218,6 +218,15 @@ function decide(input: RouteInput, into: Decision): Decision {
   const stay = reasonToStay(input, input.effects)
   if (stay !== null) return pick(input, into, writer, stay)
   return pickForRead(input, into, writer, reader)
+}
+
+/**
+ * Whether a statement about the session may go to a connection that it has. A savepoint belongs to the transaction, and without
+ * autocommit that begins on the primary, with the next statement if not before.
+ */
+function servesSession(own: Backend, { kind, effects, facts, view }: RouteInput): boolean {
+  if ((effects & PRIMARY_EFFECTS) !== 0) return false
+  return kind !== StatementKind.savepoint || facts.autocommit || isOnWriter(own, view)
 }
 
 /**

@@ -35,6 +35,8 @@ export const Hold = {
   nextTransaction: 32,
   /** Something was done there that is not understood. */
   unknownState: 64,
+  /** SAVEPOINT while autocommit is off and no transaction has begun: it belongs to the one that the next statement begins. */
+  savepoint: 128,
 } as const
 
 const HOLD_NAMES: readonly [number, string][] = [
@@ -45,6 +47,7 @@ const HOLD_NAMES: readonly [number, string][] = [
   [Hold.connectionId, 'CONNECTION_ID()'],
   [Hold.nextTransaction, 'SET TRANSACTION'],
   [Hold.unknownState, 'state that is not understood'],
+  [Hold.savepoint, 'SAVEPOINT'],
 ]
 
 export const PIN_NAMES: readonly [number, string][] = [

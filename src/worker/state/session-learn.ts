@@ -35,6 +35,13 @@ const RUNS_TRIGGERS: ReadonlySet<number> = new Set([
   StatementKind.loadDataLocal,
 ])
 
+const ENDS_SAVEPOINTS: ReadonlySet<number> = new Set([
+  StatementKind.commit,
+  StatementKind.rollback,
+  StatementKind.begin,
+  StatementKind.beginReadOnly,
+])
+
 /** What the answer to one command has said so far about the session. */
 export class AnswerNotes {
   gtids = ''
@@ -156,7 +163,10 @@ export function learnFromAnswer(
 ): void {
   const { follower } = backend
   const failed = follower.errno !== 0
-  if (follower.hasStatus) learnFlags(follower.statusFlags, command, backend, facts)
+  if (follower.hasStatus) {
+    learnFlags(follower.statusFlags, command, backend, facts)
+    learnSavepoint(command, backend, facts)
+  }
   // An ERR has no flags: what failed may have begun a transaction all the same, which has its locks and its view of the data.
   if (failed && command.executes && !facts.autocommit) facts.addPin(Pin.transaction, backend)
   const isWriter = view.isWriter(backend.target.hostgroup)
@@ -170,6 +180,12 @@ function learnFlags(flags: number, command: CommandInHand, backend: Backend, fac
   else facts.removeHold(Hold.nextTransaction)
   if ((flags & IN_TRANS) !== 0) return facts.addPin(Pin.transaction, backend)
   facts.removePin(Pin.transaction)
+}
+
+/** Where there is a transaction the flags tell, and its savepoints are with it. */
+function learnSavepoint({ kind, executes }: CommandInHand, backend: Backend, facts: SessionFacts): void {
+  if (facts.autocommit || ENDS_SAVEPOINTS.has(kind)) facts.removeHold(Hold.savepoint)
+  else if (kind === StatementKind.savepoint && executes && !facts.inTransaction) facts.addHold(Hold.savepoint, backend)
 }
 
 function learnEffects(

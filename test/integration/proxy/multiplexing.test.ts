@@ -138,6 +138,13 @@ describe.each<Engine>(['mysql', 'mariadb'])('sessions that share few connections
     ['PREPARE', HOLDS, 'PREPARE', ["PREPARE p FROM 'SELECT 1'"], 'DEALLOCATE PREPARE p'],
     ['HANDLER', HOLDS, 'HANDLER', ['HANDLER t OPEN'], 'HANDLER t CLOSE'],
     ['a user variable set by an expression', HOLDS, 'user variables', ['SET @v = 1 + (SELECT COUNT(*) FROM t)'], null],
+    [
+      'a savepoint, without autocommit',
+      HOLDS,
+      'SAVEPOINT',
+      ['SELECT id FROM t', 'SET autocommit = 0', 'SAVEPOINT s', 'SELECT 1', 'RELEASE SAVEPOINT s'],
+      'COMMIT',
+    ],
     ['CONNECTION_ID()', HOLDS, 'CONNECTION_ID()', ['SELECT CONNECTION_ID()'], null],
   ])('%s keeps the connection until it is over, and the process list says so', async (_what, how, name, begin, end) => {
     const client = await connect()

@@ -156,6 +156,18 @@ describe('the facts of a session', () => {
     })
   })
 
+  it('sends a savepoint to where the transaction is or will be', () => {
+    const own = fakeBackend('replica', { hostgroup: 1 }).backend
+    const without = facts((f) => (f.statusFlags = 0))
+    expect(decide(PAIR, { kind: StatementKind.savepoint, own }).backend).toBe(own)
+    expect(decide(PAIR, { kind: StatementKind.savepoint, own, facts: without })).toMatchObject({
+      backend: null,
+      server: 'primary',
+    })
+    const onPrimary = fakeBackend('primary').backend
+    expect(decide(PAIR, { kind: StatementKind.savepoint, own: onPrimary, facts: without }).backend).toBe(onPrimary)
+  })
+
   it('reads its own writes from a replica as soon as that is known to have them, by GTID or by time', () => {
     const uuid = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
     const wrote = facts((f) => f.consistency.wrote(5, `${uuid}:7`, 'mysql'))

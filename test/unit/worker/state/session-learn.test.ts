@@ -7,7 +7,7 @@ import type { CausalKeys } from '../../../../src/worker/consistency/causal-keys.
 import { learnConsistency } from '../../../../src/worker/consistency/consistency-learn.js'
 import type { TopologyView } from '../../../../src/worker/routing/topology-view.js'
 import { COMMAND_RULES, CommandInHand } from '../../../../src/worker/session/command.js'
-import { Pin, SessionFacts } from '../../../../src/worker/session/session-facts.js'
+import { Hold, Pin, SessionFacts } from '../../../../src/worker/session/session-facts.js'
 import {
   AnswerNotes,
   learnAssignments,
@@ -17,6 +17,7 @@ import {
 import { CHARSET_VARIABLES, SessionState } from '../../../../src/worker/state/session-state.js'
 import { fakeBackend, USER } from '../fixture.js'
 
+const IN_TRANS = 0x0001
 const AUTOCOMMIT = 0x0002
 const NO_KEYS = {} as CausalKeys
 const view = { isWriter: () => true, snapshot: { servers: [] } } as unknown as TopologyView
@@ -71,6 +72,17 @@ describe('what a session learns from an answer', () => {
   it('a GTID counts as a write whatever the statement was', () => {
     const { consistency } = learn(Command.QUERY, StatementKind.read, 0, '3e11fa47-71ca-11e1-9e33-c80aa9429562:23')
     expect(consistency.writtenGtids).not.toBeNull()
+  })
+
+  it('a savepoint without autocommit is there before the transaction is', () => {
+    expect(learn(Command.QUERY, StatementKind.savepoint, 0, '', 0, 0).holds).toBe(Hold.savepoint)
+    expect(learn(Command.QUERY, StatementKind.savepoint, 0, '', 1305, 0).holds).toBe(0)
+    expect(learn(Command.STMT_PREPARE, StatementKind.savepoint, 0, '', 0, 0).holds).toBe(0)
+    expect(learn(Command.QUERY, StatementKind.savepoint, 0, '', 0, AUTOCOMMIT).holds).toBe(0)
+    expect(learn(Command.QUERY, StatementKind.savepoint, 0, '', 0, IN_TRANS)).toMatchObject({
+      holds: 0,
+      pins: Pin.transaction,
+    })
   })
 
   it('a statement that fails without autocommit may have begun a transaction', () => {
