@@ -17,11 +17,22 @@ export const KNOWN: readonly Known[] = [
   {
     reason: 'SET GLOBAL holds for the primary: what a replica reads goes by its own max_allowed_packet',
     file: /^main\/(cast|func_str)$/,
-    lines: /^(def\t.*|NULL|a[ \0]*|affected rows: 1|Warnings:|Warning\t1301\t.*max_allowed_packet.*)$/,
+    lines: /^(def\t.*|CONVERT\(.*|NULL|a[ \0]*|affected rows: 1|Warnings:|Warning\t1301\t.*max_allowed_packet.*)$/,
   },
   {
     reason: 'a primary that is read only is waited for, and one that is offline does not answer',
     end: /sluice: .* lost: the server does not answer|Max connect timeout reached/,
+  },
+  {
+    reason: 'a lost connection to a server is told by an error on a connection that stays open',
+    engine: 'mariadb',
+    end: /failed with wrong errno ER_CONNECTION_KILLED \(1927\): 'sluice: /,
+  },
+  {
+    reason: 'memory and counters are those of the connection to the server',
+    engine: 'mariadb',
+    file: /^main\/user_var$/,
+    lines: /^def\t+\d+ < \d+\t/,
   },
   {
     reason: 'times that the server has measured, which are left out, but not from the width in the metadata',
@@ -87,6 +98,7 @@ export const KNOWN: readonly Known[] = [
     reason: 'compression, TLS and client of the connection to the server are those of Sluice',
     engine: 'mysql',
     file: /^main\/(mysql_os_user_unix|connection_compression_zstd|mysqlslap_bugs)$/,
+    lines: /^(must_be_)?gizmo$/,
     end: /Invalid compression algorithm 'uncompressed'|SSL not as expected/,
   },
 ]
