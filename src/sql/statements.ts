@@ -297,6 +297,12 @@ function getDiagnostics(analysis: Analysis): number {
   return Kind.diagnostics
 }
 
+/** SIGNAL takes the place of all diagnostics, and may run anywhere: where the variables are that it tells of. */
+function signalStatement(analysis: Analysis): number {
+  analysis.scan(Stop.statement)
+  return (analysis.effects & Effect.readsUserVariable) === 0 ? Kind.diagnostics : Kind.primaryRead
+}
+
 /** MariaDB's SET STATEMENT a = 1 FOR statement, or any other SET. */
 function setStatement(analysis: Analysis, result: Classified): number {
   const { scanner } = analysis
@@ -370,4 +376,5 @@ on([K.load], loadStatement)
 on([K.optimize, K.repair, K.check], maintenance)
 on([K.binlog], skipped(Kind.write, 0))
 on([K.get], getDiagnostics)
-on([K.signal, K.resignal], skipped(Kind.diagnostics, 0))
+on([K.signal], signalStatement)
+on([K.resignal], skipped(Kind.diagnostics, 0))

@@ -30,6 +30,14 @@ for (const engine of ['mysql', 'mariadb'] as const) {
     expect(await first(times, now)).toEqual(['2011-01-01 01:01:01'])
     await times.query('ROLLBACK')
 
+    // What it tells is known where it was set, not where the read before it ran.
+    const signals = await proxy.connect({ database })
+    await signals.query("SET @what = CONCAT('seen', ' here')")
+    await signals.query('SELECT size FROM t')
+    const signal = signals.query("SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @what")
+    await expect(signal).rejects.toMatchObject({ errno: 1644, sqlMessage: 'seen here' })
+    expect(await first(signals, 'SHOW WARNINGS')).toEqual(['Error', 1644, 'seen here'])
+
     const tracked = await proxy.connect({ database })
     await tracked.query('SELECT size FROM t')
     await tracked.query("SET SESSION session_track_system_variables = 'time_zone'")

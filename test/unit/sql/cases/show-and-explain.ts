@@ -54,7 +54,12 @@ export const SHOW_AND_EXPLAIN: Group[] = [
     ['GET DIAGNOSTICS @n = NUMBER', 'GET CURRENT DIAGNOSTICS CONDITION 1 @m = MESSAGE_TEXT'],
   ),
   group('diagnostics', ['readsDiagnostics'], ['SHOW STATUS', "SHOW SESSION STATUS LIKE 'Last_query_cost'"]),
-  group('diagnostics', [], ["SIGNAL SQLSTATE '45000'"]),
+  group(
+    'diagnostics',
+    [],
+    ["SIGNAL SQLSTATE '45000'", "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'a@b', MYSQL_ERRNO = 5"],
+  ),
+  group('primaryRead', ['readsUserVariable'], ["SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @a"]),
   group(
     'show',
     [],
