@@ -489,10 +489,14 @@ export class Execution implements RelayListener, BackendHolder {
   /** What the command in hand has changed for all sessions to come, the other workers know before its client has the answer. */
   async #endWhenKnown({ target }: Backend): Promise<void> {
     const turn = ++this.#turn
-    if (this.#notes.concernsAll) await this.#context.changes.tell(this.#notes, target.id)
-    if (turn !== this.#turn) return
-    this.#relay.giveEnd()
-    this.#listener.answered()
+    try {
+      if (this.#notes.concernsAll) await this.#context.changes.tell(this.#notes, target.id)
+      if (turn !== this.#turn) return
+      this.#relay.giveEnd()
+      this.#listener.answered()
+    } catch (error) {
+      this.#listener.blame(error)
+    }
   }
 
   /** What a read has left that its session may ask for next is gone with the reads behind it: it leaves it again, alone. */

@@ -316,12 +316,16 @@ export class Authentication implements ClientRelayOwner {
   }
 
   #relayLater(response: HandshakeResponse, wait: ServerWait): void {
-    void wait.more().then((goesOn) => {
+    const goOn = (isInTime: boolean): void => {
       if (this.#over) return
-      if (goesOn) return this.#relayToPrimary(response, wait)
+      if (isInTime) return this.#relayToPrimary(response, wait)
       const { errno, sqlState, message } = wait.error
       this.#refuseLater({ errno, sqlState, message }, 'unreachable')
-    })
+    }
+    wait
+      .more()
+      .then(goOn)
+      .catch((error: unknown) => this.#owner.crashed(error))
   }
 
   serverAsks(question: ClientRelayAction): void {
