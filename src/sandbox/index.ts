@@ -3,6 +3,7 @@ export {
   type DebianPackages,
   type DebianSource,
   debianObstacle,
+  readOsRelease,
   unpackDebianPackages,
   unpackDebianSource,
 } from './binaries/debian.js'

@@ -160,7 +160,8 @@ function machineSources(root = '/etc/apt'): AptSource[] {
   })
 }
 
-function readOsRelease(): { id: string; codename: string } {
+/** What /etc/os-release says; empty where it says nothing. */
+export function readOsRelease(): { id: string; codename: string } {
   try {
     return parseOsRelease(readFileSync('/etc/os-release', 'utf8'))
   } catch {

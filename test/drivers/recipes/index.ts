@@ -4,6 +4,7 @@ import { django } from './django.js'
 import { goSqlDriver } from './go-sql-driver.js'
 import { mysqlclient } from './mysqlclient.js'
 import { peewee } from './peewee.js'
+import { php } from './php.js'
 import { pymysql } from './pymysql.js'
 import { sqlalchemy } from './sqlalchemy.js'
 
@@ -14,6 +15,8 @@ export const SUITES: readonly DriverSuite[] = [
   aiomysql,
   goSqlDriver,
   peewee,
+  php('pdo_mysql'),
+  php('mysqli'),
   django,
   sqlalchemy('mysqldb'),
   sqlalchemy('pymysql'),

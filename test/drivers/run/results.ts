@@ -61,6 +61,28 @@ export function readGoTest(output: string): Results {
   return collector.results
 }
 
+const PHPT_VERDICTS: Readonly<Record<string, Verdict>> = {
+  PASS: 'passed',
+  XFAIL: 'passed',
+  XPASS: 'failed',
+  FAIL: 'failed',
+  BORK: 'failed',
+  SKIP: 'skipped',
+}
+
+/** PHP's run-tests.php: `VERDICT description [file]`; with `--show-diff` what a test has printed wrongly comes before it. */
+export function readPhpt(output: string): Results {
+  const collector = new Collector()
+  let printed: string[] = []
+  for (const line of output.split('\n')) {
+    const [, word = '', file] = /^(PASS|XFAIL|XPASS|FAIL|BORK|SKIP) .*\[(\S+\.phpt)\]/.exec(line) ?? []
+    if (file !== undefined) collector.add(file, PHPT_VERDICTS[word]!, word === 'FAIL' ? printed.join(' ') : '')
+    if (file !== undefined || line.endsWith('=DIFF========')) printed = []
+    else if (/^\d+\+ /.test(line)) printed.push(line.replace(/^\d+\+ /, ''))
+  }
+  return collector.results
+}
+
 const UNITTEST_VERDICTS: Readonly<Record<string, Verdict>> = {
   ok: 'passed',
   'expected failure': 'passed',

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { compare, onlyStable } from '../../drivers/run/compare.js'
-import { type Results, readGoTest, readPytest, readUnittest, type Verdict } from '../../drivers/run/results.js'
+import {
+  type Results,
+  readGoTest,
+  readPhpt,
+  readPytest,
+  readUnittest,
+  type Verdict,
+} from '../../drivers/run/results.js'
 
 describe('what test runners print', () => {
   it('is read from pytest, a failure in a test and after it being one', () => {
@@ -51,6 +58,32 @@ describe('what test runners print', () => {
       TestSkipped: 'skipped',
     })
     expect(results.get('TestTLS/default')?.message).toBe('driver_test.go:90: error on SHOW: bad cipher')
+  })
+
+  it('is read from PHP, with what a test has printed wrongly', () => {
+    const output = [
+      'PASS mysqli connect [ext/mysqli/tests/001.phpt] ',
+      '',
+      '========DIFF========',
+      '001+ [001] [1305] FUNCTION md5 does not exist',
+      '     done!',
+      '007+ more',
+      '001- array(3) {',
+      '========DONE========',
+      'FAIL mysqli [fetch] functions [ext/mysqli/tests/017.phpt] ',
+      'SKIP PAM auth plugin [ext/mysqli/tests/pam.phpt] reason: Server PAM plugin not installed',
+      'XFAIL bound parameters [ext/mysqli/tests/bound.phpt]   XFAIL REASON: none',
+      'FAILED TEST SUMMARY',
+      'mysqli [fetch] functions [ext/mysqli/tests/017.phpt]',
+    ].join('\n')
+    const results = readPhpt(output)
+    expect(verdicts(results)).toEqual({
+      'ext/mysqli/tests/001.phpt': 'passed',
+      'ext/mysqli/tests/017.phpt': 'failed',
+      'ext/mysqli/tests/pam.phpt': 'skipped',
+      'ext/mysqli/tests/bound.phpt': 'passed',
+    })
+    expect(results.get('ext/mysqli/tests/017.phpt')?.message).toBe('[001] [1305] FUNCTION md5 does not exist more')
   })
 
   it("is read from Python's unittest, whose tests may have a description, print, and fail in parts", () => {
