@@ -29,6 +29,7 @@ export async function rawSession(
     }
     socket.on('data', onData)
     socket.on('error', reject)
+    socket.on('close', () => reject(new Error('the connection was closed during the login')))
   })
   return { socket, login: result }
 }
