@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../../protocol/index.js'
 import { ProxyError } from '../../shared/errors.js'
+import { Effect } from '../../sql/index.js'
 import type { ClientAddress } from '../client/client-address.js'
 import type { WorkerContext } from '../context.js'
 import type { Execution } from '../execution/execution.js'
@@ -21,6 +22,13 @@ export const SHUTDOWN = new ProxyError('shutdown', 1053, '08S01', 'Server shutdo
 export function packetTooLarge(maxAllowedPacket: number): ProxyError {
   const message = `Got a packet bigger than 'max_allowed_packet' bytes (sluice: ${maxAllowedPacket})`
   return new ProxyError('packet-too-large', 1153, '08S01', message)
+}
+
+/** Whether the command that was answered ends the session: COMMIT and ROLLBACK with RELEASE do, and the server ends its connection. */
+export function endsByRelease({ command, lastErrno, facts }: Execution): boolean {
+  if ((command.effects & Effect.release) === 0 || !command.executes || lastErrno !== 0) return false
+  if (facts.last !== null) facts.last.outdated = true
+  return true
 }
 
 /** What a client is told of an error that is none of its own: that of Sluice, else that there was one. */

@@ -13,7 +13,7 @@ import { isDump } from './command.js'
 import { killedId, killsStatementOnly } from './kill-command.js'
 import { killRunning } from './killer.js'
 import { beginChangeUser, type ChangingSession } from './session-change-user.js'
-import { asProxyError, INACTIVE, noteFailure, packetTooLarge, SHUTDOWN } from './session-end.js'
+import { asProxyError, endsByRelease, INACTIVE, noteFailure, packetTooLarge, SHUTDOWN } from './session-end.js'
 import { type IncomingListener, SessionIncoming } from './session-incoming.js'
 import { aimKill, findKilled, isPerformed, killedItself, needsNoServer, notOwner } from './session-kill.js'
 import { NEXT_PHASE, type SessionPhase } from './session-phase.js'
@@ -346,6 +346,7 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     if (this.#phase === 'closed') return
     // A server ends the connection of a reader of its binary log with the reading.
     if (isDump(this.execution.command.code)) return this.close('the binary log has been read')
+    if (endsByRelease(this.execution)) return this.close('COMMIT or ROLLBACK with RELEASE')
     // A server that answers before it has the whole command will close the connection; so do we.
     if (this.#isUploading) return this.close('the server refused the rest of a command')
     this.#nextCommand()

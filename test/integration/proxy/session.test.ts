@@ -178,6 +178,15 @@ describe.each<Engine>(['mysql', 'mariadb'])('a session on %s', (engine) => {
       await onReplica(client)
     })
 
+    it('and ends with COMMIT RELEASE and ROLLBACK RELEASE', async () => {
+      for (const sql of ['COMMIT RELEASE', 'ROLLBACK AND NO CHAIN RELEASE']) {
+        const client = await connect()
+        const ended = new Promise((resolve) => client.once('end', resolve))
+        await client.query(sql)
+        await ended
+      }
+    })
+
     it('GET_LOCK, which shuts others out until RELEASE_LOCK', async () => {
       const [one, two] = [await connect(), await connect()]
       const name = `${database}_lock`
