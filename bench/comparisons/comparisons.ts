@@ -93,9 +93,28 @@ const consistency: Comparison = {
       delayMs,
       cases: [
         { name: 'strong', workload: 'few-writes', config: { consistency: { level: 'strong' } } },
+        { name: 'global', workload: 'few-writes', config: { consistency: { level: 'global' } } },
         { name: 'session', workload: 'few-writes', config: { consistency: { level: 'session' } } },
         { name: 'token', workload: 'few-writes-causal', config: { consistency: { level: 'session' } } },
         { name: 'eventual', workload: 'few-writes', config: { consistency: { level: 'eventual' } } },
+      ].map((one) => (serverConnections === undefined ? one : { ...one, serverConnections })),
+    })),
+}
+
+const newSessions: Comparison = {
+  summary: `sessions of one statement that see what others have written before, or not, with replicas ${DELAYS_MS.join(', ')} ms behind`,
+  note:
+    'A login for each statement; of six clients one writes. `off` is `new_sessions_see_commits: false`. The share is that of all ' +
+    'SELECTs, as the servers count them, with those by which Sluice asks servers how far they are.',
+  replicas: 2,
+  groups: ({ connections = DEFAULT_CLIENTS, serverConnections }) =>
+    DELAYS_MS.map((delayMs) => ({
+      name: `${delayMs} ms`,
+      connections,
+      delayMs,
+      cases: [
+        { name: 'off', workload: 'connect-per-query', config: { consistency: { new_sessions_see_commits: false } } },
+        { name: 'on', workload: 'connect-per-query', config: {} },
       ].map((one) => (serverConnections === undefined ? one : { ...one, serverConnections })),
     })),
 }
@@ -162,7 +181,15 @@ const cache: Comparison = {
     })),
 }
 
-export const COMPARISONS = { multiplexing, pipelining, consistency, states, digests, cache } as const
+export const COMPARISONS = {
+  multiplexing,
+  pipelining,
+  consistency,
+  'new-sessions': newSessions,
+  states,
+  digests,
+  cache,
+} as const
 export type ComparisonName = keyof typeof COMPARISONS
 
 export function isComparison(name: string): name is ComparisonName {

@@ -1,5 +1,5 @@
 import { loadTables } from '../data/load.js'
-import { SCHEMA } from '../data/tables.js'
+import { SCHEMA, type TableName } from '../data/tables.js'
 import { ownDriver } from '../drivers/own.js'
 import type { GeneratorProcesses } from '../load/processes.js'
 import { type Measurement, summarise } from '../measurement.js'
@@ -12,6 +12,7 @@ import type { Servers } from '../targets/servers.js'
 import type { SluiceOptions } from '../targets/sluice.js'
 import { startSluice } from '../targets/sluice.js'
 import type { Target } from '../targets/target.js'
+import { workloadByName } from '../workloads/index.js'
 import { type Case, COMPARISONS, type ComparisonName, type Group } from './comparisons.js'
 import { DelayedReplication } from './delay.js'
 import { comparisonTable, type GroupResult } from './report.js'
@@ -36,10 +37,11 @@ export async function runComparison(name: ComparisonName, tools: ComparisonTools
   const comparison = COMPARISONS[name]
   const replication = comparison.replicas > 0 ? await delayReplicas(servers) : null
   try {
-    await loadTables(servers.primary, servers.user, ['sbtest1'], options.rows)
+    const groups = comparison.groups(options)
+    await loadTables(servers.primary, servers.user, tablesOf(groups), options.rows)
     await servers.settle()
     const results: GroupResult[] = []
-    for (const group of comparison.groups(options)) {
+    for (const group of groups) {
       log(`${name}: ${group.name}`)
       if (replication !== null) replication.delayMs = group.delayMs
       results.push(await measureGroup(group, tools))
@@ -50,6 +52,11 @@ export async function runComparison(name: ComparisonName, tools: ComparisonTools
   } finally {
     replication?.stop()
   }
+}
+
+function tablesOf(groups: readonly Group[]): TableName[] {
+  const workloads = new Set(groups.flatMap(({ cases }) => cases.map(({ workload }) => workload)))
+  return [...new Set([...workloads].flatMap((name) => workloadByName(name).tables))]
 }
 
 function delayReplicas({ cluster }: Servers): Promise<DelayedReplication> {
