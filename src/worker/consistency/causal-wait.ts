@@ -4,16 +4,16 @@ import {
   addGtidsInOrder,
   formatGtidSet,
   gtidSetContains,
-  gtidSetIsEmpty,
   newGtidSet,
   parseGtidSet,
 } from '../../shared/gtid.js'
-import type { Flavor } from '../../shared/snapshot.js'
+import type { Flavor, ServerId } from '../../shared/snapshot.js'
 import { askServer, type ServerAnswer } from '../backend/ask-server.js'
 import type { Backend } from '../backend/backend.js'
 import type { WorkerContext } from '../context.js'
 import { currentNeed } from '../execution/execution-route.js'
 import type { SessionBackends } from '../pool/session-backends.js'
+import { NO_WAIT_MS, type Told } from '../routing/known-server.js'
 import type { Candidate } from '../routing/topology-view.js'
 import type { CommandInHand } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
@@ -26,34 +26,42 @@ export interface CatchUp {
   readonly letRest: (backend: Backend) => void
 }
 
+/** What a read needs of a replica that it is to wait for. */
+export interface Wanted {
+  /** A GTID set as the servers read it; null: the primary has to be asked. */
+  readonly gtids: string | null
+  /** What the primary was asked after this monotonic ms will do; infinite: nothing but what it says now. */
+  readonly since: number
+}
+
 /** What a replica has to have. */
 interface Goal {
-  /** A GTID set as the servers read it. */
   readonly gtids: string
   /** The primary was asked for it: then it is all that was committed at `askedAt`. */
-  readonly primary: string
+  readonly primary: ServerId
   readonly askedAt: number
 }
 
-/** What the read that was routed last needs of the replica that it is to wait for; null: the primary has to be asked. */
-export function goalInReach(candidate: Candidate): string | null {
-  return currentNeed().gtidsFor(candidate)
+/** What the read that was routed last needs. */
+export function wantedOf(candidate: Candidate): Wanted {
+  const need = currentNeed()
+  const since = need.lacksOnlyCommitted(candidate) ? need.committedBy : Number.POSITIVE_INFINITY
+  return { gtids: need.gtidsFor(candidate), since }
 }
 
 /**
  * Waits on a connection to a replica until that has what the read in hand needs, for `causal_wait` ms at most.
- * @param gtids see `goalInReach`
  * @returns false when the replica has not caught up in time: the read is to go to the primary then
  */
 export async function catchUp(
   candidate: Candidate,
   backend: Backend,
-  gtids: string | null,
+  wanted: Wanted,
   session: CatchUp,
   context: WorkerContext,
 ): Promise<boolean> {
   context.pool.wake(backend)
-  const isThere = await wait(candidate, backend, gtids, session, context)
+  const isThere = await wait(candidate, backend, wanted, session, context)
   if (!isThere) session.letRest(backend)
   return isThere
 }
@@ -61,7 +69,7 @@ export async function catchUp(
 async function wait(
   candidate: Candidate,
   backend: Backend,
-  gtids: string | null,
+  { gtids, since }: Wanted,
   waiting: CatchUp,
   context: WorkerContext,
 ): Promise<boolean> {
@@ -73,15 +81,17 @@ async function wait(
   const version = key?.version
   try {
     const marks = [session, key].filter((mark) => mark !== null)
-    const goal = gtids === null ? await askPrimary(candidate, waiting, context) : ownGoal(gtids)
+    const goal = gtids === null ? await askPrimary(candidate, since, waiting, context) : ownGoal(gtids)
     if (goal === null) return giveUp(command, facts, null, context)
-    if (!(await reaches(backend, goal.gtids, until - monotonicMs()))) return giveUp(command, facts, candidate, context)
+    if (!(await reaches(backend, goal.gtids, until - monotonicMs()))) {
+      void seeWhenThere(candidate, goal, context)
+      return giveUp(command, facts, candidate, context)
+    }
     if (goal.primary === '') {
       session?.noteCaughtUp(candidate.target.known)
       if (key !== null && key.version === version) key.noteCaughtUp(candidate.target.known)
     } else {
-      candidate.target.known.reached(goal.primary, goal.askedAt)
-      view.noteReached(candidate)
+      noteReached(candidate, goal, context)
       // Others may have written under the key meanwhile.
       if (!marks.every((mark) => mark.isMetBy(candidate))) return giveUp(command, facts, null, context)
     }
@@ -89,6 +99,26 @@ async function wait(
     return true
   } catch {
     return giveUp(command, facts, candidate, context)
+  }
+}
+
+function noteReached(candidate: Candidate, { primary, askedAt }: Goal, { view }: WorkerContext): void {
+  candidate.target.known.reached(primary, askedAt)
+  view.noteReached(candidate)
+}
+
+/** The reads after one that has waited in vain wait again as soon as the replica has what that one had waited for. */
+async function seeWhenThere(candidate: Candidate, goal: Goal, context: WorkerContext): Promise<void> {
+  const backend = context.pool.borrow(candidate)
+  if (backend === null) return
+  try {
+    if (!(await reaches(backend, goal.gtids, NO_WAIT_MS))) return
+    candidate.target.known.hasCaughtUp()
+    if (goal.primary !== '') noteReached(candidate, goal, context)
+  } catch {
+    // The connection is gone: what ends the pause is its time.
+  } finally {
+    context.pool.release(backend, false)
   }
 }
 
@@ -122,33 +152,55 @@ const POSITION_SQL: Readonly<Record<Flavor, string>> = {
 }
 const WRITABLE: ReadonlySet<string> = new Set(['0', 'OFF'])
 
-/** What the primary has committed by now, which is later than what was seen. null: it cannot be asked. */
+/**
+ * What the primary has committed, which is later than what is needed. null: it cannot be asked.
+ * @param since see `Wanted`
+ */
 async function askPrimary(
   { entry }: Candidate,
-  { command, backends, letRest }: CatchUp,
-  { view, counters, pool }: WorkerContext,
+  since: number,
+  waiting: CatchUp,
+  context: WorkerContext,
 ): Promise<Goal | null> {
+  const { view } = context
   const primary = view.primaryOf(entry.hostgroup)
   const server = primary === null ? undefined : primaryCandidate(primary, entry.hostgroup, view)
   if (server === undefined) return null
+  const { known, flavor } = server.target
+  const told = known.told !== null && known.told.askedAt > since ? known.told : askAnew(server, waiting, context)
+  if (told === null) return null
+  known.told = told
+  const gtids = await told.gtids
+  const all = parseGtidSet(gtids, flavor)
+  const position = waiting.command.wishes?.position ?? null
+  if (gtids === '') known.told = null
+  if (gtids === '' || (position !== null && !addGtidsInOrder(all, formatGtidSet(position)))) return null
+  return { gtids: formatGtidSet(all), primary: primary as ServerId, askedAt: told.askedAt }
+}
+
+function askAnew(server: Candidate, { backends, letRest }: CatchUp, { pool, counters }: WorkerContext): Told | null {
   const own = backends.get(server, true)
   const backend = own ?? pool.borrow(server)
   if (backend === null || backend.state !== 'idle' || backend.killing !== null) return null
   pool.wake(backend)
   counters.causalPositionsAsked++
   const askedAt = monotonicMs()
-  const { rows } = await ask(backend, POSITION_SQL[backend.target.flavor]).finally(() => {
+  const gtids = positionOn(backend).finally(() => {
     if (own === null) pool.release(backend, false)
     else letRest(backend)
   })
+  return { askedAt, gtids }
+}
+
+/** @returns empty where the server does not tell, or is no primary any more: others may have been told, and have written to its successor */
+async function positionOn(backend: Backend): Promise<string> {
+  const { flavor } = backend.target
+  const { rows } = await ask(backend, POSITION_SQL[flavor])
   const [readOnly = '', ...told] = (rows[0] ?? []).map(ascii)
-  // Others may have been told of its successor before this worker, and have written there.
-  if (!WRITABLE.has(readOnly)) return null
-  const position = command.wishes?.position ?? null
-  const all = newGtidSet(backend.target.flavor)
+  if (!WRITABLE.has(readOnly)) return ''
+  const all = newGtidSet(flavor)
   for (const text of told) addGtids(all, text.replaceAll(/#\d+|\s/g, ''))
-  if (gtidSetIsEmpty(all) || (position !== null && !addGtidsInOrder(all, formatGtidSet(position)))) return null
-  return { gtids: formatGtidSet(all), primary: primary!, askedAt }
+  return formatGtidSet(all)
 }
 
 function primaryCandidate(id: string, reader: number, view: WorkerContext['view']): Candidate | undefined {

@@ -86,6 +86,14 @@ export class ReadNeed {
     return joinGtids(parts, candidate.target.flavor)
   }
 
+  /** Whether what others have written is all that the replica is not known to have. */
+  lacksOnlyCommitted(candidate: Candidate): boolean {
+    const { session, key, position, pinnedUntil } = this
+    if (position !== null || this.hasCommitted(candidate)) return false
+    const isMet = session === null || this.level === 'eventual' || session.isMetBy(candidate, pinnedUntil)
+    return isMet && (key === null || key.isMetBy(candidate, pinnedUntil))
+  }
+
   /** Notes that a replica has the GTIDs that were waited for. */
   caughtUp({ target: { known } }: Candidate): void {
     if (this.level !== 'eventual') this.session?.noteCaughtUp(known)

@@ -3,7 +3,7 @@ import { monotonicMs } from '../../shared/clock.js'
 import { ProxyError } from '../../shared/errors.js'
 import type { Backend } from '../backend/backend.js'
 import { BackendConnectError } from '../backend/backend-connect.js'
-import { catchUp, goalInReach } from '../consistency/causal-wait.js'
+import { catchUp, wantedOf } from '../consistency/causal-wait.js'
 import type { WorkerContext } from '../context.js'
 import { type SessionBackends, SyncError } from '../pool/session-backends.js'
 import type { Decision } from '../routing/router.js'
@@ -61,7 +61,7 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
   let lastFailure: unknown = null
   for (;;) {
     const { backend, candidate, hostgroup, catchUp: waits } = job.route()
-    const gtids = waits ? goalInReach(candidate!) : null
+    const wanted = waits ? wantedOf(candidate!) : null
     try {
       const left = deadline - monotonicMs()
       // Where a replica's connections are all in use, another server may have one at once.
@@ -83,7 +83,7 @@ export async function acquire(job: AcquireJob): Promise<Backend | null> {
         backends.releaseAll(() => false)
         return null
       }
-      if (found !== null && waits && !(await catchUp(candidate!, found, gtids, job.seeker, job.context))) {
+      if (found !== null && wanted !== null && !(await catchUp(candidate!, found, wanted, job.seeker, job.context))) {
         if (job.wanted()) continue
         return null
       }

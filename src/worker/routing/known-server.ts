@@ -3,8 +3,16 @@ import { CircuitBreaker } from '../pool/circuit-breaker.js'
 
 /** Weight of the newest statement in a server's latency: about the last ten count. */
 const LATENCY_WEIGHT = 0.1
-/** After a replica has not caught up in time, no read waits for it for so long. */
-const NO_WAIT_MS = 500
+/** After a replica has not caught up in time, no read waits for it for so long, or until it has. */
+export const NO_WAIT_MS = 500
+
+/** The answer of a primary to the question how far it is. */
+export interface Told {
+  /** Monotonic ms. */
+  readonly askedAt: number
+  /** A GTID set as the servers read it; empty: it did not tell. */
+  readonly gtids: Promise<string>
+}
 
 /**
  * What a worker knows of a server from its own traffic, whatever hostgroup the server is in and however often the control
@@ -27,6 +35,8 @@ export class KnownServer {
   /** This worker itself has seen the server to have all that `reachedPrimary` had at this monotonic ms; -1: never. */
   reachedAt = -1
   reachedPrimary: ServerId = ''
+  /** What this server, as the primary, was asked last: all that it has committed, and when it was asked. null: it was not. */
+  told: Told | null = null
   /** Until this monotonic ms no read waits for the server to catch up. */
   noWaitUntil = -1
   /** Whether the monitor was told GTIDs when it looked last. */
@@ -58,6 +68,7 @@ export class KnownServer {
     this.incarnation++
     this.reachedAt = -1
     this.doubtedAt = now
+    this.told = null
   }
 
   /** Takes the monitor's number, which goes up for the same reasons. */
@@ -78,5 +89,10 @@ export class KnownServer {
 
   waitedInVain(now: number): void {
     this.noWaitUntil = now + NO_WAIT_MS
+  }
+
+  /** What was waited for in vain has come meanwhile. */
+  hasCaughtUp(): void {
+    this.noWaitUntil = -1
   }
 }

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { encodeTextResultSet } from '../../../../protocol/index.js'
+import { monotonicMs } from '../../../../src/shared/clock.js'
 import { newGlobalCounters } from '../../../../src/shared/counters.js'
 import { parseGtidSet } from '../../../../src/shared/gtid.js'
 import { DEFAULT_CONSISTENCY, type Flavor } from '../../../../src/shared/snapshot.js'
@@ -46,10 +47,12 @@ function world(flavor: Flavor, primaryTells: readonly string[], replicaTells: st
     backends: { get: () => primary.backend },
     letRest: () => {},
   } as unknown as CatchUp
-  const pool = { wake: (_: Backend) => {} }
+  const spare: Backend[] = []
+  const pool = { wake: (_: Backend) => {}, borrow: () => spare.pop() ?? null, release: () => {} }
   const context = { view, pool, counters: newGlobalCounters(), causal: null } as unknown as WorkerContext
-  const wait = (gtids: string | null) => catchUp(candidate, replica.backend, gtids, session, context)
-  return { wait, candidate, consistency, primary, replica }
+  const wait = (gtids: string | null, since = Number.POSITIVE_INFINITY) =>
+    catchUp(candidate, replica.backend, { gtids, since }, session, context)
+  return { wait, candidate, consistency, primary, replica, spare }
 }
 
 describe('a read that asks the primary how far it is', () => {
@@ -63,6 +66,28 @@ describe('a read that asks the primary how far it is', () => {
     expect(await wait(null)).toBe(true)
     expect(consistency.isMetBy(candidate)).toBe(true)
     expect(replica.asked[0]).toContain(flavor === 'mysql' ? `${UUID}:1-5` : reached)
+  })
+
+  it('asks once for all who need no more than what is told, and again for who needs what came later', async () => {
+    const { wait, primary, replica } = world('mysql', ['0', '', `${UUID}:1-5`], '0')
+    const before = monotonicMs()
+    expect(await wait(null, before - 1)).toBe(true)
+    expect(await wait(null, before - 1)).toBe(true)
+    expect([primary.asked.length, replica.asked.length]).toEqual([1, 2])
+    expect(await wait(null, monotonicMs())).toBe(true)
+    expect(primary.asked).toHaveLength(2)
+    expect(await wait(null)).toBe(true)
+    expect(primary.asked).toHaveLength(3)
+  })
+
+  it('in vain lets the next one wait as soon as the replica is seen to have caught up', async () => {
+    const { wait, candidate, replica, spare } = world('mysql', ['0', '', `${UUID}:1-5`], '1')
+    spare.push(connection('replica', 1, 'mysql', ['0']).backend)
+    expect(await wait(null)).toBe(false)
+    expect(replica.asked).toHaveLength(1)
+    expect(candidate.target.known.noWaitUntil).toBeGreaterThan(monotonicMs())
+    await vi.waitFor(() => expect(candidate.target.known.noWaitUntil).toBe(-1))
+    expect(candidate.target.known.reachedAt).toBeGreaterThan(0)
   })
 
   it.each<[Flavor, readonly string[]]>([
