@@ -108,7 +108,7 @@ file.describe(() => {
       0,
     )
     const command = commandOf(packet, Command.PROCESS_KILL)
-    const id = killedId(command)
+    const id = killedId(command, 1)
     expect(id === -1).toBe(packet.length < 9)
     if (id >= 0) expect(withKilledId(command, 77).readUInt32LE(5)).toBe(77)
   })

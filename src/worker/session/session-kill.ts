@@ -11,10 +11,14 @@ import { killedId, killsStatementOnly, withKilledId } from './kill-command.js'
  * is meant: kill.ts).
  */
 
-/** Finds the session that the KILL in hand means; null: none of ours, it is for the server alone. */
-export function findKilled({ command, facts }: Execution, context: WorkerContext): Promise<SessionPlace | null> {
+/** Finds the session that the KILL in hand means; null: none of ours, it is for the server alone. @param own id of the session that asks */
+export function findKilled(
+  { command, facts }: Execution,
+  own: number,
+  context: WorkerContext,
+): Promise<SessionPlace | null> {
   const server = context.view.online(facts.user.defaultHostgroup)[0]?.entry.id ?? ''
-  return context.sessionSearch.find({ id: killedId(command), server, killer: facts.user.name })
+  return context.sessionSearch.find({ id: killedId(command, own), server, killer: facts.user.name })
 }
 
 /**

@@ -200,10 +200,10 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
 
   /** A KILL of a session of ours goes to a server that knows it; one of anything else goes where it is routed to. */
   async #kill(): Promise<void> {
-    if (killedId(this.execution.command) < 0) return this.#execute()
+    if (killedId(this.execution.command, this.id) < 0) return this.#execute()
     this.#move('waiting')
     try {
-      const place = await findKilled(this.execution, this.#context)
+      const place = await findKilled(this.execution, this.id, this.#context)
       if (this.#phase === 'closed') return
       if (place !== null && needsNoServer(place, this.execution)) return this.#killWithoutServer(place)
       if (place !== null) this.#killing = aimKill(this.execution, place)

@@ -129,9 +129,9 @@ describe.each<Engine>(['mysql', 'mariadb'])('KILL through Sluice, on %s', (engin
   })
 
   it('a session that kills itself is told so and closed, as by the server', async () => {
-    for (const byServer of [true, false]) {
+    for (const idOf of [serverId, ({ threadId }: Connection) => threadId, () => 'CONNECTION_ID()']) {
       const client = await proxy.connect()
-      const id = byServer ? await serverId(client) : client.threadId
+      const id = await idOf(client)
       const end = ended(client)
       await expect(client.query(`KILL ${id}`)).rejects.toMatchObject({ errno: engine === 'mysql' ? 1317 : 1927 })
       await end

@@ -43,23 +43,37 @@ describe('KILL', () => {
     ['KILL SOFT QUERY 12', 12, 'KILL SOFT QUERY 7'],
   ])('%j names a session by number, and goes on with the id that a server has for it', (sql, id, rewritten) => {
     const command = killQuery(sql)
-    expect(killedId(command)).toBe(id)
+    expect(killedId(command, 5)).toBe(id)
     expect(withKilledId(command, 7)).toEqual(encodeQuery(rewritten, 0))
   })
 
-  it.each(['KILL @id', 'KILL (SELECT 1)', 'KILL USER app', 'KILL 99999999999999999999', 'SELECT 12'])(
-    '%j names none that could be looked for',
-    (sql) => {
-      expect(killedId(killQuery(sql))).toBe(-1)
-    },
-  )
+  it.each([
+    ['KILL CONNECTION_ID()', 'KILL 7'],
+    ['kill query connection_id ( ) ;', 'kill query 7 ;'],
+    ['/* me */ KILL CONNECTION CONNECTION_ID()', '/* me */ KILL CONNECTION 7'],
+  ])('%j names the session itself', (sql, rewritten) => {
+    const command = killQuery(sql)
+    expect(killedId(command, 5)).toBe(5)
+    expect(withKilledId(command, 7)).toEqual(encodeQuery(rewritten, 0))
+  })
+
+  it.each([
+    'KILL CONNECTION_ID() + 1',
+    'KILL @id',
+    'KILL (SELECT 1)',
+    'KILL USER app',
+    'KILL 99999999999999999999',
+    'SELECT 12',
+  ])('%j names none that could be looked for', (sql) => {
+    expect(killedId(killQuery(sql), 5)).toBe(-1)
+  })
 
   it('as a command names a session by its 32 bits', () => {
-    expect(killedId(processKill(4_000_000_000))).toBe(4_000_000_000)
+    expect(killedId(processKill(4_000_000_000), 5)).toBe(4_000_000_000)
     expect(withKilledId(processKill(12), 7)).toEqual(processKill(7).packet())
     const cut = processKill(12)
     cut.end -= 1
-    expect(killedId(cut)).toBe(-1)
+    expect(killedId(cut, 5)).toBe(-1)
   })
 
   it('ends the statement alone where it says QUERY', () => {
