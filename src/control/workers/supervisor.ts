@@ -69,6 +69,8 @@ const RESTART_DELAY_MS_MAX = 10_000
 /** What a draining worker gets beyond its own limit before it is killed. */
 const DRAIN_MARGIN_MS = 1000
 
+type MessageOf<T extends FromWorker['type']> = Extract<FromWorker, { readonly type: T }>
+
 interface PendingPublish {
   readonly version: number
   readonly waitsFor: Set<WorkerHandle>
@@ -349,95 +351,59 @@ export class Supervisor {
 
   private receive(handle: WorkerHandle, message: FromWorker): void {
     handle.hasSpoken = true
-    switch (message.type) {
-      case 'prepared':
-        void this.letListen(handle)
-        return
-      case 'listening':
-        if (handle.state === 'starting') handle.moveTo('serving')
-        this.changes.greet(handle)
-        for (const by of COUNTED_BY) this.clients[by].workerCame(handle)
-        this.noteWorker(`worker ${handle.number} serves`, `pid ${handle.pid}`)
-        this.arrivals.get(handle)?.(null)
-        this.noteStarted()
-        return
-      case 'listen-failed':
-        handle.listenFailure = message
-        return
-      case 'get-rules':
-        handle.sendRules(this.options.rules.current)
-        // It could not take what it was told of the others' writes before it had begun.
-        if (handle.state === 'starting') this.cache.greet(handle)
-        return
-      case 'rule-hits':
-        return this.options.rules.count(message.rulesVersion, message.hits)
-      case 'ack':
-        handle.acknowledge(message.version)
-        this.settlePublishes()
-        return
-      case 'counters':
-        handle.takeCounters(message.counters, monotonicMs())
-        return
-      case 'suspicion':
-        this.options.onSuspicion(message.server, message.reason)
-        return
-      case 'processlist':
-        this.rows.told(handle, message.request, message.rows, true)
-        return
-      case 'rows':
-        this.rows.told(handle, message.request, message.rows, message.last)
-        return
-      case 'long-pin':
-        this.noteLongPin(handle, message.pin)
-        return
-      case 'route-explained':
-        this.routes.answered(handle, message.request, message.answer)
-        return
-      case 'find-session':
-        this.sessions.find(handle, message.request, message.wanted)
-        return
-      case 'session-found':
-        this.sessions.found(handle, message.request, message.place)
-        return
-      case 'kill-session':
-        this.sessions.kill(message.kill)
-        return
-      case 'causal-announce':
-        this.causal.announce(handle, message.request, message.key)
-        return
-      case 'causal-taken':
-        this.causal.taken(handle, message.request)
-        return
-      case 'causal-publish':
-        this.causal.publish(handle, message.key, message.position)
-        return
-      case 'cache-announce':
-        this.cache.announce(handle, message.request, message.writes)
-        return
-      case 'cache-taken':
-        this.cache.taken(handle, message.request)
-        return
-      case 'cache-written':
-        this.cache.written(handle, message.writes)
-        return
-      case 'changed':
-        this.changes.announce(handle, message.request, message.change)
-        return
-      case 'last-rows':
-        this.retiredRows.take(message.table, message.rows, this.snapshot!.digests.maxEntries)
-        return
-      case 'parting':
-        handle.sayFarewell()
-        return
-      case 'change-taken':
-        this.changes.taken(handle, message.request)
-        return
-      case 'client-counts':
-        this.clients[message.by].took(handle, message.counts)
-        return
-      case 'server-use':
-        this.shares.took(handle, message.sequence, message.uses)
-    }
+    const act = this.on[message.type] as (from: WorkerHandle, message: FromWorker) => void
+    act(handle, message)
+  }
+
+  /** What follows from each message of a worker. */
+  private readonly on: { readonly [T in FromWorker['type']]: (from: WorkerHandle, message: MessageOf<T>) => void } = {
+    prepared: (from) => void this.letListen(from),
+    listening: (from) => this.serves(from),
+    'listen-failed': (from, message) => {
+      from.listenFailure = message
+    },
+    'get-rules': (from) => this.tellRules(from),
+    'rule-hits': (_, { rulesVersion, hits }) => this.options.rules.count(rulesVersion, hits),
+    ack: (from, { version }) => {
+      from.acknowledge(version)
+      this.settlePublishes()
+    },
+    counters: (from, { counters }) => from.takeCounters(counters, monotonicMs()),
+    suspicion: (_, { server, reason }) => this.options.onSuspicion(server, reason),
+    processlist: (from, { request, rows }) => this.rows.told(from, request, rows, true),
+    rows: (from, { request, rows, last }) => this.rows.told(from, request, rows, last),
+    'last-rows': (_, { table, rows }) => this.retiredRows.take(table, rows, this.snapshot!.digests.maxEntries),
+    parting: (from) => from.sayFarewell(),
+    'long-pin': (from, { pin }) => this.noteLongPin(from, pin),
+    'route-explained': (from, { request, answer }) => this.routes.answered(from, request, answer),
+    'find-session': (from, { request, wanted }) => this.sessions.find(from, request, wanted),
+    'session-found': (from, { request, place }) => this.sessions.found(from, request, place),
+    'kill-session': (_, { kill }) => this.sessions.kill(kill),
+    'causal-announce': (from, { request, key }) => this.causal.announce(from, request, key),
+    'causal-taken': (from, { request }) => this.causal.taken(from, request),
+    'causal-publish': (from, { key, position }) => this.causal.publish(from, key, position),
+    'cache-announce': (from, { request, writes }) => this.cache.announce(from, request, writes),
+    'cache-taken': (from, { request }) => this.cache.taken(from, request),
+    'cache-written': (from, { writes }) => this.cache.written(from, writes),
+    changed: (from, { request, change }) => this.changes.announce(from, request, change),
+    'change-taken': (from, { request }) => this.changes.taken(from, request),
+    'client-counts': (from, { by, counts }) => this.clients[by].took(from, counts),
+    'server-use': (from, { sequence, uses }) => this.shares.took(from, sequence, uses),
+  }
+
+  private serves(handle: WorkerHandle): void {
+    if (handle.state === 'starting') handle.moveTo('serving')
+    this.changes.greet(handle)
+    for (const by of COUNTED_BY) this.clients[by].workerCame(handle)
+    this.noteWorker(`worker ${handle.number} serves`, `pid ${handle.pid}`)
+    this.arrivals.get(handle)?.(null)
+    this.noteStarted()
+  }
+
+  private tellRules(handle: WorkerHandle): void {
+    handle.sendRules(this.options.rules.current)
+    // It could not take what it was told of the others' writes before it had begun.
+    if (handle.state === 'starting') this.cache.greet(handle)
   }
 
   private async letListen(handle: WorkerHandle): Promise<void> {

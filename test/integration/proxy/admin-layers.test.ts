@@ -53,6 +53,7 @@ describe('the admin port of a running proxy', () => {
     SLOW,
     async () => {
       const reader = await proxy.connect({ database })
+      await until('a replica to be read', async () => replicas().includes(await portRead(reader)))
       await reader.query('START TRANSACTION READ ONLY')
       const drained = await portRead(reader)
       expect(replicas()).toContain(drained)

@@ -414,6 +414,8 @@ describe.each<Engine>(['mysql', 'mariadb'])('tools in front of %s', (engine) => 
 
   it('a statement that runs is a row of the process list, with its text and its server', SLOW, async () => {
     const client = await proxy.connect()
+    const replicas = cluster.replicas.map(({ port }) => port)
+    await until('a replica to be read', async () => replicas.includes(Number(await value(client, 'SELECT @@port'))))
     const text = `SELECT /* listed_${engine} */ SLEEP(1)`
     const read = client.query(text)
     const rows = () => admin(proxy, `SELECT * FROM stats_mysql_processlist WHERE info LIKE '%listed_${engine}%'`)
