@@ -51,7 +51,7 @@ export function wantedOf(candidate: Candidate): Wanted {
 
 /**
  * Waits on a connection to a replica until that has what the read in hand needs, for `causal_wait` ms at most.
- * @returns false when the replica has not caught up in time: the read is to go to the primary then
+ * @returns false when the replica has not caught up in time: the read is to go to the primary then; or when the session has ended
  */
 export async function catchUp(
   candidate: Candidate,
@@ -62,6 +62,8 @@ export async function catchUp(
 ): Promise<boolean> {
   context.pool.wake(backend)
   const isThere = await wait(candidate, backend, wanted, session, context)
+  // Who has left meanwhile has it no more: it is for others.
+  if (!session.backends.has(backend)) return false
   if (!isThere) session.letRest(backend)
   return isThere
 }
@@ -82,7 +84,7 @@ async function wait(
   try {
     const marks = [session, key].filter((mark) => mark !== null)
     const goal = gtids === null ? await askPrimary(candidate, since, waiting, context) : ownGoal(gtids)
-    if (goal === null) return giveUp(command, facts, null, context)
+    if (goal === null || !waiting.backends.has(backend)) return giveUp(command, facts, null, context)
     if (!(await reaches(backend, goal.gtids, until - monotonicMs()))) {
       void seeWhenThere(candidate, goal, context)
       return giveUp(command, facts, candidate, context)
@@ -179,15 +181,16 @@ async function askPrimary(
 }
 
 function askAnew(server: Candidate, { backends, letRest }: CatchUp, { pool, counters }: WorkerContext): Told | null {
-  const own = backends.get(server, true)
-  const backend = own ?? pool.borrow(server)
+  // Others go by the answer as well: it had better not end with this session.
+  const borrowed = pool.borrow(server)
+  const backend = borrowed ?? backends.get(server, true)
   if (backend === null || backend.state !== 'idle' || backend.killing !== null) return null
   pool.wake(backend)
   counters.causalPositionsAsked++
   const askedAt = monotonicMs()
   const gtids = positionOn(backend).finally(() => {
-    if (own === null) pool.release(backend, false)
-    else letRest(backend)
+    if (borrowed !== null) pool.release(borrowed, false)
+    else if (backends.has(backend)) letRest(backend)
   })
   return { askedAt, gtids }
 }

@@ -98,7 +98,7 @@ export class ServerPool {
   spare(now: number): Backend | null {
     for (const shelf of this.#shelves.values()) {
       const one = shelf.best(now)
-      if (one !== null && one.keep === Keep.nothing && one.killing === null) return one
+      if (one !== null && one.keep === Keep.nothing && one.state === 'idle' && one.killing === null) return one
     }
     return null
   }

@@ -8,7 +8,7 @@ import type { Backend } from '../../../../src/worker/backend/backend.js'
 import { type CatchUp, catchUp } from '../../../../src/worker/consistency/causal-wait.js'
 import { SessionConsistency } from '../../../../src/worker/consistency/session-consistency.js'
 import type { WorkerContext } from '../../../../src/worker/context.js'
-import { TopologyView } from '../../../../src/worker/routing/topology-view.js'
+import { type Candidate, TopologyView } from '../../../../src/worker/routing/topology-view.js'
 import { fakeBackend, serverEntry, snapshotOf } from '../fixture.js'
 
 const COLUMNS = ['a', 'b', 'c'].map((name) => ({ name }))
@@ -41,18 +41,24 @@ function world(flavor: Flavor, primaryTells: readonly string[], replicaTells: st
   consistency.sawOnPrimary(1)
   const primary = connection('primary', 0, flavor, primaryTells)
   const replica = connection('replica', 1, flavor, [replicaTells])
+  const rested: Backend[] = []
   const session = {
+    stays: true,
     command: { level: 'session', causal: '', wishes: null, waited: false },
     facts: { consistency },
-    backends: { get: () => primary.backend },
-    letRest: () => {},
-  } as unknown as CatchUp
+    backends: { get: () => primary.backend, has: () => session.stays },
+    letRest: (backend: Backend) => rested.push(backend),
+  } as unknown as CatchUp & { stays: boolean }
   const spare: Backend[] = []
-  const pool = { wake: (_: Backend) => {}, borrow: () => spare.pop() ?? null, release: () => {} }
+  const pool = {
+    wake: (_: Backend) => {},
+    borrow: ({ target }: Candidate) => spare.find((backend) => backend.target.host === target.host) ?? null,
+    release: () => {},
+  }
   const context = { view, pool, counters: newGlobalCounters(), causal: null } as unknown as WorkerContext
   const wait = (gtids: string | null, since = Number.POSITIVE_INFINITY) =>
     catchUp(candidate, replica.backend, { gtids, since }, session, context)
-  return { wait, candidate, consistency, primary, replica, spare }
+  return { wait, candidate, consistency, primary, replica, spare, session, rested }
 }
 
 describe('a read that asks the primary how far it is', () => {
@@ -78,6 +84,15 @@ describe('a read that asks the primary how far it is', () => {
     expect(primary.asked).toHaveLength(2)
     expect(await wait(null)).toBe(true)
     expect(primary.asked).toHaveLength(3)
+  })
+
+  it('leaves a connection alone that its session, which has ended meanwhile, has no more', async () => {
+    const { wait, primary, replica, session, rested } = world('mysql', ['0', '', `${UUID}:1-5`], '0')
+    const waiting = wait(null)
+    session.stays = false
+    expect(await waiting).toBe(false)
+    expect([primary.asked.length, replica.asked.length]).toEqual([1, 0])
+    expect(rested).toEqual([])
   })
 
   it('in vain lets the next one wait as soon as the replica is seen to have caught up', async () => {
