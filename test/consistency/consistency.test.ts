@@ -34,6 +34,7 @@ const CLIENTS = 12
 const SLOW = { timeout: 90_000 }
 /** Milliseconds; short, so that many reads meet its end. */
 const CAUSAL_WAIT_MS = 10
+const SEEN = { causal_wait: CAUSAL_WAIT_MS, new_sessions_see_commits: true }
 
 /** A statement in a transaction on a server that goes away cannot be repeated elsewhere. */
 const EXPECTED_ERRORS = /^read-only transaction: /
@@ -49,7 +50,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
   })
 
   const start = (consistency: ConfigOverrides, monitor: ConfigOverrides = {}): Promise<RunningProxy> =>
-    startProxy(cluster, { workers: 2, consistency: { causal_wait: CAUSAL_WAIT_MS, ...consistency }, monitor })
+    startProxy(cluster, { workers: 2, consistency: { ...SEEN, ...consistency }, monitor })
 
   async function run(
     options: Pick<RunOptions, 'proxy' | 'seconds' | 'disturb' | 'tellsTokens'>,

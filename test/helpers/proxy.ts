@@ -230,6 +230,9 @@ function defaultsFor(cluster: Cluster, place: Place): Record<string, unknown> {
     },
     servers: cluster.servers.map((server) => serverConfig(server)),
     replication_hostgroups: [{ writer: 0, reader: 1 }],
+    // Most tests begin sessions right after writes, and are about something else: consistency-commits.test.ts and test/consistency
+    // have it on, as it is by default.
+    consistency: { new_sessions_see_commits: false },
     users: [{ name: app.user, password: app.password }],
     datadir: join(place.folder, 'data'),
     limits: { shutdown_timeout: 2000 },

@@ -8,6 +8,7 @@ import { metric, until, value } from './observe.js'
 /** Longer than any test. */
 const FOR_EVER_S = 3600
 const SLOW = { timeout: 90_000 }
+const ON = { new_sessions_see_commits: true }
 /** So many that both workers get some of them. */
 const CLIENTS = 8
 
@@ -23,7 +24,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('what is committed through the proxy
     await cluster.execute(cluster.primary, `CREATE TABLE ${database}.t (id INT PRIMARY KEY, v INT)`)
     await cluster.execute(cluster.primary, `INSERT INTO ${database}.t VALUES (1, 0)`)
     await cluster.waitForReplicas()
-    proxy = await startProxy(cluster, { workers: 2 })
+    proxy = await startProxy(cluster, { workers: 2, consistency: ON })
   }, 60_000)
 
   afterEach(async () => {
@@ -130,7 +131,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('what is committed through the proxy
   })
 
   async function started(consistency: ConfigOverrides): Promise<RunningProxy> {
-    const one = await startProxy(cluster, { workers: 2, consistency })
+    const one = await startProxy(cluster, { workers: 2, consistency: { ...ON, ...consistency } })
     ofTest.push(one)
     return one
   }
