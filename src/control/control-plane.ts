@@ -15,7 +15,16 @@ import { EventLog, type NewEvent, type ProxyEvent } from './event-log.js'
 import { StatsHistory } from './metrics/stats-history.js'
 import { Monitor } from './monitor/monitor.js'
 import type { MonitorLog } from './monitor/monitor-log.js'
-import { commitTimesPath, identifyProcess, removeRunFile, runFilePath, writeRunFile } from './run-file.js'
+import {
+  commitTimesPath,
+  identifyProcess,
+  isSameProcess,
+  type ProcessIdentity,
+  readRunFile,
+  removeRunFile,
+  runFilePath,
+  writeRunFile,
+} from './run-file.js'
 import { Scheduler } from './scheduler.js'
 import { ClientTls } from './ticket-keys.js'
 import { type LoadedTls, loadTls } from './tls.js'
@@ -78,6 +87,8 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private publishMs = 0
   private readonly onObserved = new Set<() => void>()
   private paused = false
+  /** Workers of an earlier start that are not gone; null: not looked for yet. */
+  private before: readonly ProcessIdentity[] | null = null
   private phase: 'starting' | 'serving' | 'draining' = 'starting'
   /** Resolves when the workers are told what is published, or need not be told any more. */
   private readonly started: Promise<void>
@@ -391,7 +402,9 @@ export class ControlPlane implements ControlView, RuntimeTarget {
     if (parent === null) return
     const workers = pids.flatMap((pid) => identifyProcess(pid) ?? [])
     this.hasRunFile = true
-    writeRunFile(this.runFile(), { parent, workers })
+    // Those of an earlier start hold their addresses until they are told to leave: the next start has to know of them, too.
+    this.before ??= readRunFile(this.runFile())?.workers ?? []
+    writeRunFile(this.runFile(), { parent, workers: [...workers, ...this.before.filter(isSameProcess)] })
   }
 
   private makeCommitTimes(): void {
