@@ -87,7 +87,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private publishMs = 0
   private readonly onObserved = new Set<() => void>()
   private paused = false
-  /** Workers of an earlier start that are not gone; null: not looked for yet. */
+  /** Workers that an earlier start has left behind; null: not looked for yet. */
   private before: readonly ProcessIdentity[] | null = null
   private phase: 'starting' | 'serving' | 'draining' = 'starting'
   /** Resolves when the workers are told what is published, or need not be told any more. */
