@@ -181,6 +181,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       diagnosticsHoldMs: 1000,
       longQueryMs: 1000,
       shutdownTimeoutMs: 1,
+      workerHangMs: 0,
     },
     multiplexing: true,
     exclusiveHostgroups: [],

@@ -42,7 +42,7 @@ import { isWriter, membersOf } from './topology/topology-writer.js'
 import { confirmWriter, type WriterVerdict } from './topology/writer-confirmation.js'
 import type { ControlView, Operations, RolesView, Shutdown, WorkerView } from './view.js'
 import { PublishedRules } from './workers/published-rules.js'
-import { Supervisor } from './workers/supervisor.js'
+import { doesNotAnswer, Supervisor } from './workers/supervisor.js'
 
 /** How long the start waits for a first word of every server. */
 const FIRST_ROUND_MS = 2000
@@ -267,7 +267,7 @@ export class ControlPlane implements ControlView, RuntimeTarget {
   private async setPaused(paused: boolean): Promise<void> {
     this.paused = paused
     const late = await this.publish()
-    if (late.length > 0) throw new UsageError(`worker ${late.join(', ')} does not answer; it follows when it does`)
+    if (late.length > 0) throw new UsageError(`${doesNotAnswer(late)}; it follows when it does`)
   }
 
   roles(): RolesView {

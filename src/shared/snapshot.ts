@@ -285,6 +285,8 @@ export interface Limits {
   readonly pipelineQueryTimeMs: number
   /** How long a draining worker lets statements and transactions finish. */
   readonly shutdownTimeoutMs: number
+  /** A worker that tells the control plane nothing for so long is killed, and another one started; 0: never. */
+  readonly workerHangMs: number
 }
 
 export interface ListenAddress {

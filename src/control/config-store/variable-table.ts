@@ -151,6 +151,7 @@ const LIMITS = [
     'diagnostics_hold',
     'long_query_time',
     'shutdown_timeout',
+    'worker_hang_timeout',
   ]),
   variable('mysql-connection_max_age_ms', 'limits', 'connection_max_age'),
   variable('mysql-default_max_latency_ms', 'limits', 'default_max_latency'),

@@ -283,6 +283,17 @@ const monitor = map({
   accounts_interval: orElse(whole(1000, DAY_MS), 10_000),
 })
 
+/** Workers report once a second: who has not for three is not late by chance. */
+const WORKER_HANG_MS_MIN = 3000
+const workerHangTimeout = leaf(
+  `0 or a whole number from ${WORKER_HANG_MS_MIN} to ${60 * MINUTE_MS}`,
+  (value) => {
+    const ms = /^\d{1,7}$/.test(value) ? Number(value) : -1
+    return ms === 0 || (ms >= WORKER_HANG_MS_MIN && ms <= 60 * MINUTE_MS) ? ms : undefined
+  },
+  orShape({ anyOf: [{ const: 0 }] }, wholeShape(WORKER_HANG_MS_MIN, 60 * MINUTE_MS)),
+)
+
 const limits = map({
   max_connections: orElse(whole(1, CONNECTIONS_MAX), 10_000),
   max_connections_per_address: orElse(whole(0, CONNECTIONS_MAX), 0),
@@ -311,6 +322,7 @@ const limits = map({
   diagnostics_hold: orElse(whole(0, 60 * MINUTE_MS), 1000),
   long_query_time: orElse(whole(0, 20 * DAY_MS), 1000),
   shutdown_timeout: orElse(whole(0, 60 * MINUTE_MS), 20_000),
+  worker_hang_timeout: orElse(workerHangTimeout, 10_000),
 })
 
 const consistency = map({

@@ -380,6 +380,7 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     diagnosticsHoldMs: section.diagnostics_hold,
     longQueryMs: section.long_query_time,
     shutdownTimeoutMs: section.shutdown_timeout,
+    workerHangMs: section.worker_hang_timeout,
   }
 }
 

@@ -1,6 +1,8 @@
 import type { CacheWrites, CacheWritten } from '../../shared/ipc.js'
 import type { WorkerHandle } from './worker-handle.js'
 
+const FLUSH_TIMEOUT_MS = 2_000
+
 interface Question {
   readonly waitsFor: Set<WorkerHandle>
   readonly settle: () => void
@@ -42,9 +44,23 @@ export class CacheExchange {
     for (const handle of this.live()) if (handle !== from) handle.tellCacheWritten(from.pid, writes)
   }
 
-  /** Resolves when no worker has an answer any more that it had before. */
-  flush(): Promise<void> {
-    return new Promise((resolve) => this.ask(this.live(), (id, handle) => handle.flushCache(id), resolve))
+  /**
+   * Resolves when no worker has an answer any more that it had before, or after 2 s.
+   * @returns the numbers of those that have not said so; they do it whenever they can
+   */
+  flush(): Promise<readonly number[]> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer)
+        resolve([])
+      }
+      const timer = setTimeout(() => {
+        const late = this.questions.get(id)?.waitsFor ?? []
+        this.questions.delete(id)
+        resolve([...late].map(({ number }) => number))
+      }, FLUSH_TIMEOUT_MS)
+      const id = this.ask(this.live(), (request, handle) => handle.flushCache(request), done)
+    })
   }
 
   /** A worker has done what it was asked with this number. */
@@ -73,12 +89,15 @@ export class CacheExchange {
     handles: readonly WorkerHandle[],
     tell: (id: number, handle: WorkerHandle) => void,
     settle: () => void,
-  ): void {
+  ): number {
+    const id = ++this.last
     // One that does not serve yet may miss messages, and is told all of it when it comes.
     const serving = handles.filter(({ state }) => state !== 'starting')
-    if (serving.length === 0) return settle()
-    const id = ++this.last
-    this.questions.set(id, { waitsFor: new Set(serving), settle })
-    for (const handle of handles) tell(id, handle)
+    if (serving.length === 0) settle()
+    else {
+      this.questions.set(id, { waitsFor: new Set(serving), settle })
+      for (const handle of handles) tell(id, handle)
+    }
+    return id
   }
 }

@@ -28,6 +28,7 @@ import type { PublishedRules } from './published-rules.js'
 import { RetiredRows } from './retired-rows.js'
 import { SessionFinder } from './session-finder.js'
 import { ShareBook } from './share-book.js'
+import { LOOK_MS, watchForSilence } from './silence-watch.js'
 import { WorkerHandle } from './worker-handle.js'
 import { WorkerQuestions } from './worker-questions.js'
 import { WorkerRows } from './worker-rows.js'
@@ -100,6 +101,7 @@ export class Supervisor {
   private health: HealthReport | null = null
   private makeRoom = (): Promise<void> => Promise.resolve()
   private room: Promise<void> | null = null
+  private watch: NodeJS.Timeout | null = null
   private stopping = false
   private startDeaths = 0
   private started: { resolve: () => void; reject: (error: Error) => void } | null = null
@@ -132,6 +134,8 @@ export class Supervisor {
       this.started = { resolve, reject }
     })
     for (let number = 1; number <= this.options.workers; number++) this.fork(number)
+    this.watch = setInterval(() => watchForSilence(this.present(), this.snapshot!.limits.workerHangMs), LOOK_MS)
+    this.watch.unref()
     try {
       await listening
     } catch (error) {
@@ -206,13 +210,17 @@ export class Supervisor {
     const named = ({ number }: WorkerHandle): boolean =>
       question.session === 0 || number % SESSION_IDS.workersMax === workerOfSession(question.session)
     if (serving.length === 0) return { problem: 'no worker serves that could be asked' }
-    const handle = serving.find(named)
-    return handle === undefined ? null : this.routes.ask(handle, (request) => handle.askForRoute(request, question))
+    const able = serving.filter(named)
+    const handle = able.find(({ isOverdue }) => !isOverdue) ?? able[0]
+    if (handle === undefined) return null
+    const answer = await this.routes.ask(handle, (request) => handle.askForRoute(request, question))
+    return answer === undefined ? { problem: doesNotAnswer([handle.number]) } : answer
   }
 
-  /** Resolves when no worker answers from what it has kept until now. */
-  flushQueryCache(): Promise<void> {
-    return this.cache.flush()
+  /** Resolves when no worker answers from what it has kept until now; rejects when one has not said so after 2 s. */
+  async flushQueryCache(): Promise<void> {
+    const late = await this.cache.flush()
+    if (late.length > 0) throw new UsageError(`${doesNotAnswer(late)}; it forgets its answers when it does`)
   }
 
   /** Workers stop accepting and end by themselves; those that have not by `limitMs` (and a second) are killed. */
@@ -226,7 +234,7 @@ export class Supervisor {
   /** One that has not ended by the limit, and a second, is killed; without a limit (null) it may take as long as it does. */
   private dismiss(handle: WorkerHandle, limitMs: number | null): void {
     handle.drain(limitMs)
-    if (limitMs !== null) setTimeout(() => handle.kill(), limitMs + DRAIN_MARGIN_MS).unref()
+    if (limitMs !== null) setTimeout(() => handle.kill('had not finished in time'), limitMs + DRAIN_MARGIN_MS).unref()
   }
 
   /**
@@ -287,7 +295,16 @@ export class Supervisor {
       this.sessions.find(asker, 0, { id: sessionId, server: '', killer: null })
     })
     if (place !== null) this.sessions.kill({ sessionId, statementOnly, hit: false })
+    else this.rejectIfSilent(sessionId)
     return place !== null
+  }
+
+  /** Whether a worker that should have told something has such a session nobody knows. */
+  private rejectIfSilent(sessionId: number): void {
+    const owner = this.present().find(({ number }) => number % SESSION_IDS.workersMax === workerOfSession(sessionId))
+    if (sessionId >= SESSION_IDS.first && owner?.isOverdue === true) {
+      throw new UsageError(doesNotAnswer([owner.number]))
+    }
   }
 
   /** Ends everything at once. */
@@ -350,7 +367,7 @@ export class Supervisor {
   }
 
   private receive(handle: WorkerHandle, message: FromWorker): void {
-    handle.hasSpoken = true
+    handle.heard()
     const act = this.on[message.type] as (from: WorkerHandle, message: FromWorker) => void
     act(handle, message)
   }
@@ -456,7 +473,7 @@ export class Supervisor {
     this.cache.workerGone(handle)
     this.changes.workerGone(handle)
     this.options.onWorkersChanged(this.pids())
-    const how = signal === null ? `exit code ${code}` : `signal ${signal}`
+    const how = howEnded(handle, code, signal)
     this.noteWorker(`worker ${handle.number} ended`, `pid ${handle.pid}: ${how}`)
     if (handle.replaced) this.handles.delete(handle.number)
     if (this.givesUpStart(handle)) this.failStart(handle, how)
@@ -464,7 +481,9 @@ export class Supervisor {
     else if (handle.replaced) this.options.log.info(`worker ${handle.number} has been replaced`)
     else if (!this.stopping) this.restart(handle, how)
     else if (!wasAskedTo || code !== 0) this.options.log.warn(`worker ${handle.number} ended with ${how}`)
-    if (this.pids().length === 0) this.allExited?.()
+    if (this.pids().length > 0) return
+    if (this.stopping) clearInterval(this.watch ?? undefined)
+    this.allExited?.()
   }
 
   /** Another attempt would find the same address in use; whatever else it was, a few are made. */
@@ -503,4 +522,14 @@ export class Supervisor {
     }
     this.restarts.set(number, setTimeout(start, delayMs))
   }
+}
+
+/** @param numbers of workers */
+export function doesNotAnswer(numbers: readonly number[]): string {
+  return `worker ${numbers.join(', ')} does not answer`
+}
+
+function howEnded({ killedFor }: WorkerHandle, code: number | null, signal: string | null): string {
+  if (signal === null) return `exit code ${code}`
+  return killedFor === null ? `signal ${signal}` : `signal ${signal}: it ${killedFor}`
 }

@@ -39,6 +39,9 @@ export class WorkerHandle {
   counters: WorkerCounters | null = null
   /** Others have taken its place: it is not started again. */
   replaced = false
+  /** Why it was killed; null: it was not, or everything ends. */
+  killedFor: string | null = null
+  private silentLooks = 0
   private cpuShare = 0
   /** CPU time and monotonic ms from which `cpuShare` counts. */
   private cpu: { readonly us: number; readonly atMs: number }
@@ -106,6 +109,22 @@ export class WorkerHandle {
 
   onMessage(handler: (message: FromWorker) => void): void {
     this.process.on('message', handler)
+  }
+
+  /** It has told something. */
+  heard(): void {
+    this.hasSpoken = true
+    this.silentLooks = 0
+  }
+
+  /** @returns how often it was looked at since it told something, this time included */
+  lookAt(): number {
+    return ++this.silentLooks
+  }
+
+  /** Whether it should have told something by now, on a busy machine, too. */
+  get isOverdue(): boolean {
+    return this.silentLooks > 2
   }
 
   acknowledge(version: number): void {
@@ -237,8 +256,11 @@ export class WorkerHandle {
     } else if (this.current === 'draining') this.send({ type: 'drain', limitMs })
   }
 
-  kill(): void {
-    if (this.current !== 'exited') this.process.process.kill('SIGKILL')
+  /** @param why what the log says of it */
+  kill(why: string | null = null): void {
+    if (this.current === 'exited') return
+    this.killedFor ??= why
+    this.process.process.kill('SIGKILL')
   }
 
   private send(message: ToWorker, done: () => void = () => {}): void {

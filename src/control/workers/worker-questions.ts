@@ -4,7 +4,7 @@ const ANSWER_TIMEOUT_MS = 2_000
 
 interface Pending<T> {
   readonly handle: WorkerHandle
-  readonly settle: (answer: T | null) => void
+  readonly settle: (answer: T | undefined) => void
 }
 
 /** Questions that one worker answers. */
@@ -14,13 +14,13 @@ export class WorkerQuestions<T> {
 
   /**
    * @param send sends the question with this number
-   * @returns null: the worker ended, or has not answered within 2 s
+   * @returns undefined: the worker ended, or has not answered within 2 s
    */
-  ask(handle: WorkerHandle, send: (request: number) => void): Promise<T | null> {
+  ask(handle: WorkerHandle, send: (request: number) => void): Promise<T | undefined> {
     const request = ++this.last
     return new Promise((resolve) => {
-      const timer = setTimeout(() => settle(null), ANSWER_TIMEOUT_MS)
-      const settle = (answer: T | null): void => {
+      const timer = setTimeout(() => settle(undefined), ANSWER_TIMEOUT_MS)
+      const settle = (answer: T | undefined): void => {
         clearTimeout(timer)
         this.pending.delete(request)
         resolve(answer)
@@ -36,6 +36,6 @@ export class WorkerQuestions<T> {
   }
 
   workerGone(handle: WorkerHandle): void {
-    for (const pending of this.pending.values()) if (pending.handle === handle) pending.settle(null)
+    for (const pending of this.pending.values()) if (pending.handle === handle) pending.settle(undefined)
   }
 }

@@ -90,6 +90,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       diagnosticsHoldMs: 1000,
       longQueryMs: 1000,
       shutdownTimeoutMs: 1000,
+      workerHangMs: 0,
     },
     tls: null,
     proxyProtocolNetworks: [],

@@ -70,6 +70,7 @@ const LIMITS = {
   diagnosticsHoldMs: 1000,
   longQueryMs: 1000,
   shutdownTimeoutMs: 20_000,
+  workerHangMs: 10_000,
 }
 
 export const GTID = '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5:7'

@@ -9,6 +9,8 @@ import { DEFAULT_GREETING } from '../../../../src/control/monitor/greeting.js'
 import { noCounters } from '../../../../src/control/workers/counters-merge.js'
 import { PublishedRules } from '../../../../src/control/workers/published-rules.js'
 import { Supervisor } from '../../../../src/control/workers/supervisor.js'
+import type { RouteQuestion } from '../../../../src/shared/explanation.js'
+import { SESSION_IDS } from '../../../../src/shared/ipc.js'
 import {
   DEFAULT_CONSISTENCY,
   DEFAULT_DIGESTS,
@@ -20,6 +22,8 @@ import {
 
 /** Starting a process takes its time there. */
 const A_BUSY_MACHINE = { timeout: 20_000 }
+/** The shortest limit, and what a busy machine needs beyond it. */
+const A_HANG = { timeout: 60_000 }
 const FIXTURE = fileURLToPath(new URL('../fixtures/worker.mjs', import.meta.url))
 const NO_HEALTH: HealthReport = { sequence: 0, servers: [] }
 
@@ -29,6 +33,8 @@ interface Behaviour {
   diesAtOnce?: boolean
   /** The first worker that finds no file of this name makes it, and dies. */
   diesOnceIn?: string
+  /** Tells its counters again and again, as real workers do. */
+  reports?: boolean
   /** Does not end when told to. */
   stubborn?: boolean
   suspicious?: boolean
@@ -68,7 +74,7 @@ async function supervise(workers: number, behaviour: Behaviour = {}) {
   return { supervisor, port: await freePort(), suspicions, events }
 }
 
-function snapshot(version: number, port: number): Snapshot {
+function snapshot(version: number, port: number, limits: Partial<Limits> = {}): Snapshot {
   return {
     version,
     listen: [{ host: '127.0.0.1', port }],
@@ -80,7 +86,7 @@ function snapshot(version: number, port: number): Snapshot {
     nativeHashes: {},
     greeting: DEFAULT_GREETING,
     readOnlyFunctions: [],
-    limits: {} as Limits,
+    limits: limits as Limits,
     multiplexing: true,
     exclusiveHostgroups: [],
     consistency: DEFAULT_CONSISTENCY,
@@ -186,6 +192,47 @@ describe('workers', () => {
     const published = supervisor.publish(snapshot(2, port))
     process.kill(supervisor.workers()[1].pid, 'SIGKILL')
     await published
+  })
+
+  it('that hang are killed and replaced, which is one line of the log; no other is', A_HANG, async () => {
+    const { supervisor, port } = await supervise(2, { reports: true })
+    await supervisor.start(snapshot(1, port, { workerHangMs: 3000 }), NO_HEALTH)
+    const [first, second] = supervisor.workers()
+    process.kill(first.pid, 'SIGSTOP')
+    await vi.waitFor(() => {
+      const [replacement] = supervisor.workers()
+      expect(replacement.pid).not.toBe(first.pid)
+      expect(replacement.state).toBe('serving')
+    }, A_HANG)
+    expect(supervisor.workers()[1].pid).toBe(second.pid)
+    expect(logged).toEqual([
+      `worker 1 (pid ${first.pid}) ended with signal SIGKILL: it told nothing for 3 s; another starts now`,
+    ])
+  })
+
+  it('that hang while they drain without a limit are killed, too', A_HANG, async () => {
+    const { supervisor, port } = await supervise(1, { stubborn: true })
+    await supervisor.start(snapshot(1, port, { workerHangMs: 3000 }), NO_HEALTH)
+    await supervisor.drain(null)
+    expect(logged).toEqual(['worker 1 ended with signal SIGKILL: it told nothing for 3 s'])
+  })
+
+  it('that hang are named to whoever waits for their answer', A_HANG, async () => {
+    const { supervisor, port } = await supervise(1, { silent: 1 })
+    await supervisor.start(snapshot(1, port), NO_HEALTH)
+    const question: RouteQuestion = { sql: 'SELECT 1', user: '', schema: '', session: 0 }
+    const [flushed, explained] = await Promise.allSettled([
+      supervisor.flushQueryCache(),
+      supervisor.explainRoute(question),
+    ])
+    expect(flushed).toMatchObject({
+      reason: { message: 'worker 1 does not answer; it forgets its answers when it does' },
+    })
+    expect(explained).toMatchObject({ value: { problem: 'worker 1 does not answer' } })
+    await vi.waitFor(async () => {
+      const killed = supervisor.killSession(SESSION_IDS.first + SESSION_IDS.workersMax + 1, false)
+      await expect(killed).rejects.toThrow('worker 1 does not answer')
+    }, A_HANG)
   })
 
   it('pass on what they suspect', async () => {
@@ -298,6 +345,6 @@ describe('a drain', () => {
     const { supervisor, port } = await supervise(1, { stubborn: true })
     await supervisor.start(snapshot(1, port), NO_HEALTH)
     await supervisor.drain(100)
-    expect(logged.join('\n')).toContain('worker 1 ended with signal SIGKILL')
+    expect(logged.join('\n')).toContain('worker 1 ended with signal SIGKILL: it had not finished in time')
   })
 })
