@@ -83,7 +83,7 @@ async function wait(
   const version = key?.version
   try {
     const marks = [session, key].filter((mark) => mark !== null)
-    const goal = gtids === null ? await askPrimary(candidate, since, waiting, context) : ownGoal(gtids)
+    const goal = gtids === null ? await askPrimary(candidate, since, until, waiting, context) : ownGoal(gtids)
     if (goal === null || !waiting.backends.has(backend)) return giveUp(command, facts, null, context)
     if (!(await reaches(backend, goal.gtids, until - monotonicMs()))) {
       void seeWhenThere(candidate, goal, context)
@@ -157,10 +157,12 @@ const WRITABLE: ReadonlySet<string> = new Set(['0', 'OFF'])
 /**
  * What the primary has committed, which is later than what is needed. null: it cannot be asked.
  * @param since see `Wanted`
+ * @param until monotonic ms: one that hangs must not hold up reads that a replica can answer
  */
 async function askPrimary(
   { entry }: Candidate,
   since: number,
+  until: number,
   waiting: CatchUp,
   context: WorkerContext,
 ): Promise<Goal | null> {
@@ -172,12 +174,20 @@ async function askPrimary(
   const told = known.told !== null && known.told.askedAt > since ? known.told : askAnew(server, waiting, context)
   if (told === null) return null
   known.told = told
-  const gtids = await told.gtids
+  const gtids = await orAfter(until - monotonicMs(), told.gtids)
   const all = parseGtidSet(gtids, flavor)
   const position = waiting.command.wishes?.position ?? null
-  if (gtids === '') known.told = null
+  if (gtids === '' && known.told === told) known.told = null
   if (gtids === '' || (position !== null && !addGtidsInOrder(all, formatGtidSet(position)))) return null
   return { gtids: formatGtidSet(all), primary: primary as ServerId, askedAt: told.askedAt }
+}
+
+/** @returns empty when the answer does not come in time */
+function orAfter(ms: number, gtids: Promise<string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, Math.max(0, ms), '')
+    gtids.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 }
 
 function askAnew(server: Candidate, { backends, letRest }: CatchUp, { pool, counters }: WorkerContext): Told | null {

@@ -6,6 +6,7 @@ import type { CommandInHand } from '../session/command.js'
 const COUNTER_OF_REASON: ReadonlyMap<string, keyof GlobalCounters> = new Map([
   [Reason.read, 'readsOnReplica'],
   [Reason.waits, 'readsOnReplica'],
+  [Reason.moves, 'readsOnReplica'],
   [Reason.noReplica, 'readsOnPrimaryNoReplica'],
   [Reason.lag, 'readsOnPrimaryNoReplica'],
   [Reason.ownWrites, 'readsOnPrimaryCausal'],

@@ -3,7 +3,7 @@ import type { CommitTimes } from '../../shared/commit-times.js'
 import type { CausalPosition } from '../../shared/ipc.js'
 import { StatementKind } from '../../sql/index.js'
 import type { Backend } from '../backend/backend.js'
-import { Reason, SPILL_REASONS } from '../routing/router.js'
+import { BY_READING, Reason, SPILL_REASONS } from '../routing/router.js'
 import { findOnline, type TopologyView } from '../routing/topology-view.js'
 import type { CommandInHand } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
@@ -39,7 +39,7 @@ export function learnConsistency(
 ): void {
   const { view, causal, commits } = notes
   const { hostgroup } = backend.target
-  if (command.reason === Reason.read || command.reason === Reason.waits) facts.consistency.readFromReplica()
+  if (BY_READING.has(command.reason)) facts.consistency.readFromReplica()
   else if (SPILL_REASONS.has(command.reason)) facts.consistency.forcedToPrimary()
   if (!view.isWriter(hostgroup)) {
     sawOnReplica(command, backend, facts, causal, now)
@@ -99,7 +99,7 @@ function sawOnReplica(
   causal: CausalKeys,
   now: number,
 ): void {
-  const routed = command.reason === Reason.read || command.reason === Reason.waits
+  const routed = BY_READING.has(command.reason)
   const counts = routed || command.reason === Reason.pinned
   if (!counts || TELLS_NOTHING.has(command.kind) || command.code === Command.STMT_PREPARE) return
   const incarnation = command.sentIncarnation

@@ -6,6 +6,8 @@ import type { Wishes } from './wishes.js'
 
 /** After so many reads in a row that went to the primary for want of a replica, one asks how far the primary is and waits. */
 const FORCED_MAX = 3
+/** A session that had no choice among replicas for so long, in ms, is to have one. */
+const SETTLED_MS = 5_000
 
 /**
  * What a session's reads may rely on, and what it has written and seen so far (`Watermark`). Reads at the level `eventual`
@@ -20,11 +22,13 @@ export class SessionConsistency extends Watermark {
   keysWritten: Set<string> | null = null
   /** Reads in a row that had to go to the primary. */
   #forced = 0
+  /** Monotonic ms of the last choice among replicas that it was given. */
+  #choseAt: number
 
   /** @param now monotonic ms */
   constructor(now: number) {
     super()
-    this.beganAt = now
+    this.beganAt = this.#choseAt = now
   }
 
   /** The level of a statement: its own, else that of the session, a query rule, the user, or all. */
@@ -53,6 +57,15 @@ export class SessionConsistency extends Watermark {
   /** Asking has not helped: again after as many reads. */
   stayStuck(): void {
     this.#forced = 0
+  }
+
+  /** Whether it is time to choose among replicas again, though it has read without a pause from one of them. */
+  isSettled(now: number): boolean {
+    return now - this.#choseAt > SETTLED_MS
+  }
+
+  choseAnew(now: number): void {
+    this.#choseAt = now
   }
 
   override sawOnPrimary(now: number): void {

@@ -57,7 +57,7 @@ export function routeCommand(
   if (bound !== null && bound.state !== 'closed') {
     decision.backend = bound
     decision.candidate = null
-    decision.catchUp = false
+    decision.catchUp = decision.choseAnew = false
     decision.reason = 'the prepared statement has data there'
     return decision
   }
@@ -156,7 +156,7 @@ function isRead({ kind }: CommandInHand): boolean {
 /** @returns false when that server is not there any more */
 function routeTo(server: ServerId, command: CommandInHand, view: TopologyView): boolean {
   decision.backend = null
-  decision.catchUp = false
+  decision.catchUp = decision.choseAnew = false
   decision.candidate = findOnline(view, server)
   decision.hostgroup = decision.candidate?.entry.hostgroup ?? -1
   decision.reason = Reason.killed

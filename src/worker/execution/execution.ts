@@ -159,7 +159,9 @@ export class Execution implements RelayListener, BackendHolder {
     this.count.begin(this.state.schema)
     if ((this.facts.lost !== '' || this.facts.transactionLost) && this.#settleLoss()) return
     if (this.#goesFirst) return void this.#findAndSend()
-    const { candidate, backend, catchUp, hostgroup } = this.#route(this.command.startedAt)
+    const { candidate, backend, catchUp, choseAnew, hostgroup } = this.#route(this.command.startedAt)
+    // The choice may be one to wait for: it is made there, once.
+    if (choseAnew) return void this.#findAndSend()
     // What the primary shows may be more than others have seen under the key.
     if (this.#showsUnderKey && this.#context.view.isWriter(hostgroup)) return void this.#findAndSend()
     if (backend === null && candidate !== null && !catchUp && this.#sendInLane(candidate)) return
@@ -315,7 +317,12 @@ export class Execution implements RelayListener, BackendHolder {
     return acquire({
       context: this.#context,
       seeker: this,
-      route: () => this.#route(monotonicMs()),
+      route: () => {
+        const now = monotonicMs()
+        const decision = this.#route(now)
+        if (decision.choseAnew) this.facts.consistency.choseAnew(now)
+        return decision
+      },
       wanted: () => turn === this.#turn,
     })
   }

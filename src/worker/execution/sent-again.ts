@@ -5,7 +5,7 @@ import type { Backend } from '../backend/backend.js'
 import type { WorkerContext } from '../context.js'
 import { isReadOnlyRefusal } from '../routing/learned-writes.js'
 import { asRefusedByPrimary, isRefusedByOption } from '../routing/read-only-refusal.js'
-import { Reason, reasonOfHold } from '../routing/router.js'
+import { BY_READING, reasonOfHold } from '../routing/router.js'
 import type { TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, isExecute } from '../session/command.js'
 import type { SessionFacts } from '../session/session-facts.js'
@@ -128,8 +128,6 @@ function leaveToPrimary({ command }: InHand, view: TopologyView, backend: Backen
     if (!writers.some((writer) => writer.entry.id === entry.id)) command.exclude(entry.id)
   }
 }
-
-const BY_READING: ReadonlySet<string> = new Set([Reason.read, Reason.waits])
 
 /** The server does not have the statement any more, and has not executed anything. */
 function mayPrepareAgain({ command, statement }: InHand): boolean {

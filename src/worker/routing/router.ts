@@ -106,6 +106,7 @@ export const Reason = {
   lag: 'no replica has as little lag as was asked for',
   strong: 'the consistency level is strong',
   waits: 'a replica is likely to have caught up in a moment',
+  moves: 'the session has read from another replica for long, and chooses anew',
   spillLimit: 'the primary has all the reads that it may take from replicas (max_primary_spill)',
   learned: 'a replica has refused such a statement as a write',
   noReplica: 'no replica qualifies',
@@ -130,12 +131,14 @@ export interface Decision {
   reason: string
   /** The candidate has to be waited for until it has what the statement needs. */
   catchUp: boolean
+  /** There was a choice among replicas for a session that has had none for long (`SessionConsistency.isSettled`). */
+  choseAnew: boolean
   /** In a dry run: why it would have gone to a replica; empty: it would not. */
   wouldGo: string
 }
 
 export function newDecision(): Decision {
-  return { backend: null, candidate: null, hostgroup: 0, reason: '', catchUp: false, wouldGo: '' }
+  return { backend: null, candidate: null, hostgroup: 0, reason: '', catchUp: false, choseAnew: false, wouldGo: '' }
 }
 
 /** What a routing decision depends on. */
@@ -186,6 +189,7 @@ function decide(input: RouteInput, into: Decision): Decision {
   into.backend = null
   into.candidate = null
   into.catchUp = false
+  into.choseAnew = false
   const writer = facts.user.defaultHostgroup
   into.hostgroup = writer
 
@@ -251,7 +255,7 @@ function pickForRead(input: RouteInput, into: Decision, writer: number, reader: 
   current = input
   const replicas = view.online(reader)
   const ready = chooseByLoad(replicas, isReady, input.random)
-  if (ready !== null) return choose(into, ready, reader, Reason.read)
+  if (ready !== null) return chooseReady(ready, replicas, input, into, reader)
   const waited = need.waitMs > 0 ? chooseToWaitFor(replicas, input) : null
   if (waited !== null) {
     into.catchUp = true
@@ -263,7 +267,28 @@ function pickForRead(input: RouteInput, into: Decision, writer: number, reader: 
   return spill(input, into, writer, reader)
 }
 
-/** The input that the two functions below are asked about: closures would be made for each statement. */
+/**
+ * Who reads without a pause stays where it has read last: no other replica is ever known to cover that. So that a replica which comes
+ * back gets its share again, such a session chooses among all from time to time, and waits for the one that it gets.
+ */
+function chooseReady(
+  ready: Candidate,
+  replicas: readonly Candidate[],
+  input: RouteInput,
+  into: Decision,
+  reader: number,
+): Decision {
+  const { facts, need, now, random } = input
+  const isBound = replicas.length > 1 && ready.target.known === facts.consistency.seenOn
+  if (!isBound || need.waitMs === 0 || !facts.consistency.isSettled(now))
+    return choose(into, ready, reader, Reason.read)
+  into.choseAnew = true
+  const chosen = chooseByLoad(replicas, isReadyInAMoment, random) ?? ready
+  into.catchUp = !isReady(chosen)
+  return choose(into, chosen, reader, into.catchUp ? Reason.moves : Reason.read)
+}
+
+/** The input that the functions below are asked about: closures would be made for each statement. */
 let current: RouteInput
 const isUsable = (candidate: Candidate): boolean => usable(candidate, current)
 const isReady = (candidate: Candidate): boolean => quick(candidate, current) && current.need.isMetBy(candidate)
@@ -272,9 +297,14 @@ const isReadyThoughSlow = (candidate: Candidate): boolean =>
 const isReadyThoughAvoided = (candidate: Candidate): boolean =>
   untried(candidate, current) && current.need.isMetBy(candidate)
 const isNearlyReady = (candidate: Candidate): boolean =>
-  quick(candidate, current) &&
-  candidate.target.known.noWaitUntil <= current.now &&
-  current.need.canWaitFor(candidate, current.facts.consistency.isStuck || !current.need.hasCommitted(candidate))
+  mayCatchUp(candidate, current.facts.consistency.isStuck || !current.need.hasCommitted(candidate))
+const isReadyInAMoment = (candidate: Candidate): boolean => isReady(candidate) || mayCatchUp(candidate, true)
+
+/** @param afterAsking the primary may be asked how far it is */
+function mayCatchUp(candidate: Candidate, afterAsking: boolean): boolean {
+  const isWaitedFor = candidate.target.known.noWaitUntil <= current.now
+  return isWaitedFor && quick(candidate, current) && current.need.canWaitFor(candidate, afterAsking)
+}
 
 /** Where the session has read last it lacks nothing but its own writes. */
 function chooseToWaitFor(replicas: readonly Candidate[], input: RouteInput): Candidate | null {
@@ -327,10 +357,12 @@ const REASON_OF_SHORTAGE: Readonly<Record<Shortage | 'none', string>> = {
 /** Why reads go to a primary that replicas could have answered: they count towards max_primary_spill. */
 export const SPILL_REASONS: ReadonlySet<string> = new Set(Object.values(REASON_OF_SHORTAGE))
 
+/** Why a read is on a replica that has what it may rely on. */
+export const BY_READING: ReadonlySet<string> = new Set([Reason.read, Reason.waits, Reason.moves])
+
 /** Why a statement goes where it goes once the replicas have been asked. */
 export const ASKS_REPLICAS: ReadonlySet<string> = new Set([
-  Reason.read,
-  Reason.waits,
+  ...BY_READING,
   Reason.hintReplica,
   Reason.spillLimit,
   ...SPILL_REASONS,

@@ -3,7 +3,7 @@ import { countQuery, type GlobalCounters, type LatencyCounters, newLatencyCounte
 import type { ProxyError } from '../../shared/errors.js'
 import type { Backend } from '../backend/backend.js'
 import { countRead } from '../consistency/consistency-count.js'
-import { Reason } from '../routing/router.js'
+import { BY_READING } from '../routing/router.js'
 import type { TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, isDump } from '../session/command.js'
 import type { DigestStatistics, Outcome, Scope } from './digest-statistics.js'
@@ -110,7 +110,7 @@ export class StatementCount {
 
 /** Read where a replica has all that it may rely on. */
 function isOnReplica({ reason, level }: CommandInHand): boolean {
-  return (reason === Reason.read || reason === Reason.waits) && level !== 'eventual'
+  return BY_READING.has(reason) && level !== 'eventual'
 }
 
 /** Used again for each statement. */

@@ -211,6 +211,27 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
     })
   })
 
+  it('sessions that read without a pause take up a replica that comes back', SLOW, async () => {
+    const [gone, other] = cluster.replicas
+    const of = await start({ causal_wait: 1_000 })
+    const clients = await Promise.all(Array.from({ length: 6 }, () => connect(of)))
+    const ports: (number | null)[] = clients.map(() => null)
+    let ended = false
+    const reading = clients.map(async (client, own) => {
+      for (; !ended; ) ports[own] = await port(client)
+    })
+    const setStatus = async (status: string): Promise<void> => {
+      await admin(of, `UPDATE mysql_servers SET status = '${status}' WHERE port = ${gone.port}`)
+      await admin(of, 'LOAD MYSQL SERVERS TO RUNTIME')
+    }
+    await setStatus('OFFLINE_SOFT')
+    await until('the other one to have all reads', () => ports.every((at) => at === other.port))
+    await setStatus('ONLINE')
+    await until('the replica to be read again', () => ports.includes(gone.port), 60_000)
+    ended = true
+    await Promise.all(reading)
+  })
+
   describe('a read that finds no replica with its own write', () => {
     it.each(['utf8mb4_general_ci', 'utf16_general_ci'])(
       'waits for one that is about to have it, so that writing sessions read from replicas, whatever a literal is (%s)',

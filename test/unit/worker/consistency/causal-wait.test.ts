@@ -20,20 +20,24 @@ function connection(name: string, hostgroup: number, flavor: Flavor, row: readon
   const { backend, socket } = fakeBackend(name, { hostgroup })
   backend.target = { ...backend.target, flavor }
   const asked: string[] = []
+  let hangs = false
   socket.write = (bytes: Buffer) => {
     asked.push(bytes.subarray(5).toString('latin1'))
     const answer = encodeTextResultSet(COLUMNS.slice(0, row.length), [[...row]], 0, STATUS)
-    queueMicrotask(() => backend.receive(answer, answer.length))
+    if (!hangs) queueMicrotask(() => backend.receive(answer, answer.length))
     return true
   }
-  return { backend, asked }
+  const hang = (): void => {
+    hangs = true
+  }
+  return { backend, asked, hang }
 }
 
 /** A session that has read on the primary, and one replica. */
-function world(flavor: Flavor, primaryTells: readonly string[], replicaTells: string) {
+function world(flavor: Flavor, primaryTells: readonly string[], replicaTells: string, causalWaitMs = 60_000) {
   const servers = [serverEntry('primary', 0), serverEntry('replica', 1)]
   const { greeting } = snapshotOf(servers)
-  const settings = { ...DEFAULT_CONSISTENCY, causalWaitMs: 60_000 }
+  const settings = { ...DEFAULT_CONSISTENCY, causalWaitMs }
   const view = new TopologyView(snapshotOf(servers, { greeting: { ...greeting, flavor }, consistency: settings }))
   const [candidate] = view.online(1)
   candidate.gtids = parseGtidSet('', flavor)
@@ -103,6 +107,14 @@ describe('a read that asks the primary how far it is', () => {
     expect(candidate.target.known.noWaitUntil).toBeGreaterThan(monotonicMs())
     await vi.waitFor(() => expect(candidate.target.known.noWaitUntil).toBe(-1))
     expect(candidate.target.known.reachedAt).toBeGreaterThan(0)
+  })
+
+  it('does not wait longer than causal_wait for a primary that hangs', async () => {
+    const { wait, primary, replica, session } = world('mysql', ['0', '', `${UUID}:1-5`], '0', 20)
+    primary.hang()
+    expect(await wait(null)).toBe(false)
+    expect([primary.asked.length, replica.asked.length]).toEqual([1, 0])
+    expect(session.command.waited).toBe(true)
   })
 
   it.each<[Flavor, readonly string[]]>([
