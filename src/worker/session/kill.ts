@@ -33,6 +33,7 @@ const KILL_WITHIN_MS = 1_000
 export function placeOf(session: Session): SessionPlace {
   const { backends, running, facts } = session.execution
   const keepUntil = monotonicMs() + KILL_WITHIN_MS
+  session.mayBeKilledUntil = keepUntil
   for (const backend of backends.all) backend.keepUntil = keepUntil
   const rank = (server: ServerId, hostgroup: number): number =>
     server === running?.target.id ? 0 : hostgroup === facts.user.defaultHostgroup ? 1 : 2

@@ -52,6 +52,8 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
   since = monotonicMs()
   /** To be closed at the next quiet moment. */
   draining = false
+  /** Monotonic ms until which it may hear that a KILL of it was performed. */
+  mayBeKilledUntil = 0
 
   readonly #context: WorkerContext
   readonly #owner: SessionOwner
@@ -191,9 +193,9 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     this.since = monotonicMs()
   }
 
-  #answerError(error: ProxyError): void {
+  #answerError(error: ProxyError, sequence = 1): void {
     this.#context.countError(error.code)
-    this.#client.write(errPacket(1, error, this.capabilities))
+    this.#client.write(errPacket(sequence, error, this.capabilities))
   }
 
   // KILL. --------------------------------------------------------------------------------------------------------------
@@ -362,10 +364,18 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     if (this.#phase === 'closed') return
     this.#killing = null
     const isCut = this.#isUploading || this.execution.command.streamed
-    this.#context.countError(error.code)
-    this.#client.write(errPacket(sequence, error, this.capabilities))
+    if (error.code === 'connection-lost' && !isCut && this.#awaitsKill(error, sequence)) return
+    this.#answerError(error, sequence)
     if (isCut) return this.close('a command could not be passed on')
     this.#nextCommand()
+  }
+
+  /** A server ends a connection before it answers the KILL that named it: whether the session ends with it is known soon. */
+  #awaitsKill(error: ProxyError, sequence: number): boolean {
+    const leftMs = this.mayBeKilledUntil - monotonicMs()
+    if (leftMs <= 0) return false
+    setTimeout(() => this.failed(error, sequence), Math.ceil(leftMs))
+    return true
   }
 
   broken(reason: string): void {
