@@ -102,13 +102,14 @@ export interface Cluster {
   readonly replicas: readonly SandboxServer[]
   readonly accounts: Accounts
   /**
-   * Waits until every running replica has executed everything the primary has, judged by GTID.
+   * Waits until every running replica has executed everything the primary has, judged by GTID or coordinates.
    * @throws SandboxError naming the replica, after `timeoutMs` (default 30,000)
    */
   waitForReplicas(timeoutMs?: number): Promise<void>
   /**
    * Makes `replica` the primary. A running old primary becomes a read-only replica after the new one has caught up; one that
    * is down becomes a replica when it is started again. All other running servers replicate from the new primary.
+   * With `byCoordinates` all servers have to run, and to catch up first.
    */
   promote(replica: SandboxServer): Promise<void>
   /** Lets the replica stay `seconds` behind (0 ends it). */
@@ -129,6 +130,8 @@ export interface ClusterOptions {
   dir?: string | undefined
   /** Semi-synchronous replication on all servers. */
   semiSync?: boolean | undefined
+  /** MySQL only: `gtid_mode=OFF` and replication by binary log coordinates. Default: replication by GTID. */
+  byCoordinates?: boolean | undefined
   /** Default false: the servers end with this process, however it ends. With true they outlive it. */
   detached?: boolean | undefined
   mysqld?: string | undefined

@@ -365,6 +365,8 @@ export interface ServerHealth {
   readonly lagReason: string
   /** What it has executed, as a GTID set (MySQL) or a position (MariaDB: see `CoverageTracker`); empty where there is none. */
   readonly gtidExecuted: string
+  /** Without GTIDs: its place in the primary's binary log tells what it has (`LogCoverage`). */
+  readonly toldByLog: boolean
   /**
    * Monotonic time in milliseconds: everything that the primary had executed at this time is known to be applied here.
    * -1: not known. A session that wrote before this time reads its writes from this server, GTID known or not.

@@ -169,14 +169,16 @@ async function rowsOrDenied(connection: ProbeConnection, statement: string): Pro
 }
 
 function checkGtid(dialect: Dialect, server: ServerConfig, state: Row, facts: Row): Finding[] {
-  const reason = 'without GTIDs a session that has written reads from the primary for the rest of its life'
+  const hasLog = Number(facts['log_bin']) === 1
+  const reason = 'a session that has written reads from the primary for the rest of its life'
   if (dialect.flavor === 'mysql') {
     const mode = String(state['gtid_mode'])
     if (mode === 'ON') return [ok(server.id, 'gtid_mode = ON')]
     const fix = 'SET GLOBAL enforce_gtid_consistency = ON, then gtid_mode step by step to ON, on all servers'
-    return [warning(server.id, `gtid_mode = ${mode}: ${reason}`, fix)]
+    const instead = 'binary log coordinates tell what replicas of the primary have, later and less than GTIDs would'
+    return [warning(server.id, `gtid_mode = ${mode}: ${hasLog ? instead : reason}`, fix)]
   }
-  if (Number(facts['log_bin']) === 1) return [ok(server.id, 'the binary log is on, so writes have GTIDs')]
+  if (hasLog) return [ok(server.id, 'the binary log is on, so writes have GTIDs')]
   return [warning(server.id, `the binary log is off: ${reason}`, 'log_bin in the server configuration')]
 }
 

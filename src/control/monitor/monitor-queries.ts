@@ -1,4 +1,5 @@
 import type { Flavor } from '../../shared/snapshot.js'
+import { type BinlogPosition, binlogPosition } from './binlog-position.js'
 
 /** What the monitor asks a server, by flavor and version, and how the answers are read. Pure. */
 export interface Dialect {
@@ -22,6 +23,12 @@ export interface ServerState {
   readonly gtidOwned: string
   /** MariaDB: what the server has written to its own binary log, and what it has applied from its sources. */
   readonly mariadbPositions: { readonly binlog: string; readonly slave: string } | null
+  /** MySQL: server_uuid; MariaDB has none: empty. */
+  readonly serverUuid: string
+  /** MySQL: new transactions have no GTIDs, so that only places in binary logs tell what a server has. */
+  readonly lacksGtids: boolean
+  /** What it applies as a replica is in its own binary log as well. */
+  readonly logsApplied: boolean
   /** With what new sessions begin. */
   readonly sqlMode: string
   readonly autocommit: boolean
@@ -38,6 +45,8 @@ export interface Channel {
   readonly applierRuns: boolean
   /** Seconds_Behind_Source; null when the server cannot tell. */
   readonly secondsBehind: number | null
+  /** MySQL: up to where in its source's binary log all is applied; null: not known. */
+  readonly executed: BinlogPosition | null
   readonly receiverError: string
   readonly applierError: string
 }
@@ -58,15 +67,35 @@ const SESSION_DEFAULTS =
   ' @@global.sql_mode AS sql_mode, @@global.autocommit AS autocommit, @@global.skip_name_resolve AS skip_name_resolve'
 
 /** One row: what may change from one moment to the next, and answers within microseconds. */
-export function stateQuery({ flavor }: Dialect): string {
-  return flavor === 'mariadb'
+export function stateQuery(dialect: Dialect): string {
+  return dialect.flavor === 'mariadb'
     ? 'SELECT @@global.read_only AS read_only, @@global.innodb_read_only AS innodb_read_only,' +
         ' @@global.gtid_binlog_pos AS gtid_binlog_pos, @@global.gtid_slave_pos AS gtid_slave_pos,' +
         SESSION_DEFAULTS
     : 'SELECT @@global.read_only AS read_only, @@global.super_read_only AS super_read_only,' +
         ' @@global.innodb_read_only AS innodb_read_only, @@global.gtid_mode AS gtid_mode,' +
         ' @@global.gtid_owned AS gtid_owned, @@global.gtid_executed AS gtid_executed,' +
+        ` @@global.server_uuid AS server_uuid, @@global.${isAtLeast(dialect, 8, 0, 26) ? 'log_replica_updates' : 'log_slave_updates'} AS logs_applied,` +
         SESSION_DEFAULTS
+}
+
+/**
+ * MySQL: one row with the end of the server's binary log; none where it has no log. It needs REPLICATION CLIENT, as the
+ * channels do.
+ *
+ * The end moves on when a group of transactions is written to the log, and that is before any of them is committed in its
+ * engine, and so shown: `MYSQL_BIN_LOG::ordered_commit` has the stages flush, sync and commit, in this order whatever
+ * `sync_binlog` and `binlog_order_commits` say, and the statement gives the end as the flush has left it
+ * (`show_binary_log_status`, `raw_get_current_log`). Who was asked later than something was seen answers with an end
+ * that lies behind it.
+ */
+export function binlogQuery(dialect: Dialect): string {
+  return isAtLeast(dialect, 8, 2, 0) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS'
+}
+
+/** @returns null where the server has no binary log */
+export function readBinlog(row: Row | undefined, { serverUuid }: ServerState): BinlogPosition | null {
+  return row === undefined ? null : binlogPosition(serverUuid, text(row['File']), Number(row['Position']))
 }
 
 /** One row per channel. MySQL 8.4 has the new words only, MySQL before 8.0.22 the old ones only. */
@@ -133,11 +162,15 @@ export function readState(row: Row, { flavor }: Dialect): ServerState {
       gtidExecuted: complete ? text(row['gtid_executed']).replaceAll('\n', '') : '',
       gtidOwned: complete ? ownedGtids(text(row['gtid_owned'])) : '',
       mariadbPositions: null,
+      serverUuid: text(row['server_uuid']),
+      lacksGtids: !complete,
+      logsApplied: isOn(row['logs_applied']),
       ...defaults,
     }
   }
   const mariadbPositions = { binlog: text(row['gtid_binlog_pos']), slave: text(row['gtid_slave_pos']) }
-  return { readOnly, gtidExecuted: '', gtidOwned: '', mariadbPositions, ...defaults }
+  const notAsked = { gtidExecuted: '', gtidOwned: '', serverUuid: '', lacksGtids: false, logsApplied: false }
+  return { readOnly, mariadbPositions, ...notAsked, ...defaults }
 }
 
 export function readChannels(rows: readonly Row[]): Channel[] {
@@ -151,10 +184,21 @@ export function readChannels(rows: readonly Row[]): Channel[] {
       receiver: receiver === 'Yes' ? 'running' : receiver === 'No' || receiver === '' ? 'stopped' : 'connecting',
       applierRuns: text(row['Replica_SQL_Running'] ?? row['Slave_SQL_Running']) === 'Yes',
       secondsBehind: behind === null ? null : Number(behind),
+      executed: executedOf(row),
       receiverError: text(row['Last_IO_Error']),
       applierError: text(row['Last_SQL_Error']),
     }
   })
+}
+
+/**
+ * With one applier thread it moves on after the commit (`Xid_apply_log_event::do_apply_event` puts it back while it commits);
+ * with several it is what all of them have passed, as of the last checkpoint (replica_checkpoint_period, 300 ms).
+ */
+function executedOf(row: Row): BinlogPosition | null {
+  const file = row['Relay_Source_Log_File'] ?? row['Relay_Master_Log_File']
+  const offset = row['Exec_Source_Log_Pos'] ?? row['Exec_Master_Log_Pos']
+  return binlogPosition(text(row['Source_UUID'] ?? row['Master_UUID']), text(file), Number(offset))
 }
 
 function sourceOf(row: Row): string {

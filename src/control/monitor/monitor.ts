@@ -172,6 +172,7 @@ export class Monitor {
         lagMs: null,
         lagReason: 'not checked yet',
         gtidExecuted: '',
+        toldByLog: false,
         coversPrimaryAt: -1,
         incarnation: 0,
       },
@@ -207,14 +208,15 @@ export class Monitor {
     this.takeFacts(watched, poll)
 
     const covered = this.coverage.polled(id, this.events.primaryOf(id), poll)
-    const { primary, gtidExecuted, coversPrimaryAt, incarnation } = covered
+    const { primary, gtidExecuted, toldByLog, coversPrimaryAt, incarnation } = covered
     const isPrimary = primary === id
     if (isPrimary) this.takeSessionDefaults(poll)
     const verdict = isPrimary ? PRIMARY_LAG : this.judge(watched, poll, primary, covered.behindMs)
     const { lagMs, lagReason } = verdict
     watched.lag = verdict.memory
     this.noteLooks(id, poll, replicates, verdict)
-    this.setHealth(watched, { id, alive: true, lagMs, lagReason, gtidExecuted, coversPrimaryAt, incarnation })
+    const data = { gtidExecuted, toldByLog, coversPrimaryAt, incarnation }
+    this.setHealth(watched, { id, alive: true, lagMs, lagReason, ...data })
     this.observe(watched, {
       kind: 'answered',
       server: id,
@@ -307,6 +309,7 @@ export class Monitor {
       before.lagMs === health.lagMs &&
       before.lagReason === health.lagReason &&
       before.gtidExecuted === health.gtidExecuted &&
+      before.toldByLog === health.toldByLog &&
       before.coversPrimaryAt === health.coversPrimaryAt &&
       before.incarnation === health.incarnation
     if (same || this.healthTimer !== null) return

@@ -6,13 +6,22 @@ import {
   gtidSetFollows,
   parseGtidSet,
 } from '../../shared/gtid.js'
-import type { Flavor } from '../../shared/snapshot.js'
 
-/** A set that the primary was seen with, one poll after another. Times are monotonic milliseconds. */
-interface Seen {
+/** How positions of one kind are compared. */
+export interface PositionOrder<Position> {
+  /** Whether who is at `outer` has all that is at `inner`. */
+  contains(outer: Position, inner: Position): boolean
+  /** Whether a server that was at `earlier` can have come to `later` by going on. */
+  follows(later: Position, earlier: Position): boolean
+}
+
+export const GTID_ORDER: PositionOrder<GtidSet> = { contains: gtidSetContains, follows: gtidSetFollows }
+
+/** A position at which the primary was seen, one poll after another. Times are monotonic milliseconds. */
+interface Seen<Position> {
   readonly text: string
-  readonly set: GtidSet
-  /** When the first answer with this set came: all of it had been committed by then. */
+  readonly position: Position
+  /** When the first answer with this position came: all of it had been committed by then. */
   readonly answeredMs: number
   /** When the last question with this answer was sent: nothing else had been committed by then. */
   askedMs: number
@@ -29,18 +38,40 @@ export interface Coverage {
 const POLLS_MAX = 256
 
 /**
- * The executed GTID sets of one primary and when it had them. Comparing a replica's set with them says up to which
- * moment the replica is complete, without a clock of any server and without a statement more.
+ * The positions of one primary (its executed GTIDs, or places in its binary log) and when it had them. Comparing a replica's
+ * position with them says up to which moment the replica is complete, without a clock of any server and without a
+ * statement more.
  */
-export class PrimaryHistory {
-  private polls: Seen[] = []
+export class PrimaryHistory<Position> {
+  private readonly order: PositionOrder<Position>
+  private polls: Seen<Position>[] = []
+  /** The last one of all, which outlasts `clear`. */
+  private last: Seen<Position> | null = null
+  private begunMs = -1
+
+  constructor(order: PositionOrder<Position>) {
+    this.order = order
+  }
 
   clear(): void {
     this.polls = []
   }
 
-  /** `askedMs`: before the question was sent; `answeredMs`: when its answer had come. An empty set says nothing. */
-  record(text: string, flavor: Flavor, askedMs: number, answeredMs: number): void {
+  /** Where the primary was seen last; null: nothing is known of that. */
+  get newest(): Position | null {
+    return this.polls.at(-1)?.position ?? null
+  }
+
+  /** Monotonic ms after which its positions began anew, and those of before mean something else; -1: they have not. */
+  get begunAt(): number {
+    return this.begunMs
+  }
+
+  /**
+   * `askedMs`: before the question was sent; `answeredMs`: when its answer had come. An empty text says nothing.
+   * @param read gives the position that the text stands for; asked only where that is another one than the last
+   */
+  record(text: string, read: () => Position, askedMs: number, answeredMs: number): void {
     if (text === '') {
       this.clear()
       return
@@ -50,19 +81,23 @@ export class PrimaryHistory {
       newest.askedMs = askedMs
       return
     }
-    const set = parseGtidSet(text, flavor)
-    // GTIDs that are gone are given a second time: what was seen before is another history (RESET, or a restored backup).
-    if (newest !== undefined && !gtidSetFollows(set, newest.set)) this.clear()
-    this.polls.push({ text, set, answeredMs, askedMs })
+    const position = read()
+    // Positions that are gone are taken a second time: what was seen before is another history (RESET, or a restored backup).
+    if (this.last !== null && !this.order.follows(position, this.last.position)) {
+      this.clear()
+      this.begunMs = this.last.askedMs
+    }
+    this.last = { text, position, answeredMs, askedMs }
+    this.polls.push(this.last)
     if (this.polls.length > POLLS_MAX) this.polls.shift()
   }
 
   /** `polledMs`: when the replica was asked for `text`. */
-  compare(text: string, set: GtidSet, polledMs: number): Coverage {
-    let missing: Seen | null = null
+  compare(text: string, position: Position, polledMs: number): Coverage {
+    let missing: Seen<Position> | null = null
     for (let index = this.polls.length - 1; index >= 0; index--) {
       const seen = this.polls[index]
-      if (seen.text === text || gtidSetContains(set, seen.set)) {
+      if (seen.text === text || this.order.contains(position, seen.position)) {
         return { coversPrimaryAt: seen.askedMs, behindMs: behind(missing, polledMs) }
       }
       missing = seen
@@ -71,7 +106,7 @@ export class PrimaryHistory {
   }
 }
 
-function behind(missing: Seen | null, polledMs: number): number {
+function behind(missing: Seen<unknown> | null, polledMs: number): number {
   return missing === null ? 0 : Math.max(0, polledMs - missing.answeredMs)
 }
 

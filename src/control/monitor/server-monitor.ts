@@ -2,10 +2,12 @@ import { monotonicMs } from '../../shared/clock.js'
 import type { Logger } from '../../shared/log.js'
 import type { ServerId } from '../../shared/snapshot.js'
 import type { MonitorConfig, ServerConfig } from '../config/config-schema.js'
+import type { BinlogPosition } from './binlog-position.js'
 import type { Span } from './monitor-log.js'
 import {
   ACCOUNTS_QUERY,
   APPLIER_QUERY,
+  binlogQuery,
   type Channel,
   channelsQuery,
   type Dialect,
@@ -14,6 +16,7 @@ import {
   ROUTINES_QUERY,
   type Row,
   readApplierLag,
+  readBinlog,
   readChannels,
   readNativeHashes,
   readRoutines,
@@ -32,6 +35,8 @@ export interface Poll {
   /** undefined: not asked this time; null: not readable, `channelsProblem` says why. */
   readonly channels: readonly Channel[] | null | undefined
   readonly channelsProblem: string
+  /** End of its binary log, where GTIDs do not tell. undefined: not asked this time; null: it has none, or it may not be read. */
+  readonly binlog: BinlogPosition | null | undefined
   /** null: the server does not tell. */
   readonly applierMs: number | null
 }
@@ -84,6 +89,9 @@ export class ServerMonitor {
   /** Reasons for which a part is not readable with the monitor's grants; empty: it is, or was not tried. */
   private channelsDenied = ''
   private applierDenied = ''
+  private binlogDenied = ''
+  /** As the last poll has found it. */
+  private lacksGtids = false
   private grantsDueMs = 0
 
   constructor(server: ServerConfig, config: MonitorConfig, log: Logger, events: ServerMonitorEvents) {
@@ -174,8 +182,10 @@ export class ServerMonitor {
     const withReplication = nowMs >= this.replicationDueMs
     if (withReplication && nowMs >= this.grantsDueMs) await this.findGrants(connection)
     const statements = [stateQuery(this.dialect)]
-    if (withReplication && this.channelsDenied === '') statements.push(channelsQuery(this.dialect))
-    if (withReplication && this.readsApplier()) statements.push(APPLIER_QUERY)
+    const add = (statement: string, isAsked: boolean): number => (isAsked ? statements.push(statement) - 1 : -1)
+    const channelsAt = add(channelsQuery(this.dialect), withReplication && this.channelsDenied === '')
+    const applierAt = add(APPLIER_QUERY, withReplication && this.readsApplier())
+    const binlogAt = add(binlogQuery(this.dialect), withReplication && this.readsBinlog())
     const askedMs = monotonicMs()
     const results = await this.ask(connection, statements, withReplication)
     const answeredMs = monotonicMs()
@@ -183,20 +193,19 @@ export class ServerMonitor {
       this.replicationHoldMs = HOLD_MS
       this.replicationDueMs = askedMs + this.config.replicationLagIntervalMs - PAUSE_MS_MIN
     }
+    const state = readState(results[0][0], this.dialect)
+    this.lacksGtids = state.lacksGtids
+    const notRead = withReplication ? null : undefined
     return {
       askedMs,
       answeredMs,
       dialect: this.dialect,
-      state: readState(results[0][0], this.dialect),
-      channels: this.takeChannels(results, withReplication),
+      state,
+      channels: channelsAt < 0 ? notRead : readChannels(results[channelsAt]),
       channelsProblem: this.channelsDenied,
-      applierMs: results.length === 3 ? readApplierLag(results[2][0]) : null,
+      binlog: binlogAt < 0 ? notRead : readBinlog(results[binlogAt][0], state),
+      applierMs: applierAt < 0 ? null : readApplierLag(results[applierAt][0]),
     }
-  }
-
-  private takeChannels(results: Row[][], asked: boolean): Channel[] | null | undefined {
-    if (!asked) return undefined
-    return this.channelsDenied === '' ? readChannels(results[1]) : null
   }
 
   private async ask(connection: ProbeConnection, statements: string[], withReplication: boolean): Promise<Row[][]> {
@@ -224,7 +233,9 @@ export class ServerMonitor {
   private async findGrants(connection: ProbeConnection): Promise<void> {
     this.channelsDenied = await this.tryStatement(connection, channelsQuery(this.dialect))
     this.applierDenied = this.hasApplierTables() ? await this.tryStatement(connection, APPLIER_QUERY) : ''
-    const complete = this.channelsDenied === '' && this.applierDenied === ''
+    this.binlogDenied =
+      this.dialect.flavor === 'mysql' ? await this.tryStatement(connection, binlogQuery(this.dialect)) : ''
+    const complete = this.channelsDenied === '' && this.applierDenied === '' && this.binlogDenied === ''
     this.grantsDueMs = complete ? Number.POSITIVE_INFINITY : monotonicMs() + this.config.routinesIntervalMs
   }
 
@@ -244,6 +255,11 @@ export class ServerMonitor {
 
   private readsApplier(): boolean {
     return this.channelsDenied === '' && this.applierDenied === '' && this.hasApplierTables()
+  }
+
+  /** Where GTIDs tell what a server has, nobody needs the end of its log. */
+  private readsBinlog(): boolean {
+    return this.lacksGtids && this.binlogDenied === ''
   }
 
   private async readRoutinesIfDue(): Promise<void> {

@@ -3,7 +3,7 @@ import { processesWithArgument, signalProcess, waitForExit } from '../proc.js'
 import { removeFolder } from '../remove.js'
 import type { Accounts, Cluster, SandboxServer } from '../types.js'
 import { ACCOUNTS } from './accounts.js'
-import { REPLICATION, type ReplicationDialect } from './replication.js'
+import { type ReplicationDialect, replicationDialect } from './replication.js'
 import { Server, type ServerContext } from './server.js'
 import { asRoot, eventually, firstRow, runStatements } from './sql.js'
 import { type ClusterState, writeState } from './state.js'
@@ -47,8 +47,11 @@ export class SandboxCluster implements Cluster, ServerContext {
   get replicas(): readonly Server[] {
     return this.servers.filter((server) => server.role === 'replica')
   }
+  get #byCoordinates(): boolean {
+    return this.state.byCoordinates === true
+  }
   get #dialect(): ReplicationDialect {
-    return REPLICATION[this.engine]
+    return replicationDialect(this.engine, this.#byCoordinates)
   }
 
   save(): void {
@@ -68,6 +71,8 @@ export class SandboxCluster implements Cluster, ServerContext {
     const next = this.#own(replica)
     const previous = this.primary
     if (next === previous) return
+    // Coordinates of one log say nothing of another: who is behind, or down, could not be told from where to go on.
+    if (this.#byCoordinates) await this.#allHave(previous)
     if (next.state() !== 'running') throw new SandboxError(`${next.name} cannot be promoted: it is ${next.state()}`)
     if (previous.state() === 'running') {
       await runStatements(previous.socket, [this.#dialect.readOnly(true)])
@@ -77,9 +82,20 @@ export class SandboxCluster implements Cluster, ServerContext {
     next.record.role = 'primary'
     this.save()
     const { stop, detach, readOnly } = this.#dialect
-    await runStatements(next.socket, [stop, detach, ...this.#semiSyncSource(true), readOnly(false)])
+    await runStatements(next.socket, [stop, detach, ...this.#semiSyncSource(true)])
     const followers = this.replicas.filter((server) => server.state() === 'running')
-    await Promise.all(followers.map((server) => this.follow(server)))
+    const follow = () => Promise.all(followers.map((server) => this.follow(server)))
+    if (this.#byCoordinates) await follow()
+    await runStatements(next.socket, [readOnly(false)])
+    if (!this.#byCoordinates) await follow()
+  }
+
+  async #allHave(source: Server): Promise<void> {
+    const down = this.servers.find((server) => server.state() !== 'running')
+    if (down !== undefined)
+      throw new SandboxError(`by coordinates nobody can be promoted while ${down.name} is ${down.state()}`)
+    await runStatements(source.socket, [this.#dialect.readOnly(true)])
+    await this.waitForReplicas()
   }
 
   async setReplicaDelay(replica: SandboxServer, seconds: number): Promise<void> {
@@ -101,7 +117,8 @@ export class SandboxCluster implements Cluster, ServerContext {
   async follow(server: Server, signal?: AbortSignal): Promise<void> {
     const { stop, attach, start, readOnly } = this.#dialect
     const semiSync = this.#semiSyncSource(false)
-    await runStatements(server.socket, [readOnly(true), ...semiSync, stop, ...attach(this.primary.port), start])
+    const from = attach(this.primary.port, this.#byCoordinates ? await this.#positionOf(this.primary) : '')
+    await runStatements(server.socket, [readOnly(true), ...semiSync, stop, ...from, start])
     await this.#waitForThreads(server, signal)
   }
 
@@ -144,7 +161,7 @@ export class SandboxCluster implements Cluster, ServerContext {
   }
 
   async #waitForPosition(source: Server, replicas: readonly Server[], timeoutMs: number): Promise<void> {
-    const position = String((await firstRow(source.socket, this.#dialect.position))?.['position'] ?? '')
+    const position = await this.#positionOf(source)
     const { sql, params } = this.#dialect.wait(position, timeoutMs / 1000)
     await Promise.all(
       replicas.map(async (replica) => {
@@ -155,6 +172,10 @@ export class SandboxCluster implements Cluster, ServerContext {
         throw new SandboxError(`${replica.name} has not caught up with ${source.name} after ${timeoutMs} ms: ${why}`)
       }),
     )
+  }
+
+  async #positionOf(source: Server): Promise<string> {
+    return String((await firstRow(source.socket, this.#dialect.position))?.['position'] ?? '')
   }
 
   async #waitForThreads(server: Server, signal?: AbortSignal): Promise<void> {

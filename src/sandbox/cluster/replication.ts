@@ -1,4 +1,4 @@
-/** The statements of replication by GTID in both dialects. */
+/** The statements of replication by GTID in both dialects, and by binary log coordinates in MySQL's. */
 import type { Engine } from '../types.js'
 import { ACCOUNTS } from './accounts.js'
 
@@ -9,8 +9,11 @@ export interface ReplicaThreads {
 }
 
 export interface ReplicationDialect {
-  /** Points a server at its source; threads must not be running. */
-  attach(sourcePort: number): string[]
+  /**
+   * Points a server at its source; threads must not be running.
+   * @param position what the source has executed that is not to be sent; by GTID the servers find it out themselves
+   */
+  attach(sourcePort: number, position: string): string[]
   readonly start: string
   readonly stop: string
   /** Forgets the source. */
@@ -34,13 +37,17 @@ const { user, password } = ACCOUNTS.replication
 const RETRY_SECONDS = 1
 const HEARTBEAT_SECONDS = 2
 
-const mysql: ReplicationDialect = {
-  attach: (port) => [
+function attachMysql(port: number, from: string): string[] {
+  return [
     `CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = ${port}, SOURCE_USER = '${user}', ` +
-      `SOURCE_PASSWORD = '${password}', SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1, ` +
+      `SOURCE_PASSWORD = '${password}', ${from}, GET_SOURCE_PUBLIC_KEY = 1, ` +
       `SOURCE_CONNECT_RETRY = ${RETRY_SECONDS}, SOURCE_RETRY_COUNT = 1000000, ` +
       `SOURCE_HEARTBEAT_PERIOD = ${HEARTBEAT_SECONDS}`,
-  ],
+  ]
+}
+
+const mysql: ReplicationDialect = {
+  attach: (port) => attachMysql(port, 'SOURCE_AUTO_POSITION = 1'),
   start: 'START REPLICA',
   stop: 'STOP REPLICA',
   detach: 'RESET REPLICA ALL',
@@ -57,6 +64,22 @@ const mysql: ReplicationDialect = {
     isReceiving: row['Replica_IO_Running'] === 'Yes',
     isApplying: row['Replica_SQL_Running'] === 'Yes',
     lastError: String(row['Last_IO_Error'] || row['Last_SQL_Error'] || ''),
+  }),
+}
+
+/** `FILE:POSITION` in the source's binary log. */
+const mysqlByCoordinates: ReplicationDialect = {
+  ...mysql,
+  attach: (port, position) => {
+    const [file, at] = position.split(':')
+    return attachMysql(port, `SOURCE_AUTO_POSITION = 0, SOURCE_LOG_FILE = '${file}', SOURCE_LOG_POS = ${at}`)
+  },
+  position:
+    "SELECT CONCAT(LOCAL->>'$.binary_log_file', ':', LOCAL->>'$.binary_log_position') AS position" +
+    ' FROM performance_schema.log_status',
+  wait: (position, seconds) => ({
+    sql: 'SELECT SOURCE_POS_WAIT(?, ?, ?) >= 0 AS reached',
+    params: [...position.split(':'), seconds],
   }),
 }
 
@@ -87,4 +110,8 @@ const mariadb: ReplicationDialect = {
   }),
 }
 
-export const REPLICATION: Record<Engine, ReplicationDialect> = { mysql, mariadb }
+const BY_GTID: Record<Engine, ReplicationDialect> = { mysql, mariadb }
+
+export function replicationDialect(engine: Engine, byCoordinates: boolean): ReplicationDialect {
+  return byCoordinates ? mysqlByCoordinates : BY_GTID[engine]
+}

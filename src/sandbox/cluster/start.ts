@@ -15,18 +15,23 @@ import { startWatchdog } from './watchdog.js'
 
 export const REPLICAS_MAX = 8
 
+const WITHOUT_GTIDS = ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF']
+
 /** Longest path of a unix socket, without the terminating zero; see unix(7). */
 const SOCKET_PATH_BYTES_MAX = 107
 const SHORT_FOLDER = '/tmp' // every POSIX system has it; TMPDIR may be as long as the sandbox folder
 
 /**
- * Starts one primary and its replicas, with GTID replication running. Takes some seconds once the server is in the cache.
+ * Starts one primary and its replicas, with replication running. Takes some seconds once the server is in the cache.
  * @throws SandboxError; then nothing is left behind
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { engine, replicas = 2, progress, signal } = options
   if (!Number.isInteger(replicas) || replicas < 0 || replicas > REPLICAS_MAX) {
     throw new SandboxError(`replicas must be 0 to ${REPLICAS_MAX}, not ${replicas}`)
+  }
+  if (options.byCoordinates === true && engine !== 'mysql') {
+    throw new SandboxError(`byCoordinates is for mysql: ${engine} has GTIDs always`)
   }
   signal?.throwIfAborted()
   if (options.dir !== undefined) checkFolder(resolve(options.dir)) // before a long download
@@ -92,7 +97,8 @@ async function plan(options: ClusterOptions, binaries: ServerBinaries, replicas:
     engine: options.engine,
     ...(socketDir ? { socketDir } : {}),
     semiSync: options.semiSync ?? false,
-    serverOptions: options.serverOptions ?? [],
+    ...(options.byCoordinates ? { byCoordinates: true } : {}),
+    serverOptions: [...(options.byCoordinates ? WITHOUT_GTIDS : []), ...(options.serverOptions ?? [])],
     binaries,
     servers: names.map((name, index) => ({
       name,

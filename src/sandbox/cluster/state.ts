@@ -22,6 +22,8 @@ export interface ClusterState {
   /** Folder of the sockets when the sandbox folder's own path is too long for one. */
   socketDir?: string
   semiSync: boolean
+  /** Replication by binary log coordinates, without GTIDs. */
+  byCoordinates?: boolean
   serverOptions: readonly string[]
   binaries: ServerBinaries
   servers: ServerRecord[]

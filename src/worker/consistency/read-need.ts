@@ -59,7 +59,7 @@ export class ReadNeed {
     const { committedBy } = this
     if (committedBy < 0) return true
     if (coversPrimaryAt >= 0) return coversPrimaryAt > committedBy
-    return this.pinnedUntil > committedBy || !(this.committedProven || target.known.givesGtids)
+    return this.pinnedUntil > committedBy || !(this.committedProven || target.known.tells)
   }
 
   /**

@@ -41,6 +41,11 @@ export class KnownServer {
   noWaitUntil = -1
   /** Whether the monitor was told GTIDs when it looked last. */
   givesGtids = false
+  /**
+   * Whether its place in a primary's binary log has ever told what it has. Where that is not known just now, as after a
+   * failover, it is not taken to have what nothing tells.
+   */
+  wasToldByLog = false
   /** How often clients of this worker have set global variables here: other servers may have other values, and sessions start with them. */
   globalsSet = 0
   /** Monotonic ms of the last loss of a connection; -1: none. */
@@ -85,6 +90,11 @@ export class KnownServer {
     if (this.reachedPrimary === primary && this.reachedAt >= askedAt) return
     this.reachedPrimary = primary
     this.reachedAt = askedAt
+  }
+
+  /** Whether something tells what it has, though not at every moment. */
+  get tells(): boolean {
+    return this.givesGtids || this.wasToldByLog
   }
 
   waitedInVain(now: number): void {

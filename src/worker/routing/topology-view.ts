@@ -169,6 +169,7 @@ export class TopologyView {
     known.breaker.reported(health.alive, health.incarnation)
     candidate.lagMs = health.lagMs
     known.givesGtids = health.gtidExecuted !== ''
+    if (health.toldByLog) known.wasToldByLog = true
     // A report may be older than the loss of a connection that put it into doubt.
     const isOld = known.doubtedAt >= 0 && health.coversPrimaryAt <= known.doubtedAt
     if (isOld && this.#isReader(candidate.entry.hostgroup)) return
@@ -199,12 +200,13 @@ export class TopologyView {
 
   /**
    * After how many ms replicas of a writer hostgroup are taken to have what nothing tells that they have; null: never. Where
-   * servers have GTIDs something tells, though not at every moment: a failover and a lost connection begin anew.
+   * servers have GTIDs, or a replica's place in the primary's binary log is known, something tells, though not at every
+   * moment: a failover and a lost connection begin anew.
    */
   pinMs(writer: number): number | null {
     const { pinMs } = this.#snapshot.consistency
     if (pinMs === null || this.online(writer).some(({ target }) => target.known.givesGtids)) return null
-    return pinMs
+    return this.online(this.readerOf(writer)).some(({ target }) => target.known.wasToldByLog) ? null : pinMs
   }
 
   /** Takes up what this worker has seen of a replica itself (`KnownServer.reached`). */

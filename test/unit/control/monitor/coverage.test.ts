@@ -5,6 +5,8 @@ import { dialectOf } from '../../../../src/control/monitor/monitor-queries.js'
 
 const PRIMARY = Number.MAX_SAFE_INTEGER
 
+const MARIADB = { gtidExecuted: '', gtidOwned: '', lacksGtids: false, logsApplied: false }
+
 /** Servers `a`, `b` and `c` on MariaDB; answers take 1 ms. */
 function tracker() {
   const coverage = new CoverageTracker(pino({ enabled: false }))
@@ -16,7 +18,9 @@ function tracker() {
         askedMs,
         answeredMs: askedMs + 1,
         dialect,
-        state: { readOnly, gtidExecuted: '', gtidOwned: '', mariadbPositions: { binlog, slave } },
+        state: { ...MARIADB, readOnly, mariadbPositions: { binlog, slave } },
+        binlog: null,
+        channels: [],
       }),
   }
 }

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { commonGreeting, DEFAULT_GREETING } from '../../../../src/control/monitor/greeting.js'
 import {
+  binlogQuery,
   channelsQuery,
   dialectOf,
   readApplierLag,
+  readBinlog,
   readChannels,
   readRoutines,
   readState,
+  stateQuery,
 } from '../../../../src/control/monitor/monitor-queries.js'
 
 describe('the version in a greeting decides what is asked', () => {
@@ -50,6 +53,7 @@ describe('answers are read alike for all flavors and versions', () => {
       receiver: 'connecting',
       applierRuns: true,
       secondsBehind: null,
+      executed: null,
       receiverError: 'e1',
       applierError: '',
     }
@@ -72,6 +76,42 @@ describe('answers are read alike for all flavors and versions', () => {
     }
     expect(readChannels([{ ...mysql9, ...errors }])).toEqual([expected])
     expect(readChannels([{ ...mariadb, ...errors }])).toEqual([expected])
+  })
+
+  it('places in binary logs are read by old and new names', () => {
+    const place = { server: 'u-1', log: 'bin', number: 17, offset: 812 }
+    const [fresh] = readChannels([
+      { Source_UUID: 'u-1', Relay_Source_Log_File: 'bin.000017', Exec_Source_Log_Pos: '812' },
+    ])
+    const [old] = readChannels([{ Master_UUID: 'u-1', Relay_Master_Log_File: 'bin.000017', Exec_Master_Log_Pos: 812 }])
+    expect([fresh?.executed, old?.executed]).toEqual([place, place])
+    const [never] = readChannels([{ Source_UUID: '', Relay_Source_Log_File: '', Exec_Source_Log_Pos: 0 }])
+    expect(never?.executed).toBeNull()
+    const state = readState({ server_uuid: 'u-1', gtid_mode: 'OFF' }, dialectOf('8.0.36'))
+    expect(readBinlog({ File: 'bin.000017', Position: 812 }, state)).toEqual(place)
+    expect(readBinlog(undefined, state)).toBeNull()
+  })
+
+  it.each([
+    ['5.7.44', 'SHOW MASTER STATUS', 'log_slave_updates'],
+    ['8.0.26', 'SHOW MASTER STATUS', 'log_replica_updates'],
+    ['8.1.0', 'SHOW MASTER STATUS', 'log_replica_updates'],
+    ['8.2.0', 'SHOW BINARY LOG STATUS', 'log_replica_updates'],
+    ['9.7.0', 'SHOW BINARY LOG STATUS', 'log_replica_updates'],
+  ])('%s is asked for its log by %s and %s', (version, statement, variable) => {
+    expect(binlogQuery(dialectOf(version))).toBe(statement)
+    expect(stateQuery(dialectOf(version))).toContain(`@@global.${variable} `)
+  })
+
+  it.each([
+    ['OFF', true],
+    ['OFF_PERMISSIVE', true],
+    ['ON_PERMISSIVE', false],
+    ['ON', false],
+  ])('with gtid_mode = %s new transactions lack GTIDs: %s', (gtid_mode, lacks) => {
+    const state = readState({ gtid_mode, server_uuid: 'u-1', logs_applied: 1 }, dialectOf('9.7.0'))
+    expect(state).toMatchObject({ lacksGtids: lacks, serverUuid: 'u-1', logsApplied: true })
+    expect(readState({}, dialectOf('10.11.6-MariaDB'))).toMatchObject({ lacksGtids: false, serverUuid: '' })
   })
 
   it('the applier’s lag is the oldest transaction anywhere on its way, never negative', () => {

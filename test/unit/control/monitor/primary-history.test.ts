@@ -1,24 +1,33 @@
 import { describe, expect, it } from 'vitest'
-import { mariadbExecuted, mariadbWritten, PrimaryHistory } from '../../../../src/control/monitor/primary-history.js'
-import { parseGtidSet } from '../../../../src/shared/gtid.js'
+import {
+  GTID_ORDER,
+  mariadbExecuted,
+  mariadbWritten,
+  PrimaryHistory,
+} from '../../../../src/control/monitor/primary-history.js'
+import { type GtidSet, parseGtidSet } from '../../../../src/shared/gtid.js'
 
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
 const upTo = (last: number) => `${UUID}:1-${last}`
 
+type History = PrimaryHistory<GtidSet>
+const record = (polls: History, text: string, asked: number, answered: number) =>
+  polls.record(text, () => parseGtidSet(text, 'mysql'), asked, answered)
+
 /** Polls at 1000, 1250 and 1500 that found 5, 9 and 9 transactions; each answer took 2 ms. */
-function history(): PrimaryHistory {
-  const polls = new PrimaryHistory()
+function history(): History {
+  const polls: History = new PrimaryHistory(GTID_ORDER)
   for (const [asked, last] of [
     [1000, 5],
     [1250, 9],
     [1500, 9],
   ]) {
-    polls.record(upTo(last), 'mysql', asked, asked + 2)
+    record(polls, upTo(last), asked, asked + 2)
   }
   return polls
 }
 
-const compare = (polls: PrimaryHistory, text: string, polledMs = 1510) =>
+const compare = (polls: History, text: string, polledMs = 1510) =>
   polls.compare(text, parseGtidSet(text, 'mysql'), polledMs)
 
 describe('what a replica covers', () => {
@@ -31,18 +40,18 @@ describe('what a replica covers', () => {
 
   it('is unknown when it lacks something of everything that was seen', () => {
     expect(compare(history(), upTo(4))).toEqual({ coversPrimaryAt: -1, behindMs: 1510 - 1002 })
-    expect(compare(new PrimaryHistory(), upTo(4))).toEqual({ coversPrimaryAt: -1, behindMs: 0 })
+    expect(compare(new PrimaryHistory(GTID_ORDER), upTo(4))).toEqual({ coversPrimaryAt: -1, behindMs: 0 })
   })
 
   it('is unknown while the primary has no GTIDs', () => {
     const polls = history()
-    polls.record('', 'mysql', 1750, 1752)
+    record(polls, '', 1750, 1752)
     expect(compare(polls, upTo(9))).toEqual({ coversPrimaryAt: -1, behindMs: 0 })
   })
 
   it('reaches back as far as 256 different answers', () => {
-    const polls = new PrimaryHistory()
-    for (let n = 1; n <= 300; n++) polls.record(upTo(n), 'mysql', n * 10, n * 10 + 1)
+    const polls: History = new PrimaryHistory(GTID_ORDER)
+    for (let n = 1; n <= 300; n++) record(polls, upTo(n), n * 10, n * 10 + 1)
     expect(compare(polls, upTo(45), 3010)).toMatchObject({ coversPrimaryAt: 450 })
     expect(compare(polls, upTo(44), 3010)).toEqual({ coversPrimaryAt: -1, behindMs: 3010 - 451 })
   })

@@ -12,6 +12,7 @@ function channel(changes: Partial<Channel> = {}): Channel {
     receiver: 'running',
     applierRuns: true,
     secondsBehind: 0,
+    executed: null,
     receiverError: '',
     applierError: '',
     ...changes,

@@ -1,5 +1,6 @@
 import pino from 'pino'
-import { CoverageTracker, type Covered } from '../../../../src/control/monitor/coverage.js'
+import { binlogPosition } from '../../../../src/control/monitor/binlog-position.js'
+import { CoverageTracker, type Covered, type PositionPoll } from '../../../../src/control/monitor/coverage.js'
 import { dialectOf } from '../../../../src/control/monitor/monitor-queries.js'
 import type { Flavor, ServerHealth } from '../../../../src/shared/snapshot.js'
 import { type Candidate, TopologyView } from '../../../../src/worker/routing/topology-view.js'
@@ -44,21 +45,25 @@ export class Server {
   }
 }
 
+type Found = Pick<PositionPoll, 'state' | 'binlog' | 'channels'>
+
 /** What a poll of a server is about to tell. */
 interface OpenPoll {
   readonly askedMs: number
-  state: ReturnType<World['positionsOf']> | null
+  found: Found | null
 }
 
 export interface WorldOptions {
   readonly flavor: Flavor
   /** MariaDB: whether replicas write to their binary log what they apply. */
   readonly logsUpdates: boolean
+  /** MySQL: without GTIDs, by places in binary logs. */
+  readonly byLog: boolean
   readonly random: () => number
 }
 
 /**
- * Servers that replicate by GTID and change their primary, the monitor that polls them, and a worker that is told of it, all
+ * Servers that replicate by GTID, or by places in binary logs, and change their primary, the monitor that polls them, and a worker that is told of it, all
  * in steps of a few milliseconds that come in any order. Everybody writes through the worker.
  */
 export class World {
@@ -122,6 +127,7 @@ export class World {
   }
 
   gtidOf({ server, sequence }: Transaction): string {
+    if (this.options.byLog) return ''
     return this.options.flavor === 'mariadb' ? `0-${server}-${sequence}` : `${uuidOf(server)}:${sequence}`
   }
 
@@ -229,12 +235,22 @@ export class World {
 
   // The monitor. ---------------------------------------------------------------------------------------------------------
 
-  positionsOf(server: Server) {
+  foundOn(server: Server): Found {
+    const state = { lacksGtids: this.options.byLog, logsApplied: true, ...this.positionsOf(server) }
+    // Not each round asks for them.
+    if (this.below(4) === 0) return { state, binlog: undefined, channels: undefined }
+    const place = (of: Server) => binlogPosition(uuidOf(of.number), 'binlog.000001', 4 + server.log.length)
+    const { source } = server
+    return { state, binlog: place(server), channels: source === null ? [] : [{ executed: place(source) }] }
+  }
+
+  private positionsOf(server: Server) {
     const { flavor, logsUpdates } = this.options
     const { log, applied, number, readOnly } = server
     const text = (one: Transaction | null | undefined) => (one == null ? '' : this.gtidOf(one))
     if (flavor === 'mysql') {
-      return { readOnly, gtidExecuted: mysqlSet(log), gtidOwned: '', mariadbPositions: null }
+      const gtidExecuted = this.options.byLog ? '' : mysqlSet(log)
+      return { readOnly, gtidExecuted, gtidOwned: '', mariadbPositions: null }
     }
     const binlog = text(logsUpdates ? log.at(-1) : log.findLast((one) => one.server === number))
     return { readOnly, gtidExecuted: '', gtidOwned: '', mariadbPositions: { binlog, slave: text(applied) } }
@@ -245,11 +261,11 @@ export class World {
     const open = this.#polls.get(server)
     if (!server.up) return this.#failed(server)
     if (this.#unconnected.delete(server)) this.#tracker.doubt(server.id)
-    if (open === undefined) this.#polls.set(server, { askedMs: this.now, state: null })
-    else if (open.state === null) open.state = this.positionsOf(server)
+    if (open === undefined) this.#polls.set(server, { askedMs: this.now, found: null })
+    else if (open.found === null) open.found = this.foundOn(server)
     else {
       this.#polls.delete(server)
-      this.#polled(server, open.askedMs, open.state)
+      this.#polled(server, open.askedMs, open.found)
     }
   }
 
@@ -262,10 +278,11 @@ export class World {
     if (next !== undefined) this.#name(next)
   }
 
-  #polled(server: Server, askedMs: number, state: ReturnType<World['positionsOf']>): void {
+  #polled(server: Server, askedMs: number, found: Found): void {
+    const { state } = found
     const named = this.#seenReadOnly.has(this.#named) ? null : this.#named.id
     const dialect = dialectOf(this.options.flavor === 'mysql' ? '9.7.0' : '10.11.6-MariaDB')
-    const covered = this.#tracker.polled(server.id, named, { askedMs, answeredMs: this.now, dialect, state })
+    const covered = this.#tracker.polled(server.id, named, { ...found, askedMs, answeredMs: this.now, dialect })
     this.#health.set(server, healthOf(server, covered))
     this.#report()
     const was = this.#seenReadOnly.has(server)
@@ -303,8 +320,9 @@ export class World {
 
 const GREETING = { serverVersion: '9.7.0', collation: 255, capabilities: 0, mariadbCapabilities: 0 }
 
-function healthOf({ id }: Server, { gtidExecuted, coversPrimaryAt, incarnation }: Covered): ServerHealth {
-  return { id, alive: true, lagMs: 0, lagReason: '', gtidExecuted, coversPrimaryAt, incarnation }
+function healthOf({ id }: Server, covered: Covered): ServerHealth {
+  const { gtidExecuted, toldByLog, coversPrimaryAt, incarnation } = covered
+  return { id, alive: true, lagMs: 0, lagReason: '', gtidExecuted, toldByLog, coversPrimaryAt, incarnation }
 }
 
 function uuidOf(server: number): string {

@@ -12,6 +12,7 @@ function report(sequence: number, more: Partial<ServerHealth>): HealthReport {
     lagMs: 0,
     lagReason: '',
     gtidExecuted: '',
+    toldByLog: false,
     coversPrimaryAt: -1,
     incarnation: 1,
   }
@@ -123,6 +124,14 @@ describe('the time after which replicas are taken to have everything', () => {
     const swapped = [serverEntry('replica', 0), serverEntry('primary', 1)]
     of.applySnapshot(snapshotOf(swapped, { version: 2, consistency }))
     expect(of.online(0)[0].gtidText).toBe('')
+    expect(of.pinMs(0)).toBeNull()
+  })
+
+  it('does not count where a place in the binary log tells what replicas have, also while a new primary’s has not told it yet', () => {
+    const of = pinned()
+    of.applyHealth(report(1, { toldByLog: true, coversPrimaryAt: 100 }))
+    expect(of.pinMs(0)).toBeNull()
+    of.applyHealth(report(2, { toldByLog: false, coversPrimaryAt: -1 }))
     expect(of.pinMs(0)).toBeNull()
   })
 })
