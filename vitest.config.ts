@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/helpers/cluster-host.ts'],
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 300_000, // the first start may have to download a server,
     pool: 'forks',
     poolOptions: { forks: { maxForks: 2 } },

@@ -48,7 +48,7 @@ export function runWorker(): void {
   let shares: Extract<ToWorker, { type: 'server-shares' }> | null = null
   const take = (snapshot: Snapshot): void => {
     waiting = snapshot
-    // They come behind it; until this worker says something, both are repeated.
+    // They come behind it; until this worker says that it has them, both are repeated.
     if (shares === null) return
     if ((snapshot.rulesVersion ?? 0) !== rules.version) return send({ type: 'get-rules' })
     waiting = null

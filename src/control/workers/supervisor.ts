@@ -355,10 +355,10 @@ export class Supervisor {
 
   /**
    * node:cluster itself listens for messages from the worker's first moment on, so those that come before the worker's
-   * own code listens are lost: what it needs to begin is repeated until it says something.
+   * own code listens are lost: what it needs to begin is repeated until it says that it has it.
    */
   private greet(handle: WorkerHandle): void {
-    if (handle.hasSpoken || handle.state !== 'starting') return
+    if (handle.hasBegun || handle.state !== 'starting') return
     handle.sendSnapshot(this.snapshot!)
     handle.sendHealth(this.health!)
     this.shares.greet(handle)
@@ -367,7 +367,7 @@ export class Supervisor {
   }
 
   private receive(handle: WorkerHandle, message: FromWorker): void {
-    handle.heard()
+    handle.heard(message)
     const act = this.on[message.type] as (from: WorkerHandle, message: FromWorker) => void
     act(handle, message)
   }

@@ -31,6 +31,9 @@ const NEXT: Record<WorkerState, readonly WorkerState[]> = {
 /** The time over which a worker's part of a core is told, at least; ms. */
 const CPU_SHARE_MS = 500
 
+/** What a worker says once it has a snapshot; questions it answers without one, too. */
+const SAYS_IT_BEGINS: ReadonlySet<FromWorker['type']> = new Set(['get-rules', 'prepared'])
+
 /** The control plane's end of one worker process. */
 export class WorkerHandle {
   readonly number: number
@@ -45,8 +48,8 @@ export class WorkerHandle {
   private cpuShare = 0
   /** CPU time and monotonic ms from which `cpuShare` counts. */
   private cpu: { readonly us: number; readonly atMs: number }
-  /** Whether any message came from it. */
-  hasSpoken = false
+  /** Whether it has heard what it needs to begin. */
+  hasBegun = false
   /** Address and reason of a listener that could not be bound. */
   listenFailure: { readonly address: string; readonly message: string } | null = null
   private current: WorkerState = 'starting'
@@ -112,8 +115,8 @@ export class WorkerHandle {
   }
 
   /** It has told something. */
-  heard(): void {
-    this.hasSpoken = true
+  heard({ type }: FromWorker): void {
+    if (SAYS_IT_BEGINS.has(type)) this.hasBegun = true
     this.silentLooks = 0
   }
 

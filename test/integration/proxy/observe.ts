@@ -7,7 +7,7 @@ import type { RunningProxy } from '../../helpers/proxy.js'
 /** What tests ask of a proxy's and a cluster's state from outside. */
 
 /** Waits until `condition` gives something, and returns that. */
-export function until<T>(what: string, condition: () => Promise<T> | T, timeoutMs = 15_000): Promise<NonNullable<T>> {
+export function until<T>(what: string, condition: () => Promise<T> | T, timeoutMs = 40_000): Promise<NonNullable<T>> {
   return vi.waitFor(
     async () => {
       const found = await condition()
@@ -51,7 +51,7 @@ export function untilStatus(
   proxy: RunningProxy,
   server: SandboxServer,
   status: string,
-  timeoutMs = 20_000,
+  timeoutMs = 40_000,
 ): Promise<unknown> {
   return until(
     `${server.name} to be ${status}`,

@@ -21,7 +21,7 @@ import {
 } from '../../../../src/shared/snapshot.js'
 
 /** Starting a process takes its time there. */
-const A_BUSY_MACHINE = { timeout: 20_000 }
+const A_BUSY_MACHINE = { timeout: 60_000 }
 /** The shortest limit, and what a busy machine needs beyond it. */
 const A_HANG = { timeout: 60_000 }
 const FIXTURE = fileURLToPath(new URL('../fixtures/worker.mjs', import.meta.url))
@@ -42,6 +42,8 @@ interface Behaviour {
   writes?: number
   /** The worker of this number cannot begin before it has asked for the query rules. */
   asksForRules?: number
+  /** The worker of this number hears nothing of how to begin until it has been asked for its counters. */
+  losesFirst?: number
 }
 
 const running: Supervisor[] = []
@@ -271,6 +273,16 @@ describe('the start', () => {
     ])
     expect(logged.filter((line) => /ended with exit code 3; another starts/.test(line))).toHaveLength(1)
   })
+
+  it(
+    'tells a worker how to begin until it has heard that, whatever else it answers meanwhile',
+    A_BUSY_MACHINE,
+    async () => {
+      const { supervisor, port } = await supervise(2, { losesFirst: 2 })
+      await supervisor.start(snapshot(1, port), NO_HEALTH)
+      expect(supervisor.workers().map(({ state }) => state)).toEqual(['serving', 'serving'])
+    },
+  )
 
   it('fails when workers end before they listen, again and again', A_BUSY_MACHINE, async () => {
     const { supervisor, port } = await supervise(1, { diesAtOnce: true })
