@@ -310,6 +310,11 @@ export class Backend {
     this.#compression?.pause()
   }
 
+  /** Nothing is read from it until `resume`. */
+  get isPaused(): boolean {
+    return this.#socket.isPaused()
+  }
+
   resume(): void {
     this.#socket.resume()
     if (this.#compression !== null) this.#receiveCompressed(() => this.#compression!.resume())

@@ -31,6 +31,7 @@ export function mayRepeat({ command, facts }: Pick<InHand, 'command' | 'facts'>,
   const retries = command.ruling?.retries ?? -1
   const attemptsMax = retries < 0 ? ATTEMPTS_MAX : retries + 1
   if (!command.repeatable || answerStarted || command.attempts >= attemptsMax) return false
+  if (command.timedOut !== null) return false
   return facts.pinned === null && reasonOfHold(facts, command.effects) === null
 }
 

@@ -14,6 +14,8 @@ const KEPT_MIN = 1
 const QUIET_MS = 5_000
 /** A server that does not end a connection within this time after COM_QUIT is not waited for. */
 const CLOSING_MS = 5_000
+/** A connection on which a ping is not answered within this time is dead, whatever else is in flight behind it by now. */
+const PING_MS = 5_000
 
 /** How many idle connections to a server are kept. @param share connections that this worker may have to it */
 export function spareConnections(share: number, freeConnectionsPct: number): number {
@@ -31,12 +33,13 @@ export function keepUp(pool: Pool, limits: Limits, now: number, spare: (server: 
           excess--
           pool.close(backend)
         } else if (limits.pingIntervalServerMs > 0 && now - backend.restedAt > limits.pingIntervalServerMs) {
-          ping(backend, now)
+          ping(backend, server, now)
         }
       }
     }
     for (const [backend, since] of server.closing)
       if (now - since > CLOSING_MS) backend.destroy('no answer to COM_QUIT')
+    for (const [backend, since] of server.pinged) if (now - since > PING_MS) backend.destroy('no answer to COM_PING')
     server.forgetUnused()
   }
 }
@@ -47,15 +50,12 @@ function isOld({ openedAt, threadId }: Backend, maxAgeMs: number, now: number): 
   return now - openedAt > maxAgeMs * (1 + spread)
 }
 
-/** Nothing is waited for: a connection that is dead ends, one that is used meanwhile answers this first. */
-function ping(backend: Backend, now: number): void {
+/** One that is used meanwhile answers this first. */
+function ping(backend: Backend, { pinged }: ServerPool, now: number): void {
   if (backend.state !== 'idle' || backend.depth > 0) return
   backend.restedAt = now
-  backend.begin(
-    new SetupExchange(
-      () => {},
-      () => {},
-    ),
-  )
+  pinged.set(backend, now)
+  const over = (): void => void pinged.delete(backend)
+  backend.begin(new SetupExchange(over, over))
   backend.write(encodeCommand(Command.PING))
 }

@@ -5,7 +5,7 @@ import { StatementKind } from '../../sql/index.js'
 import type { WorkerContext } from '../context.js'
 import type { Execution } from '../execution/execution.js'
 import { isDump } from './command.js'
-import { killRunning } from './killer.js'
+import { endStalled, killRunning } from './killer.js'
 import type { SessionPhase } from './session-phase.js'
 import {
   type Exceeded,
@@ -35,6 +35,8 @@ export class TimedSession implements TimedFacts {
   #transactionSince = -1
   /** Of the KILL of the statement in hand: not before then again. */
   #notBefore = 0
+  /** What its connection had received of it, and all before it, when that KILL was sent; -1: none was. */
+  #receivedAtKill = -1
 
   constructor(session: LimitedSession, context: WorkerContext) {
     this.#session = session
@@ -46,6 +48,7 @@ export class TimedSession implements TimedFacts {
     const { command, facts } = this.#session.execution
     this.#transactionSince = transactionSince(this.#transactionSince, facts.inTransaction, command, now)
     this.#notBefore = 0
+    this.#receivedAtKill = -1
   }
 
   get transactionSince(): number {
@@ -104,7 +107,12 @@ export class TimedSession implements TimedFacts {
     const { command, running, backends } = this.#session.execution
     command.timedOut = statementTimeout(limitMs, this.#context.view.flavor)
     if (this.#session.execution.cutInLane(command.timedOut)) return
-    if (running !== null && running.killing === null) void killRunning(running, backends.login, this.#context, 'QUERY')
+    if (running === null || running.killing !== null) return
+    const isStalled = running.bytesReceived === this.#receivedAtKill && !running.isPaused
+    this.#receivedAtKill = running.bytesReceived
+    if (!isStalled) return void killRunning(running, backends.login, this.#context, 'QUERY')
+    const reason = `query_timeout of ${limitMs} ms exceeded, and its answer does not arrive`
+    void endStalled(running, backends.login, this.#context, reason)
   }
 
   /** Its server rolls back what loses its connection. The statement in flight is answered at once, else the next one. */

@@ -3,7 +3,8 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster } from '../../../src/sandbox/index.js'
 import { createDatabase, sharedCluster } from '../../helpers/cluster.js'
 import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
-import { admin, metric, rejection, until, value } from './observe.js'
+import { startRelay } from '../../helpers/relay.js'
+import { admin, metric, rejection, running, until, value } from './observe.js'
 
 const SLOW = { timeout: 120_000 }
 const PATIENT_MS = 60_000
@@ -43,6 +44,11 @@ async function clientsOfBoth(proxy: RunningProxy): Promise<[Connection, Connecti
     return of(1) !== undefined && of(2) !== undefined
   })
   return [of(1)!, of(2)!]
+}
+
+const connectionsTo = async (proxy: RunningProxy): Promise<number> => {
+  const [row] = await admin(proxy, 'SELECT SUM(ConnUsed + ConnFree) AS n FROM stats_mysql_connection_pool')
+  return Number(row['n'])
 }
 
 const logged = (proxy: RunningProxy, text: string) =>
@@ -129,4 +135,41 @@ describe('what hangs and does not die', () => {
     expect(await admin(proxy, 'SHOW EVENTS')).toHaveLength(changes)
     expect(await admin(proxy, "SELECT * FROM runtime_mysql_servers WHERE status <> 'ONLINE'")).toEqual([])
   })
+
+  it(
+    'a connection to a server, dead in one direction: its statement ends within the limit, an idle one is not used',
+    SLOW,
+    async () => {
+      const toPrimary = await startRelay(cluster.primary.port)
+      const proxy = await startProxy(cluster, {
+        servers: [{ host: '127.0.0.1', port: toPrimary.port, hostgroup: 0 }],
+        limits: { ping_interval_server: 1_000 },
+      })
+      try {
+        const [writer, inTransaction, idle] = await Promise.all([proxy.connect(), proxy.connect(), proxy.connect()])
+        await inTransaction.query('START TRANSACTION')
+        await inTransaction.query(`INSERT INTO ${database}.notes VALUES ('lost')`)
+        await idle.query('DO 1')
+        const mark = 'dead_direction'
+        const write = rejection(writer.query(`INSERT INTO ${database}.notes SELECT CONCAT('${mark}', SLEEP(60))`))
+        await until('the write to run', async () => (await running(cluster, cluster.primary, mark)) > 0)
+        expect(toPrimary.mute(cluster.accounts.app.user)).toBeGreaterThanOrEqual(2)
+        await admin(proxy, "SET mysql-default_query_timeout = '1000'")
+        await admin(proxy, 'LOAD MYSQL VARIABLES TO RUNTIME')
+        expect(await write).toMatchObject({
+          errno: 1053,
+          message: expect.stringContaining('its answer does not arrive'),
+        })
+        const statement = inTransaction.query(`INSERT INTO ${database}.notes VALUES ('lost')`)
+        expect(await rejection(statement)).toMatchObject({
+          errno: 1053,
+          message: expect.stringContaining('the transaction was not committed'),
+        })
+        await until('the idle connections to be found', async () => (await connectionsTo(proxy)) === 0, PATIENT_MS)
+        expect(await value(idle, 'SELECT 42')).toBe(42)
+      } finally {
+        await toPrimary.close()
+      }
+    },
+  )
 })

@@ -110,6 +110,23 @@ describe('idle connections', () => {
     expect(world.pool.take(world.primary, 'a', new FakeHolder())).toBe(backend)
     world.answer(backend)
     expect([backend.state, backend.depth]).toEqual(['idle', 0])
+    await vi.advanceTimersByTimeAsync(60_000)
+    up()
+    expect(backend.state).toBe('idle')
+  })
+
+  it('that do not answer a ping are ended, used meanwhile or not: nothing else would come through either', async () => {
+    const [used, idle] = await resting(2)
+    await vi.advanceTimersByTimeAsync(1001)
+    up({ pingIntervalServerMs: 1000 })
+    expect(world.pool.take(world.primary, 'a', new FakeHolder())).not.toBeNull()
+    await vi.advanceTimersByTimeAsync(4000)
+    up({ pingIntervalServerMs: 1000 })
+    expect([used.state, idle.state]).toEqual(['idle', 'idle'])
+    await vi.advanceTimersByTimeAsync(2000)
+    up({ pingIntervalServerMs: 1000 })
+    expect([used.state, idle.state]).toEqual(['closed', 'closed'])
+    expect(world.suspicions).toContain('no answer to COM_PING')
   })
 })
 
