@@ -12,6 +12,7 @@ import { askServer, type ServerAnswer } from '../backend/ask-server.js'
 import type { Backend } from '../backend/backend.js'
 import type { WorkerContext } from '../context.js'
 import { currentNeed } from '../execution/execution-route.js'
+import { changedOrAfter } from '../execution/waiting.js'
 import type { SessionBackends } from '../pool/session-backends.js'
 import { NO_WAIT_MS, type Told } from '../routing/known-server.js'
 import type { Candidate } from '../routing/topology-view.js'
@@ -30,6 +31,8 @@ export interface CatchUp {
 export interface Wanted {
   /** A GTID set as the servers read it; null: the primary has to be asked. */
   readonly gtids: string | null
+  /** Without GTIDs: the monitor's reports tell whether the replica has it. */
+  readonly byReport: boolean
   /** What the primary was asked after this monotonic ms will do; infinite: nothing but what it says now. */
   readonly since: number
 }
@@ -46,7 +49,7 @@ interface Goal {
 export function wantedOf(candidate: Candidate): Wanted {
   const need = currentNeed()
   const since = need.lacksOnlyCommitted(candidate) ? need.committedBy : Number.POSITIVE_INFINITY
-  return { gtids: need.gtidsFor(candidate), since }
+  return { gtids: need.gtidsFor(candidate), byReport: candidate.gtids === null, since }
 }
 
 /**
@@ -71,7 +74,7 @@ export async function catchUp(
 async function wait(
   candidate: Candidate,
   backend: Backend,
-  { gtids, since }: Wanted,
+  { gtids, byReport, since }: Wanted,
   waiting: CatchUp,
   context: WorkerContext,
 ): Promise<boolean> {
@@ -83,6 +86,13 @@ async function wait(
   const version = key?.version
   try {
     const marks = [session, key].filter((mark) => mark !== null)
+    if (byReport) {
+      if (!(await isReported(candidate, until, context))) return giveUp(command, facts, candidate, context)
+      // Others may have written under the key meanwhile.
+      if (!marks.every((mark) => mark.isMetBy(candidate))) return giveUp(command, facts, null, context)
+      counters.causalWaitsMet++
+      return true
+    }
     const goal = gtids === null ? await askPrimary(candidate, since, until, waiting, context) : ownGoal(gtids)
     if (goal === null || !waiting.backends.has(backend)) return giveUp(command, facts, null, context)
     if (!(await reaches(backend, goal.gtids, until - monotonicMs()))) {
@@ -102,6 +112,19 @@ async function wait(
   } catch {
     return giveUp(command, facts, candidate, context)
   }
+}
+
+/**
+ * Without GTIDs: waits until the monitor reports that the replica has all that the primary had at a moment from now on. It
+ * alone may ask servers for places in binary logs, for which accounts of applications lack the privilege.
+ */
+async function isReported(candidate: Candidate, until: number, { view }: WorkerContext): Promise<boolean> {
+  const since = monotonicMs()
+  for (let now = since; now < until; now = monotonicMs()) {
+    await changedOrAfter(view, until - now)
+    if (candidate.coversPrimaryAt > since) return true
+  }
+  return false
 }
 
 function noteReached(candidate: Candidate, { primary, askedAt }: Goal, { view }: WorkerContext): void {

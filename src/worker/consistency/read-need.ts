@@ -4,6 +4,9 @@ import type { Candidate } from '../routing/topology-view.js'
 import type { SessionConsistency } from './session-consistency.js'
 import type { Watermark } from './watermark.js'
 
+/** Reports of what replicas without GTIDs have come several times a second: nobody waits for one for less than this, in ms. */
+const REPORT_WAIT_MS_MIN = 100
+
 /** What a replica may be short of. */
 export type Shortage = 'ownWrites' | 'seen' | 'committed' | 'key' | 'position' | 'lag'
 
@@ -67,11 +70,22 @@ export class ReadNeed {
    * @param afterAsking the primary may be asked how far it is
    */
   canWaitFor(candidate: Candidate, afterAsking: boolean): boolean {
-    if (this.waitMs === 0 || candidate.gtids === null) return false
-    if (this.only !== '' && candidate.entry.id !== this.only) return false
-    const { lagMs } = candidate
-    if (lagMs === null || lagMs > this.waitMs || (this.maxLagMs >= 0 && lagMs > this.maxLagMs)) return false
+    if (candidate.gtids === null || !this.#isWorthWaitingFor(candidate)) return false
     return afterAsking || (this.#toldByGtids(this.session, candidate) && this.#toldByGtids(this.key, candidate))
+  }
+
+  /** Whether reports of the monitor tell, without GTIDs, what the replica has. */
+  canWaitForReport(candidate: Candidate): boolean {
+    const { gtids, coversPrimaryAt, target } = candidate
+    const isReported = gtids === null && target.known.wasToldByLog && coversPrimaryAt >= 0
+    return (
+      isReported && this.waitMs >= REPORT_WAIT_MS_MIN && this.position === null && this.#isWorthWaitingFor(candidate)
+    )
+  }
+
+  #isWorthWaitingFor({ entry, lagMs }: Candidate): boolean {
+    if (this.waitMs === 0 || (this.only !== '' && entry.id !== this.only)) return false
+    return lagMs !== null && lagMs <= this.waitMs && (this.maxLagMs < 0 || lagMs <= this.maxLagMs)
   }
 
   /** The GTIDs that the replica lacks or may lack, as text for a server; null: they do not tell all that is needed. */

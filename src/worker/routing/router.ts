@@ -297,13 +297,17 @@ const isReadyThoughSlow = (candidate: Candidate): boolean =>
 const isReadyThoughAvoided = (candidate: Candidate): boolean =>
   untried(candidate, current) && current.need.isMetBy(candidate)
 const isNearlyReady = (candidate: Candidate): boolean =>
-  mayCatchUp(candidate, current.facts.consistency.isStuck || !current.need.hasCommitted(candidate))
+  mayCatchUp(candidate, current.facts.consistency.isStuck || !current.need.hasCommitted(candidate)) ||
+  (current.facts.consistency.isStuck && isWaitedFor(candidate) && current.need.canWaitForReport(candidate))
 const isReadyInAMoment = (candidate: Candidate): boolean => isReady(candidate) || mayCatchUp(candidate, true)
 
 /** @param afterAsking the primary may be asked how far it is */
 function mayCatchUp(candidate: Candidate, afterAsking: boolean): boolean {
-  const isWaitedFor = candidate.target.known.noWaitUntil <= current.now
-  return isWaitedFor && quick(candidate, current) && current.need.canWaitFor(candidate, afterAsking)
+  return isWaitedFor(candidate) && current.need.canWaitFor(candidate, afterAsking)
+}
+
+function isWaitedFor(candidate: Candidate): boolean {
+  return candidate.target.known.noWaitUntil <= current.now && quick(candidate, current)
 }
 
 /** Where the session has read last it lacks nothing but its own writes. */

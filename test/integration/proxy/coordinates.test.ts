@@ -122,6 +122,19 @@ describe('replication by binary log coordinates, without GTIDs', () => {
     expect(await metric(proxy, 'sluice_reads_on_primary_total{reason="causal"}')).toBeGreaterThan(0)
   })
 
+  it('a session that reads without a pause waits for a replica, where it may wait long enough', SLOW, async () => {
+    const { cluster, connect, read, write } = world
+    const proxy = await world.start({ causal_wait: 30_000 })
+    const client = await connect(proxy)
+    await untilRead('what replicas have to be known', async () => {
+      const written = await write(client)
+      for (let i = 0; i < 10; i++) expect(await read(client)).toBe(written)
+      const at = Number(await value(client, 'SELECT @@port'))
+      const hasWaited = (await metric(proxy, 'sluice_causal_waits_total{outcome="met"}')) > 0
+      return hasWaited && cluster.replicas.some((replica) => replica.port === at)
+    })
+  })
+
   it('a new log of the primary goes on where the old one ended', SLOW, async () => {
     const { cluster, connect, read, write, onReplica } = world
     const client = await connect(await world.start())

@@ -61,8 +61,18 @@ function world(flavor: Flavor, primaryTells: readonly string[], replicaTells: st
   }
   const context = { view, pool, counters: newGlobalCounters(), causal: null } as unknown as WorkerContext
   const wait = (gtids: string | null, since = Number.POSITIVE_INFINITY) =>
-    catchUp(candidate, replica.backend, { gtids, since }, session, context)
-  return { wait, candidate, consistency, primary, replica, spare, session, rested }
+    catchUp(candidate, replica.backend, { gtids, byReport: false, since }, session, context)
+  const waitForReport = () => {
+    candidate.gtids = null
+    const wanted = { gtids: null, byReport: true, since: Number.POSITIVE_INFINITY }
+    return catchUp(candidate, replica.backend, wanted, session, context)
+  }
+  let reports = 0
+  const report = (coversPrimaryAt: number) => {
+    const health = { id: 'replica:3306', alive: true, lagMs: 0, lagReason: '', gtidExecuted: '', incarnation: 1 }
+    view.applyHealth({ sequence: ++reports, servers: [{ ...health, toldByLog: true, coversPrimaryAt }] })
+  }
+  return { wait, waitForReport, report, candidate, consistency, primary, replica, spare, session, rested }
 }
 
 describe('a read that asks the primary how far it is', () => {
@@ -126,6 +136,36 @@ describe('a read that asks the primary how far it is', () => {
     expect(await wait(null)).toBe(false)
     expect(consistency.isMetBy(candidate)).toBe(false)
     expect(replica.asked).toEqual([])
+  })
+})
+
+describe('a read that waits, without GTIDs, for a report of what a replica has', () => {
+  it('goes there with the first one of a moment after it began to wait, and asks nobody', async () => {
+    const { waitForReport, report, candidate, consistency, primary, replica } = world('mysql', [], '')
+    const before = monotonicMs()
+    let outcome: boolean | null = null
+    const waiting = waitForReport().then((met) => {
+      outcome = met
+    })
+    for (const covered of [before - 1, -1, before]) {
+      report(covered)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(outcome).toBeNull()
+    }
+    report(monotonicMs() + 1)
+    await waiting
+    expect(outcome).toBe(true)
+    expect(consistency.isMetBy(candidate)).toBe(true)
+    expect([...primary.asked, ...replica.asked]).toEqual([])
+  })
+
+  it('goes to the primary after causal_wait, and nobody else waits for that replica for a while', async () => {
+    const { waitForReport, report, candidate, session } = world('mysql', [], '', 20)
+    const waiting = waitForReport()
+    report(1)
+    expect(await waiting).toBe(false)
+    expect(session.command.waited).toBe(true)
+    expect(candidate.target.known.noWaitUntil).toBeGreaterThan(0)
   })
 })
 

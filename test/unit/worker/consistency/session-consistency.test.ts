@@ -87,6 +87,10 @@ describe('a replica has what was committed', () => {
     // It gives GTIDs, and what it has will be told in a moment.
     candidate.target.known.givesGtids = true
     expect(need(400).isMetBy(candidate)).toBe(false)
+    // Its place in the primary's binary log has told it, and will again.
+    candidate.target.known.givesGtids = false
+    candidate.target.known.wasToldByLog = true
+    expect(need(400).isMetBy(candidate)).toBe(false)
   })
 
   it('after a wait for what the primary has, which is asked for: the GTIDs of others are not known', () => {
