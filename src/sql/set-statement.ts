@@ -81,7 +81,7 @@ function variable(): SetAssignment | null {
     return { scope, name, valueText: textOf(target.valueStart, target.valueEnd), literal: false }
   }
   if (ofUser && value !== ValueClass.literal) return null
-  const valueText = textOf(target.valueStart, target.valueEnd)
+  const valueText = textOf(target.valueStart, target.valueEnd, ofUser ? 'latin1' : 'utf8')
   if (value === ValueClass.default) return { scope, name, valueText, literal: true, special: 'default' }
   return { scope, name, valueText, literal: true }
 }
@@ -157,7 +157,7 @@ function nameOf(from: SetTarget): string {
   return from.scope === Scope.userVariable ? name : (CANONICAL.get(name) ?? name)
 }
 
-function textOf(start: number, end: number): string {
+function textOf(start: number, end: number, encoding: 'utf8' | 'latin1' = 'utf8'): string {
   const { buffer } = scanner
-  return Buffer.from(buffer.buffer, buffer.byteOffset + start, end - start).toString('utf8')
+  return Buffer.from(buffer.buffer, buffer.byteOffset + start, end - start).toString(encoding)
 }

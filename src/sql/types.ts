@@ -75,7 +75,10 @@ export interface SetAssignment {
   scope: 'session' | 'global' | 'persist' | 'persist_only' | 'user_variable' | 'next_transaction'
   /** Lower case, today's name (`tx_isolation` is `transaction_isolation`); user variables without the `@`. */
   name: string
-  /** The value's SQL text as it was written; empty for `DEFAULT`-less specials without one. */
+  /**
+   * The value's SQL text as it was written; empty for `DEFAULT`-less specials without one. That of a user variable has each
+   * byte as the character of that code: it is in the client's character set.
+   */
   valueText: string
   /** The value is a literal, a bare word such as ON, or DEFAULT: it can be replayed on another connection. */
   literal: boolean

@@ -7,6 +7,7 @@ import { type CommandInHand, isExecute } from '../session/command.js'
 import { Hold, Pin, type SessionFacts } from '../session/session-facts.js'
 import type { SessionText } from '../session/session-text.js'
 import { sqlInHand } from '../session/sql-in-hand.js'
+import { textsReadOtherwise } from '../state/parse-state.js'
 import type { Residue } from '../state/residue.js'
 import { mayChangeAccounts } from '../state/server-changes.js'
 import { type AnswerNotes, learnAssignments, learnFromAnswer } from '../state/session-learn.js'
@@ -51,6 +52,8 @@ export function learnFromWhole(
   }
   if (!failed && command.executes && mayChangeAccounts(command)) learnAccounts(session, notes, context)
   if (command.executes && notes.untold !== null) askThere(session, backend, [], notes.untold)
+  const otherwise = textsReadOtherwise(session.state)
+  if (otherwise.length > 0) askThere(session, backend, otherwise, [])
   const diagnosed = command.kind === StatementKind.diagnostics && (command.effects & Effect.setsUserVariable) !== 0
   if (!failed && diagnosed && !context.view.isWriter(backend.target.hostgroup)) learnDiagnostics(session, backend)
   if (statement !== null && command.code === Command.STMT_PREPARE) learnPrepared(session, statement, backend, context)
@@ -85,9 +88,9 @@ const NAMING_KINDS: ReadonlySet<number> = new Set([
 const LOCKS = Effect.advisoryLock | Effect.releasesAdvisoryLock
 
 function learnFromText(session: Answered, backend: Backend, notes: AnswerNotes): void {
-  const { command, facts, state, text } = session
+  const { command, facts, state, statement, text } = session
   if (command.kind === StatementKind.set) {
-    learnAssignments(sqlInHand(session), text.options, backend, state, facts, notes)
+    learnAssignments(sqlInHand(session), text.options, backend, state, facts, notes, statement !== null)
   } else if ((command.effects & Effect.setsUserVariableLiteral) !== 0) facts.addHold(Hold.userVariables, backend)
 }
 

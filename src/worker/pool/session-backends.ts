@@ -11,7 +11,7 @@ import { runSetup } from '../backend/setup-exchange.js'
 import type { WorkerContext } from '../context.js'
 import type { Candidate } from '../routing/topology-view.js'
 import { undoParseState } from '../state/parse-state.js'
-import { Fit, fitOf, type SessionState, variableDifference } from '../state/session-state.js'
+import { Fit, fitOf, type SessionState, textDifference, variableDifference } from '../state/session-state.js'
 import { TRACKING } from '../state/tracking.js'
 import type { BackendHolder } from './pool-terms.js'
 
@@ -247,6 +247,8 @@ export class SessionBackends {
     }
     const difference = variableDifference(wanted, applied)
     if (difference !== null) await this.#apply(backend, encodeQuery(difference, backend.capabilities))
+    const texts = textDifference(wanted, applied)
+    if (texts !== null) await this.#apply(backend, encodeQuery(texts, backend.capabilities))
     applied.take(wanted)
     backend.move('idle')
   }

@@ -21,7 +21,9 @@ export interface ParseState {
   readonly key: string
 }
 
-export function parseStateOf({ schema, collation, names, variables: all }: SessionState): ParseState {
+type Parsing = Pick<SessionState, 'schema' | 'collation' | 'names' | 'variables'>
+
+export function parseStateOf({ schema, collation, names, variables: all }: Parsing): ParseState {
   const variables: [string, string][] = []
   for (const name of [...PARSE_VARIABLES, ...CHARSET_VARIABLES]) {
     const sql = all?.get(name)
@@ -29,6 +31,27 @@ export function parseStateOf({ schema, collation, names, variables: all }: Sessi
   }
   const key = JSON.stringify([schema, collation, names, variables])
   return { schema, collation, names, variables, key }
+}
+
+/** How a session reads the literals of its texts: equal where these mean the same. */
+export function readingOf({ collation, names, variables }: SessionState): string {
+  return parseStateOf({ schema: '', collation, names, variables }).key
+}
+
+/** Names of the user variables whose texts were read in another way than the session reads texts now. */
+export function textsReadOtherwise(state: SessionState): string[] {
+  const { userVariables, version } = state
+  if (userVariables === null || state.readingsOf === version) return []
+  state.readingsOf = version
+  const texts = [...userVariables].filter(([, { reading }]) => reading !== '')
+  if (texts.length === 0) return []
+  const now = readingOf(state)
+  return texts.filter(([, { reading }]) => reading !== now).map(([name]) => name)
+}
+
+/** Whether the setting of this session variable may change how texts are read. */
+export function decidesReading(name: string): boolean {
+  return PARSE_VARIABLES.includes(name) || CHARSET_VARIABLES.includes(name)
 }
 
 /** What a connection has to be given for its server to read a text as under `parse`. */

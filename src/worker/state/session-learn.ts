@@ -4,6 +4,7 @@ import type { Backend } from '../backend/backend.js'
 import type { TopologyView } from '../routing/topology-view.js'
 import { type CommandInHand, isReplication } from '../session/command.js'
 import { Hold, Pin, type SessionFacts } from '../session/session-facts.js'
+import { decidesReading, readingOf } from './parse-state.js'
 import { CHARSET_VARIABLES, isCarried, type SessionState, variableLiteral } from './session-state.js'
 
 /** What a server tracks unless it is told otherwise (session_track_system_variables): clients get to see these changes. */
@@ -254,6 +255,7 @@ export function learnAssignments(
   state: SessionState,
   facts: SessionFacts,
   notes: AnswerNotes,
+  isPrepared: boolean,
 ): void {
   const assignments = parseSet(sql.buffer, sql.start, sql.end, options)
   if (assignments === null) return facts.addPin(Pin.sessionState, backend)
@@ -261,6 +263,13 @@ export function learnAssignments(
     applied,
     target: { flavor },
   } = backend
+  // Its text was read before it has set anything, and a prepared one when it was prepared.
+  const isReadNow =
+    !isPrepared &&
+    !assignments.some(
+      ({ scope, name, special }) =>
+        special === 'names' || special === 'charset' || (scope === 'session' && decidesReading(name)),
+    )
   const namesAlone = !assignments.some(({ name, scope }) => scope === 'session' && CHARSET_VARIABLES.includes(name))
   for (const { scope, name, valueText, literal, special } of assignments) {
     if (special === 'names' && literal) {
@@ -277,8 +286,14 @@ export function learnAssignments(
       state.setVariableSql(name, valueText)
       applied.setVariableSql(name, valueText)
     } else if (scope === 'user_variable' && literal) {
-      state.setUserVariable(name, valueText)
-      applied.userVariables.set(name, valueText)
+      if (name.includes(NO_CHARACTER)) {
+        facts.addHold(Hold.userVariables, backend)
+        continue
+      }
+      const reading = READS_ALIKE.test(valueText) ? '' : isReadNow ? readingOf(state) : READ_BEFORE
+      const value = { sql: valueText, reading }
+      state.setUserVariable(name, value)
+      applied.userVariables.set(name, value)
     } else if (scope === 'session' && special !== 'names' && special !== 'charset' && flavor === 'mariadb') {
       const known = MARIADB_NAMES.get(name) ?? name
       if (!isCarried(known) || notes.variables?.includes(known) === true) continue
@@ -290,3 +305,10 @@ export function learnAssignments(
   }
   applied.noteCurrent(state)
 }
+
+/** Literals that neither a character set nor sql_mode has a part in. */
+const READS_ALIKE = /^([^'"]*|[xb]'[0-9a-f]*')$/i
+/** A reading that no session has. */
+const READ_BEFORE = 'before'
+/** What a name has in the place of bytes that are not UTF-8. */
+const NO_CHARACTER = '\ufffd'

@@ -66,6 +66,14 @@ export function variableLiteral(name: string, value: string): string {
   return `'${value.replaceAll("'", "''")}'`
 }
 
+/** A user variable as it was set. */
+export interface UserValue {
+  /** SQL; its bytes, each as the character of that code: they are in the client's character set. */
+  readonly sql: string
+  /** How the text has to be read (`readingOf`) to mean what it meant; empty: it reads alike everywhere. */
+  readonly reading: string
+}
+
 /** utf8mb4_general_ci, which every server knows. */
 const UTF8MB4 = 45
 
@@ -80,8 +88,10 @@ export class SessionState {
   variables: Map<string, string> | null = null
   /** What was last set by SET NAMES, as SQL; null: nothing. Variables are set after it. */
   names: string | null = null
-  /** User variables by lower-case name without the @, as SQL. */
-  userVariables: Map<string, string> | null = null
+  /** User variables by lower-case name without the @. */
+  userVariables: Map<string, UserValue> | null = null
+  /** The version for which the readings of user variables were looked at last. */
+  readingsOf = 0
   /** What COM_SET_OPTION said of sending several statements at once; null: it was not used. */
   multiStatements: boolean | null = null
 
@@ -116,9 +126,9 @@ export class SessionState {
     this.version++
   }
 
-  setUserVariable(name: string, sql: string): void {
+  setUserVariable(name: string, value: UserValue): void {
     this.userVariables ??= new Map()
-    this.userVariables.set(name, sql)
+    this.userVariables.set(name, value)
     this.version++
   }
 
@@ -155,7 +165,7 @@ export class AppliedState {
   #version = -1
   names: string | null = null
   readonly variables = new Map<string, string>()
-  readonly userVariables = new Map<string, string>()
+  readonly userVariables = new Map<string, UserValue>()
   /** Variables that init_connect has set, as SQL: a new session has these there, and not the servers' own. */
   readonly initial = new Map<string, string>()
   /** COM_SET_OPTION: whether several statements may be sent at once; null: as it was logged in with. */
@@ -215,7 +225,7 @@ export class AppliedState {
     if (wanted.names !== null && wanted.names !== this.names) this.setNames(wanted.names)
     this.multiStatements = wanted.multiStatements
     if (wanted.variables !== null) for (const [name, sql] of wanted.variables) this.setVariableSql(name, sql)
-    if (wanted.userVariables !== null) for (const [name, sql] of wanted.userVariables) this.userVariables.set(name, sql)
+    for (const [name, value] of wanted.userVariables ?? []) this.userVariables.set(name, value)
     this.noteCurrent(wanted)
   }
 }
@@ -248,13 +258,13 @@ export function fitOf(wanted: SessionState, applied: AppliedState): number {
     applied.names === wanted.names &&
     applied.multiStatements === wanted.multiStatements &&
     isWithin(wanted.variables, applied.variables) &&
-    isWithin(wanted.userVariables, applied.userVariables)
+    hasValues(applied.userVariables, wanted.userVariables)
   return same ? Fit.same : Fit.differs
 }
 
 function hasMore(
-  applied: ReadonlyMap<string, string>,
-  wanted: ReadonlyMap<string, string> | null,
+  applied: ReadonlyMap<string, unknown>,
+  wanted: ReadonlyMap<string, unknown> | null,
   replaced: readonly string[],
 ): boolean {
   for (const name of applied.keys()) {
@@ -271,7 +281,20 @@ function isWithin(wanted: ReadonlyMap<string, string> | null, applied: ReadonlyM
   return true
 }
 
-/** The SET statement that brings a connection's variables to what is wanted, or null when they are. */
+function hasValues(applied: ReadonlyMap<string, UserValue>, wanted: ReadonlyMap<string, UserValue> | null): boolean {
+  if (wanted === null) return true
+  for (const [name, value] of wanted) if (!isSame(applied.get(name), value)) return false
+  return true
+}
+
+function isSame(one: UserValue | undefined, other: UserValue): boolean {
+  return one === other || (one?.sql === other.sql && one.reading === other.reading)
+}
+
+/**
+ * The SET statement that brings a connection's variables to what is wanted, or null when they are; but for user variables
+ * whose texts are to be read as the session reads texts: `textDifference`.
+ */
 export function variableDifference(wanted: SessionState, applied: AppliedState): string | null {
   const assignments: string[] = []
   const namesDiffer = wanted.names !== null && wanted.names !== applied.names
@@ -282,8 +305,28 @@ export function variableDifference(wanted: SessionState, applied: AppliedState):
   for (const [name, sql] of wanted.variables ?? []) {
     if (applied.variables.get(name) !== sql) assignments.push(`SESSION ${name} = ${sql}`)
   }
-  for (const [name, sql] of wanted.userVariables ?? []) {
-    if (applied.userVariables.get(name) !== sql) assignments.push(`@\`${name.replaceAll('`', '``')}\` = ${sql}`)
+  for (const [name, value] of wanted.userVariables ?? []) {
+    if (value.reading === '' && !isSame(applied.userVariables.get(name), value)) {
+      assignments.push(`${userVariable(name)} = ${value.sql}`)
+    }
   }
   return assignments.length === 0 ? null : `SET ${assignments.join(', ')}`
+}
+
+/**
+ * The SET statement, in the client's character set, for user variables that a connection lacks; null: there are none. It is
+ * for a connection that has all of `variableDifference`: a server reads the whole of a statement before it executes any of it.
+ */
+export function textDifference(wanted: SessionState, applied: AppliedState): Buffer | null {
+  const assignments: string[] = []
+  for (const [name, value] of wanted.userVariables ?? []) {
+    if (value.reading === '' || isSame(applied.userVariables.get(name), value)) continue
+    assignments.push(`${Buffer.from(userVariable(name)).toString('latin1')} = ${value.sql}`)
+  }
+  return assignments.length === 0 ? null : Buffer.from(`SET ${assignments.join(', ')}`, 'latin1')
+}
+
+/** A user variable in a statement. @param name without the @ */
+export function userVariable(name: string): string {
+  return `@\`${name.replaceAll('`', '``')}\``
 }

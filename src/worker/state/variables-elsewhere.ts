@@ -5,7 +5,7 @@ import type { Backend } from '../backend/backend.js'
 import type { CommandInHand } from '../session/command.js'
 import type { SessionText } from '../session/session-text.js'
 import type { PreparedStatement, Statements } from '../statements/statements.js'
-import { type SessionState, variableLiteral } from './session-state.js'
+import { type SessionState, userVariable, variableLiteral } from './session-state.js'
 
 /**
  * Variables of which one connection alone knows the values: user variables that a GET DIAGNOSTICS has set on a replica,
@@ -87,8 +87,10 @@ async function bringSystemVariables({ backend, systemNames }: VariablesElsewhere
 }
 
 async function bringUserVariables({ backend, names }: VariablesElsewhere, state: SessionState): Promise<void> {
-  const variables = [...names].map((name) => `@\`${name.replaceAll('`', '``')}\``)
-  const wanted = variables.map((v) => `${v}, HEX(CONVERT(${v} USING utf8mb4)), CHARSET(${v}), COLLATION(${v})`)
+  const wanted = [...names].map(userVariable).map((v) => {
+    const text = `IF(CHARSET(${v}) = 'binary', HEX(${v}), HEX(CONVERT(${v} USING utf8mb4)))`
+    return `${v}, ${text}, CHARSET(${v}), COLLATION(${v})`
+  })
   const { applied } = backend
   const current = applied.isCurrent(state)
   backend.move('syncing')
@@ -98,10 +100,12 @@ async function bringUserVariables({ backend, names }: VariablesElsewhere, state:
     const [value, hex, charset, collation] = rows[0].slice(4 * i, 4 * i + 4).map((cell) => cell?.toString('latin1'))
     const { type, flags } = columns[4 * i]
     const number = (flags & ColumnFlag.UNSIGNED) === 0 ? value : `CAST(${value} AS UNSIGNED)`
-    const text = `CONVERT(_utf8mb4 x'${hex}' USING ${charset}) COLLATE ${collation}`
+    const text =
+      charset === 'binary' ? `x'${hex}'` : `CONVERT(_utf8mb4 x'${hex}' USING ${charset}) COLLATE ${collation}`
     const sql = value === undefined ? 'NULL' : type === FieldType.LONGLONG ? number! : text
-    state.setUserVariable(name, sql)
-    applied.userVariables.set(name, sql)
+    const known = { sql, reading: '' }
+    state.setUserVariable(name, known)
+    applied.userVariables.set(name, known)
   }
   if (current) applied.noteCurrent(state)
 }

@@ -13,7 +13,7 @@ it('a reset brings back what the login has set, switches tracking on again, and 
   const { backend, socket } = fakeBackend()
   backend.collation = 45
   backend.applied.variables.set('sql_mode', "'ANSI'")
-  backend.applied.userVariables.set('a', '1')
+  backend.applied.userVariables.set('a', { sql: '1', reading: '' })
   backend.applied.schema = 'kept'
   resetConnection(backend)
   const [reset, names, tracking] = sent(socket)

@@ -149,7 +149,7 @@ describe('a connection that rests', () => {
 
   it('is reset where it has more than is wanted', async () => {
     const [first, second] = [session(), session()]
-    first.state.setUserVariable('secret', '1')
+    first.state.setUserVariable('secret', { sql: '1', reading: '' })
     const backend = await first.open()
     await answering(backend, first.backends.sync(backend))
     first.backends.rest(backend, Keep.nothing)

@@ -2,7 +2,9 @@ import { expect, it } from 'vitest'
 import {
   hasOtherCharsets,
   parseStateOf,
+  readingOf,
   stateForParsing,
+  textsReadOtherwise,
   undoParseState,
 } from '../../../../src/worker/state/parse-state.js'
 import { AppliedState, SessionState, variableDifference } from '../../../../src/worker/state/session-state.js'
@@ -38,6 +40,19 @@ it('only what decides how a text is read is a part of it', () => {
   const mode = session((state) => state.setVariable('sql_mode', 'ANSI_QUOTES'))
   expect(parseStateOf(both).key).toBe(parseStateOf(mode).key)
   expect(parseStateOf(both).key).not.toBe(parseStateOf(session()).key)
+})
+
+it('texts of user variables are known to be read otherwise once something is set by which texts are read', () => {
+  const state = session()
+  state.setUserVariable('text', { sql: "'x'", reading: readingOf(state) })
+  state.setUserVariable('number', { sql: '1', reading: '' })
+  state.setSchema('shop')
+  state.setVariable('time_zone', '+00:00')
+  expect(textsReadOtherwise(state)).toEqual([])
+  state.setNames('latin1')
+  expect(textsReadOtherwise(state)).toEqual(['text'])
+  state.setUserVariable('text', { sql: "'x'", reading: readingOf(state) })
+  expect(textsReadOtherwise(state)).toEqual([])
 })
 
 it('what was not set yet is as after the login, CLIENT_IGNORE_SPACE included', () => {

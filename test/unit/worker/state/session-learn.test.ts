@@ -141,6 +141,7 @@ function afterSet(sql: string, flavor: 'mysql' | 'mariadb', reported: Readonly<R
     state,
     facts,
     notes,
+    false,
   )
   expect(backend.applied.isCurrent(state)).toBe(true)
   expect(Object.fromEntries(backend.applied.variables)).toEqual(Object.fromEntries(state.variables ?? []))

@@ -4,6 +4,7 @@ import {
   Fit,
   fitOf,
   SessionState,
+  textDifference,
   variableDifference,
   variableLiteral,
 } from '../../../../src/worker/state/session-state.js'
@@ -20,7 +21,7 @@ describe('the difference between a session and a connection', () => {
     const state = wanted((s) => {
       s.setNames('latin1')
       s.setVariable('sql_mode', 'ANSI_QUOTES')
-      s.setUserVariable('v', '1')
+      s.setUserVariable('v', { sql: '1', reading: '' })
     })
     const applied = new AppliedState()
     expect(variableDifference(state, applied)).not.toBeNull()
@@ -40,8 +41,8 @@ describe('the difference between a session and a connection', () => {
       'SET SESSION character_set_results = NULL',
     ],
     ['SET NAMES', (s) => s.setNames("utf8mb4 COLLATE 'utf8mb4_bin'"), "SET NAMES utf8mb4 COLLATE 'utf8mb4_bin'"],
-    ['a user variable', (s) => s.setUserVariable('v', "'x'"), "SET @`v` = 'x'"],
-    ['a user variable with a backquote', (s) => s.setUserVariable('a`b', '1'), 'SET @`a``b` = 1'],
+    ['a user variable', (s) => s.setUserVariable('v', { sql: "'x'", reading: '' }), "SET @`v` = 'x'"],
+    ['a user variable with a backquote', (s) => s.setUserVariable('a`b', { sql: '1', reading: '' }), 'SET @`a``b` = 1'],
   ])('%s', (_name, change, sql) => {
     expect(variableDifference(wanted(change), new AppliedState())).toBe(sql)
   })
@@ -50,12 +51,33 @@ describe('the difference between a session and a connection', () => {
     const state = wanted((s) => {
       s.setVariable('sql_mode', 'ANSI')
       s.setVariable('sql_safe_updates', '1')
-      s.setUserVariable('a', '1')
+      s.setUserVariable('a', { sql: '1', reading: '' })
       s.setNames('latin1')
     })
     const applied = new AppliedState()
     applied.variables.set('sql_safe_updates', '1')
     expect(variableDifference(state, applied)).toBe("SET NAMES latin1, SESSION sql_mode = 'ANSI', @`a` = 1")
+  })
+
+  it('sends texts of user variables behind all that they are read with, in the bytes of the client', () => {
+    const state = wanted((s) => {
+      s.setNames('latin1')
+      s.setUserVariable('a', { sql: "'\xe9'", reading: 'latin1' })
+      s.setUserVariable('n', { sql: '1', reading: '' })
+    })
+    const applied = new AppliedState()
+    expect(variableDifference(state, applied)).toBe('SET NAMES latin1, @`n` = 1')
+    expect(textDifference(state, applied)).toEqual(Buffer.from("SET @`a` = '\xe9'", 'latin1'))
+    applied.take(state)
+    expect(textDifference(state, applied)).toBeNull()
+  })
+
+  it('a text of another session that was read in another way is another value', () => {
+    const applied = new AppliedState()
+    applied.take(wanted((s) => s.setUserVariable('a', { sql: "'x'", reading: 'utf8mb4' })))
+    const state = wanted((s) => s.setUserVariable('a', { sql: "'x'", reading: 'latin1' }))
+    expect(fitOf(state, applied)).toBe(Fit.differs)
+    expect(textDifference(state, applied)?.toString()).toBe("SET @`a` = 'x'")
   })
 
   it('a charset variable that was set after SET NAMES is set again behind it, on every connection', () => {
@@ -116,7 +138,7 @@ describe('the version of a session', () => {
     const changes: ((s: SessionState) => void)[] = [
       (s) => s.setVariable('sql_mode', ''),
       (s) => s.setNames('latin1'),
-      (s) => s.setUserVariable('v', '1'),
+      (s) => s.setUserVariable('v', { sql: '1', reading: '' }),
       (s) => s.setSchema('other'),
       (s) => s.reset(45),
     ]
@@ -133,7 +155,7 @@ describe('the version of a session', () => {
   it('a reset forgets variables and keeps the schema', () => {
     const state = wanted((s) => {
       s.setVariable('sql_mode', '')
-      s.setUserVariable('v', '1')
+      s.setUserVariable('v', { sql: '1', reading: '' })
       s.setNames('latin1')
     }, 'shop')
     state.reset(45)
@@ -182,7 +204,7 @@ describe('a connection that others have used', () => {
     expect(
       fitOf(
         mode,
-        applied((had) => void had.userVariables.set('v', '1')),
+        applied((had) => void had.userVariables.set('v', { sql: '1', reading: '' })),
       ),
     ).toBe(Fit.needsReset)
     expect(
