@@ -68,6 +68,7 @@ const SESSION_DEFAULTS =
 
 /** One row: what may change from one moment to the next, and answers within microseconds. */
 export function stateQuery(dialect: Dialect): string {
+  const logsApplied = isAtLeast(dialect, 8, 0, 26) ? 'log_replica_updates' : 'log_slave_updates'
   return dialect.flavor === 'mariadb'
     ? 'SELECT @@global.read_only AS read_only, @@global.innodb_read_only AS innodb_read_only,' +
         ' @@global.gtid_binlog_pos AS gtid_binlog_pos, @@global.gtid_slave_pos AS gtid_slave_pos,' +
@@ -75,7 +76,7 @@ export function stateQuery(dialect: Dialect): string {
     : 'SELECT @@global.read_only AS read_only, @@global.super_read_only AS super_read_only,' +
         ' @@global.innodb_read_only AS innodb_read_only, @@global.gtid_mode AS gtid_mode,' +
         ' @@global.gtid_owned AS gtid_owned, @@global.gtid_executed AS gtid_executed,' +
-        ` @@global.server_uuid AS server_uuid, @@global.${isAtLeast(dialect, 8, 0, 26) ? 'log_replica_updates' : 'log_slave_updates'} AS logs_applied,` +
+        ` @@global.server_uuid AS server_uuid, @@global.${logsApplied} AS logs_applied,` +
         SESSION_DEFAULTS
 }
 
@@ -87,7 +88,8 @@ export function stateQuery(dialect: Dialect): string {
  * engine, and so shown: `MYSQL_BIN_LOG::ordered_commit` has the stages flush, sync and commit, in this order whatever
  * `sync_binlog` and `binlog_order_commits` say, and the statement gives the end as the flush has left it
  * (`show_binary_log_status`, `raw_get_current_log`). Who was asked later than something was seen answers with an end
- * that lies behind it.
+ * that lies behind it. As with GTIDs this leaves out what is shown before its statement is logged: rows of tables without
+ * transactions, and DDL of MySQL 5.7.
  */
 export function binlogQuery(dialect: Dialect): string {
   return isAtLeast(dialect, 8, 2, 0) ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS'

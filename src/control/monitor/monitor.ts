@@ -159,7 +159,7 @@ export class Monitor {
       failed: (reason) => this.unseen(watched, false, reason),
       routines: (names) => this.takeRoutines(names),
       nativeHashes: (hashes) => this.takeNativeHashes(hashes),
-      wantsRoutines: () => this.events.primaryOf(server.id) === server.id,
+      isPrimary: () => this.events.primaryOf(server.id) === server.id,
     })
     const watched: Watched = {
       server,

@@ -35,7 +35,7 @@ export interface Poll {
   /** undefined: not asked this time; null: not readable, `channelsProblem` says why. */
   readonly channels: readonly Channel[] | null | undefined
   readonly channelsProblem: string
-  /** End of its binary log, where GTIDs do not tell. undefined: not asked this time; null: it has none, or it may not be read. */
+  /** End of a primary's binary log, where GTIDs do not tell. undefined: not asked this time; null: it has none, or it may not be read. */
   readonly binlog: BinlogPosition | null | undefined
   /** null: the server does not tell. */
   readonly applierMs: number | null
@@ -53,8 +53,8 @@ export interface ServerMonitorEvents {
   routines(names: readonly string[]): void
   /** Hashes of mysql_native_password by account; empty: none, or not to be read. */
   nativeHashes(hashes: Readonly<Record<string, readonly string[]>>): void
-  /** Whether this server is the one whose stored functions count. */
-  wantsRoutines(): boolean
+  /** Whether this server is the one whose stored functions, accounts and binary log count. */
+  isPrimary(): boolean
 }
 
 /** Pauses after the first failures, so that a dead server is known soon: shorter when the failure itself took long. */
@@ -257,14 +257,17 @@ export class ServerMonitor {
     return this.channelsDenied === '' && this.applierDenied === '' && this.hasApplierTables()
   }
 
-  /** Where GTIDs tell what a server has, nobody needs the end of its log. */
+  /**
+   * Where GTIDs tell what a server has, nobody needs the end of its log, and of a replica nobody does: the question waits
+   * while a large transaction is written to the log.
+   */
   private readsBinlog(): boolean {
-    return this.lacksGtids && this.binlogDenied === ''
+    return this.lacksGtids && this.binlogDenied === '' && this.events.isPrimary()
   }
 
   private async readRoutinesIfDue(): Promise<void> {
     const connection = this.connection
-    if (connection === null || monotonicMs() < this.routinesDueMs || !this.events.wantsRoutines()) return
+    if (connection === null || monotonicMs() < this.routinesDueMs || !this.events.isPrimary()) return
     this.routinesDueMs = monotonicMs() + this.config.routinesIntervalMs
     try {
       const [rows] = await connection.query([ROUTINES_QUERY], ROUTINES_TIMEOUT_MS)
@@ -279,7 +282,7 @@ export class ServerMonitor {
 
   private async readAccountsIfDue(): Promise<void> {
     const connection = this.connection
-    if (connection === null || monotonicMs() < this.accountsDueMs || !this.events.wantsRoutines()) return
+    if (connection === null || monotonicMs() < this.accountsDueMs || !this.events.isPrimary()) return
     this.accountsDueMs = monotonicMs() + this.config.accountsIntervalMs
     try {
       const [rows] = await connection.query([ACCOUNTS_QUERY], ROUTINES_TIMEOUT_MS)
