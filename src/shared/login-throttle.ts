@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from './bounded-cache.js'
 
 /** Clients remembered; the one that was not seen for longest is forgotten for a new one. */
 const REMEMBERED_MAX = 10_000
@@ -23,7 +23,7 @@ export interface BackOff {
  * costs nobody anything.
  */
 export class LoginThrottle {
-  readonly #byClient = new LRUCache<string, Failures>({ max: REMEMBERED_MAX })
+  readonly #byClient = boundedCache<string, Failures>(REMEMBERED_MAX)
   readonly #backOff: BackOff
 
   constructor(backOff: BackOff) {

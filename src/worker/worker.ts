@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
-import { LRUCache } from 'lru-cache'
 import { type RsaKeyPair, rsaKeyPairOnDemand } from '../../protocol/index.js'
 import { RuleSet } from '../rules/index.js'
+import { boundedCache } from '../shared/bounded-cache.js'
 import { TlsContexts } from '../shared/client-tls.js'
 import { monotonicMs } from '../shared/clock.js'
 import { CommitTimes } from '../shared/commit-times.js'
@@ -92,7 +92,7 @@ export class Worker implements WorkerContext, SessionOwner {
   readonly rsaKeyPair: () => RsaKeyPair = rsaKeyPairOnDemand()
   readonly verifiers = new Verifiers()
   readonly throttle = new LoginThrottle({ firstMs: 1_000, maxMs: 60_000 })
-  readonly knownSchemas = new LRUCache<string, true>({ max: KNOWN_SCHEMAS_MAX, ttl: KNOWN_SCHEMAS_MS })
+  readonly knownSchemas = boundedCache<string, true>(KNOWN_SCHEMAS_MAX, { ttl: KNOWN_SCHEMAS_MS })
 
   readonly #send: (message: FromWorker) => void
   readonly #mirrors = new Mirrors(this)

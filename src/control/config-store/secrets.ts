@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import { nativeHash } from '../../../protocol/index.js'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { Row } from './rows.js'
 import { isPasswordHash } from './users.js'
 import { formatCredentials, parseCredentials } from './variable-table.js'
@@ -13,8 +13,8 @@ const REMEMBERED_MAX = 500_000
  * renamed or copied.
  */
 export class Secrets {
-  private readonly clearOf = new LRUCache<string, string>({ max: REMEMBERED_MAX })
-  private readonly hashOf = new LRUCache<string, string>({ max: REMEMBERED_MAX })
+  private readonly clearOf = boundedCache<string, string>(REMEMBERED_MAX)
+  private readonly hashOf = boundedCache<string, string>(REMEMBERED_MAX)
 
   /** The row as it is shown. */
   mask(table: string, row: Row): Row {

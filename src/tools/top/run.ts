@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import { UsageError } from '../../shared/errors.js'
 import { SLUICE_VERSION } from '../../shared/version.js'
 import { AdminClient, ConnectError, StatementError } from '../admin-client.js'
@@ -72,7 +72,7 @@ class Top {
   private readonly client: AdminClient
   private readonly endpoint: string
   private readonly intervalMs: number
-  private readonly texts = new LRUCache<string, string>({ max: TEXTS_REMEMBERED_MAX })
+  private readonly texts = boundedCache<string, string>(TEXTS_REMEMBERED_MAX)
   private choices = INITIAL_CHOICES
   private before: Reading | null = null
   private frame: Frame | null = null

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { checkServerIdentity, connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import { tlsHost, tlsProblem, verifiesCertificate } from '../../shared/server-tls.js'
 import type { BackendTarget } from './backend.js'
 
@@ -13,7 +13,7 @@ interface KnownTls {
   session: Buffer | undefined
 }
 
-const known = new LRUCache<string, KnownTls>({ max: KNOWN_MAX })
+const known = boundedCache<string, KnownTls>(KNOWN_MAX)
 
 function tlsOf({ id, tls }: BackendTarget): KnownTls {
   const key = `${id}\n${JSON.stringify(tls)}`

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import { Capability, passwordBytes } from '../../../protocol/index.js'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { BackendLogin } from './backend-login.js'
 
 /**
@@ -24,7 +24,7 @@ const OF_LOGIN_ONLY =
   Capability.LONG_PASSWORD |
   Capability.SESSION_TRACK
 
-const known = new LRUCache<string, ConnectionProfile>({ max: REMEMBERED_MAX })
+const known = boundedCache<string, ConnectionProfile>(REMEMBERED_MAX)
 
 /** The profile of the connections that a login leads to. */
 export function profileOf(

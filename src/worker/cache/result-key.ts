@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import { Command } from '../../../protocol/index.js'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { UserEntry } from '../../shared/snapshot.js'
 import type { BackendLogin } from '../backend/backend-login.js'
 import type { CommandInHand } from '../session/command.js'
@@ -14,7 +14,7 @@ const COMMAND_BYTES_MAX = 65_536
 const HEADER_SIZE = 4
 
 /** Numbers that stand for all that sessions have in common whose answers are the same, byte by byte. */
-const numbers = new LRUCache<string, number>({ max: STATES_MAX })
+const numbers = boundedCache<string, number>(STATES_MAX)
 let lastNumber = 0
 
 /**

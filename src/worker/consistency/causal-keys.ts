@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { CausalPosition } from '../../shared/ipc.js'
 import type { Flavor } from '../../shared/snapshot.js'
 import type { WayToOthers } from '../announcements.js'
@@ -44,7 +45,7 @@ export class CausalKeys {
   }
 
   configure(max: number, ttlMs: number): void {
-    if (max === this.#positions.max && ttlMs === this.#ttlMs) return
+    if (max === this.#positions.maxSize && ttlMs === this.#ttlMs) return
     for (const mark of this.#positions.values()) this.#forget(mark)
     this.#ttlMs = ttlMs
     this.#positions = this.#newCache(max, ttlMs)
@@ -122,8 +123,7 @@ export class CausalKeys {
   }
 
   #newCache(max: number, ttl: number): LRUCache<string, Watermark> {
-    return new LRUCache<string, Watermark>({
-      max,
+    return boundedCache<string, Watermark>(max, {
       ttl,
       dispose: (mark, _key, reason) => {
         if (reason !== 'set') this.#forget(mark)

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { Credentials } from './credentials.js'
 
 /** What is known of an account after a login that revealed it and that a server, or a configured hash, found right. */
@@ -17,7 +17,7 @@ const VERIFIERS_MAX = 10_000
 
 /** Verifiers by account. In memory only, and gone with the worker. */
 export class Verifiers {
-  readonly #byAccount = new LRUCache<string, Verifier>({ max: VERIFIERS_MAX })
+  readonly #byAccount = boundedCache<string, Verifier>(VERIFIERS_MAX)
 
   get(account: string): Verifier | null {
     return this.#byAccount.get(account) ?? null

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { LearnedDigest } from '../../shared/counters.js'
 import type { StatementDigest } from '../statistics/digests.js'
 
@@ -27,7 +27,7 @@ interface Learned {
  * from then on.
  */
 export class LearnedWrites {
-  readonly #digests = new LRUCache<string, Learned>({ max: DIGESTS_MAX })
+  readonly #digests = boundedCache<string, Learned>(DIGESTS_MAX)
 
   get size(): number {
     return this.#digests.size

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import type { Ruling, Scope } from '../../rules/index.js'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { GlobalCounters } from '../../shared/counters.js'
 import type { PreparedStatementRow } from '../../shared/worker-tables.js'
 import type { OpenStatement } from '../backend/backend.js'
@@ -112,7 +113,7 @@ export class SharedStatements {
 
   /** Changes the bound; what is over it goes, least recently used first. */
   set max(max: number) {
-    if (max === this.#cache.max) return
+    if (max === this.#cache.maxSize) return
     const before = this.#cache
     this.#cache = this.#newCache(max)
     for (const [key, shared] of [...before.entries()].slice(0, max).reverse()) this.#cache.set(key, shared)
@@ -166,8 +167,7 @@ export class SharedStatements {
   }
 
   #newCache(max: number): LRUCache<string, SharedStatement> {
-    return new LRUCache<string, SharedStatement>({
-      max,
+    return boundedCache<string, SharedStatement>(max, {
       dispose: (shared, _key, reason) => {
         if (reason === 'evict') this.#uncached(shared)
       },

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { DigestRow } from '../../shared/worker-tables.js'
 import type { StatementDigest } from './digests.js'
 
@@ -59,7 +59,7 @@ export interface Outcome {
 export class DigestStatistics {
   evictions = 0
   #rowsMax: number
-  readonly #scopes = new LRUCache<string, Scope>({ max: SCOPES_MAX })
+  readonly #scopes = boundedCache<string, Scope>(SCOPES_MAX)
   /** In the order of their making; the hand goes round in it. */
   readonly #rows = new Set<Row>()
   #hand: SetIterator<Row>

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { boundedCache } from '../../shared/bounded-cache.js'
 import type { ServerId } from '../../shared/snapshot.js'
 import type { ErrorRow } from '../../shared/worker-tables.js'
 import type { Scope } from './digest-statistics.js'
@@ -21,7 +21,7 @@ interface Counted {
 
 /** Errors that servers have answered, by server, user, schema and number. Times in milliseconds since 1970. */
 export class ServerErrors {
-  #rows = new LRUCache<string, Counted>({ max: ROWS_MAX })
+  #rows = boundedCache<string, Counted>(ROWS_MAX)
 
   note(scope: Scope, hostgroup: number, server: ServerId, errno: number, message: string, dateMs: number): void {
     const { user, schema, client } = scope
@@ -39,7 +39,7 @@ export class ServerErrors {
   /** `reset`: counting begins anew. */
   report(reset: boolean): ErrorRow[] {
     const rows = [...this.#rows.values()]
-    if (reset) this.#rows = new LRUCache<string, Counted>({ max: ROWS_MAX })
+    if (reset) this.#rows = boundedCache<string, Counted>(ROWS_MAX)
     return rows.map(({ scope, ...row }) => ({ ...row, user: scope.user, schema: scope.schema, client: scope.client }))
   }
 }
