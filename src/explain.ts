@@ -89,7 +89,7 @@ export function explain(
   return answer
 }
 
-const ALONE: CausalPeers = { state: 'alone', announce: () => Promise.resolve(true), publish: () => {} }
+const ALONE: CausalPeers = { state: 'alone', hearsAll: true, announce: () => Promise.resolve(true), publish: () => {} }
 
 function asText(answer: RouteExplanation): string {
   const { effects, hostgroup, chosen, rule } = answer

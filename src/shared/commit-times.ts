@@ -8,6 +8,8 @@ const COLUMNS = 16
 const ROWS = 256
 const TIME_BYTES = 8
 const COLUMN_BYTES = ROWS * TIME_BYTES
+/** Behind the table. */
+const UNHEARD_AT = COLUMNS * COLUMN_BYTES
 
 /** Environment variable that tells a worker where the times of its proxy's commits are. */
 export const COMMIT_TIMES_ENV = 'SLUICE_COMMIT_TIMES'
@@ -19,13 +21,15 @@ export const COMMIT_TIMES_ENV = 'SLUICE_COMMIT_TIMES'
  *
  * The file is a table of doubles in the machine's byte order: monotonic ms (`monotonicMs`), a column for each hostgroup, a row for
  * each process; aligned, so that none is ever seen half written. A process that ends leaves its row behind: what it wrote stays
- * written.
+ * written. Behind the table stands when a worker last went on with a write of which it could not make sure that all others knew.
  */
 export class CommitTimes {
   /** null: nothing is shared. */
   readonly #file: number | null
   /** Of this process, by column, where nothing is shared. */
   readonly #own = new Map<number, number>()
+  /** What stands behind the table, where nothing is shared. */
+  #ownUnheard = -1
   readonly #row = process.pid % ROWS
 
   private constructor(file: number | null) {
@@ -39,7 +43,7 @@ export class CommitTimes {
   static create(path: string): void {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const file = openSync(path, 'w', 0o600)
-    const table = new Float64Array(COLUMNS * ROWS)
+    const table = new Float64Array(COLUMNS * ROWS + 1)
     for (let column = 0; column < COLUMNS; column++) table[column * ROWS + (process.pid % ROWS)] = monotonicMs()
     writeSync(file, new Uint8Array(table.buffer), 0, table.byteLength, 0)
     closeSync(file)
@@ -54,6 +58,7 @@ export class CommitTimes {
   static unknown(): CommitTimes {
     const times = new CommitTimes(null)
     for (let column = 0; column < COLUMNS; column++) times.#own.set(column, Number.POSITIVE_INFINITY)
+    times.#ownUnheard = Number.POSITIVE_INFINITY
     return times
   }
 
@@ -76,6 +81,23 @@ export class CommitTimes {
     let latest = 0
     for (const time of scratch) if (time > latest) latest = time
     return latest > 0 ? Math.min(latest, now) : -1
+  }
+
+  /** This process goes on with a write, at `now`, of which it has told the other workers, and not all have said that they know. */
+  noteUnheard(now: number): void {
+    if (this.#file === null) {
+      this.#ownUnheard = Math.max(now, this.#ownUnheard)
+      return
+    }
+    scratch[0] = now
+    writeSync(this.#file, bytes, 0, TIME_BYTES, UNHEARD_AT)
+  }
+
+  /** Monotonic ms of the last such write of any worker; -1 or 0: there was none; infinity where it cannot be told. */
+  unheardAt(): number {
+    if (this.#file === null) return this.#ownUnheard
+    const got = readSync(this.#file, bytes, 0, TIME_BYTES, UNHEARD_AT)
+    return got < TIME_BYTES ? Number.POSITIVE_INFINITY : (scratch[0] as number)
   }
 }
 

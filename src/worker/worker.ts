@@ -16,6 +16,7 @@ import { NO_QUERY_RULES, type QueryRules } from '../shared/query-rules.js'
 import type { HealthReport, ListenAddress, ServerId, ServerStatus, Snapshot, UserEntry } from '../shared/snapshot.js'
 import type { UserRow } from '../shared/worker-tables.js'
 import { Classifier, type ClassifyOptions, VERBS } from '../sql/index.js'
+import { OthersWay } from './announcements.js'
 import { connectBackend } from './backend/backend-connect.js'
 import { CacheChannel } from './cache/cache-peers.js'
 import { ResultCache } from './cache/result-cache.js'
@@ -138,12 +139,14 @@ export class Worker implements WorkerContext, SessionOwner {
     this.sessionSearch = new SessionSearch(this.#sessions, this, send)
     this.#listeners = new Listeners((socket) => this.#accept(socket), log)
     this.view = new TopologyView(snapshot)
-    this.causalChannel = new CausalChannel(send, () => this.view.snapshot.workers)
+    const workers = () => this.view.snapshot.workers
+    this.changes = new ServerChanges(send, workers, log)
+    const way = new OthersWay(workers, commits, () => this.changes.reachAll())
+    this.causalChannel = new CausalChannel(send, way)
     const { tokensMax, tokenTtlMs } = snapshot.consistency
     this.causal = new CausalKeys(this.causalChannel, monotonicMs(), tokensMax, tokenTtlMs)
-    this.cacheChannel = new CacheChannel(send, () => this.view.snapshot.workers)
+    this.cacheChannel = new CacheChannel(send, way)
     this.cache = new ResultCache(this.cacheChannel, this.counters, snapshot.queryCache, snapshot.workers, monotonicMs)
-    this.changes = new ServerChanges(send, () => this.view.snapshot.workers, log)
     this.sharedStatements = new SharedStatements(this.counters, snapshot.limits.maxStmtsCache)
     this.shares = new ConnectionShares(number, monotonicMs, () => this.pool, send)
     this.pool = new Pool({

@@ -1,5 +1,5 @@
 import type { CacheWrites, CacheWritten, FromWorker } from '../../shared/ipc.js'
-import { type WayToOthers, wayToOthers } from '../announcements.js'
+import type { OthersWay, WayToOthers } from '../announcements.js'
 
 /** A write waits no longer than this for the other workers to know of it. */
 const ANNOUNCE_MS = 200
@@ -8,6 +8,8 @@ const ANNOUNCE_MS = 200
 export interface CachePeers {
   /** Whether there are others, and the way to them is open. */
   readonly state: WayToOthers
+  /** Whether all has come that others have announced. */
+  readonly hearsAll: boolean
   /** Resolves when all others know that writes have to be told from now on; false: that could not be made sure. */
   begin(): Promise<boolean>
   /** The same of one write. @param write a number that no other write of this worker has */
@@ -27,21 +29,24 @@ interface Batch {
  */
 export class CacheChannel implements CachePeers {
   readonly #send: (message: FromWorker) => void
-  readonly #workers: () => number
+  readonly #way: OthersWay
   #last = 0
   /** On its way, with the number of its request. */
   #current: { readonly request: number; readonly batch: Batch } | null = null
   #next: Batch | null = null
   #ended: CacheWritten[] = []
 
-  /** @param workers how many there are, this one included */
-  constructor(send: (message: FromWorker) => void, workers: () => number) {
+  constructor(send: (message: FromWorker) => void, way: OthersWay) {
     this.#send = send
-    this.#workers = workers
+    this.#way = way
   }
 
   get state(): WayToOthers {
-    return wayToOthers(this.#workers())
+    return this.#way.state
+  }
+
+  get hearsAll(): boolean {
+    return this.#way.hearsAll
   }
 
   begin(): Promise<boolean> {
@@ -82,6 +87,7 @@ export class CacheChannel implements CachePeers {
     if (this.#current?.request !== request) return
     const { batch } = this.#current
     this.#current = null
+    if (!known) this.#way.wentUnheard()
     batch.settle(known)
     this.#leave()
   }

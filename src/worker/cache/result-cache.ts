@@ -92,7 +92,7 @@ export class ResultCache {
 
   /** Whether all that is written through Sluice is heard of: what is kept of what writes end is what there is. */
   get hearsWrites(): boolean {
-    return this.peers.state !== 'cut'
+    return this.peers.hearsAll
   }
 
   /** Bytes that an answer to be kept may have; 0: none is kept (yet). @param byTimeAlone no write ends it */

@@ -16,6 +16,8 @@ interface Held {
 export interface CausalPeers {
   /** Whether there are others, and the way to them is open. */
   readonly state: WayToOthers
+  /** Whether all has come that others have announced. */
+  readonly hearsAll: boolean
   announce(key: string): Promise<boolean>
   /** @param position null: nothing was written */
   publish(key: string, position: CausalPosition | null): void
@@ -74,7 +76,7 @@ export class CausalKeys {
 
   /** Whether reads under the key have to go to the primary, since others write under it, or may without this worker's knowing. */
   isHeld(key: string, now: number): boolean {
-    if (this.#peers.state === 'cut') return true
+    if (!this.#peers.hearsAll) return true
     if (this.#held.size === 0) return false
     const held = this.#held.get(key)
     if (held === undefined) return false

@@ -1,25 +1,30 @@
 import type { CausalPosition, FromWorker } from '../../shared/ipc.js'
-import { Announcements, type WayToOthers, wayToOthers } from '../announcements.js'
+import { Announcements, type OthersWay, type WayToOthers } from '../announcements.js'
 import type { CausalPeers } from './causal-keys.js'
 
 /** The way from this worker's causal keys to those of the others, which leads through the control plane. */
 export class CausalChannel implements CausalPeers {
   readonly #send: (message: FromWorker) => void
-  readonly #workers: () => number
+  readonly #way: OthersWay
   readonly #announcements = new Announcements()
 
-  /** @param workers how many there are, this one included */
-  constructor(send: (message: FromWorker) => void, workers: () => number) {
+  constructor(send: (message: FromWorker) => void, way: OthersWay) {
     this.#send = send
-    this.#workers = workers
+    this.#way = way
   }
 
   get state(): WayToOthers {
-    return wayToOthers(this.#workers())
+    return this.#way.state
   }
 
-  announce(key: string): Promise<boolean> {
-    return this.#announcements.announce((request) => this.#send({ type: 'causal-announce', request, key }))
+  get hearsAll(): boolean {
+    return this.#way.hearsAll
+  }
+
+  async announce(key: string): Promise<boolean> {
+    const known = await this.#announcements.announce((request) => this.#send({ type: 'causal-announce', request, key }))
+    if (!known) this.#way.wentUnheard()
+    return known
   }
 
   /** All others have said that they know. */

@@ -43,6 +43,12 @@ export class ServerChanges {
     this.#log.warn({ server }, `other workers may not know yet that a client has changed ${what}`)
   }
 
+  /** Whether all others take an announcement in time; there is nothing in it. */
+  reachAll(): Promise<boolean> {
+    const change: ServerChange = { globalsOf: [], accounts: false }
+    return this.#announcements.announce((request) => this.#send({ type: 'changed', request, change }))
+  }
+
   /** All others have said that they know. */
   acknowledged(request: number): void {
     this.#announcements.acknowledged(request)

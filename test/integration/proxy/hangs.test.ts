@@ -172,4 +172,41 @@ describe('what hangs and does not die', () => {
       }
     },
   )
+
+  it('the control plane, while workers write under a causal key: no read under it is stale', SLOW, async () => {
+    const proxy = await startProxy(cluster, { workers: 2, consistency: { level: 'eventual' } })
+    const [writer, reader] = await clientsOfBoth(proxy)
+    await cluster.execute(cluster.primary, `CREATE TABLE ${database}.keyed (v INT)`)
+    await cluster.execute(cluster.primary, `INSERT INTO ${database}.keyed VALUES (0)`)
+    await cluster.waitForReplicas()
+    const read = () => value(reader, `SELECT v FROM ${database}.keyed /* sluice: causal=hang */`)
+    const write = (v: number) => writer.query(`UPDATE ${database}.keyed SET v = ${v} /* sluice: causal=hang */`)
+    expect(await read()).toBe(0)
+    const before = await metric(proxy, 'sluice_reads_on_primary_total')
+    const replicas = cluster.servers.filter(({ role }) => role === 'replica')
+    await Promise.all(replicas.map((replica) => cluster.stopReplication(replica)))
+    try {
+      stop(proxy.pid)
+      for (let v = 1; v <= 3; v++) {
+        await write(v)
+        expect(await read()).toBe(v)
+      }
+      wake(proxy.pid)
+      expect(await read()).toBe(3)
+      expect(await metric(proxy, 'sluice_reads_on_primary_total')).toBeGreaterThan(before)
+    } finally {
+      await Promise.all(replicas.map((replica) => cluster.startReplication(replica)))
+    }
+    await cluster.waitForReplicas()
+    const onPrimary = () => metric(proxy, 'sluice_reads_on_primary_total')
+    await until(
+      'reads under the key to go to replicas again',
+      async () => {
+        const before = await onPrimary()
+        expect(await read()).toBe(3)
+        return (await onPrimary()) === before
+      },
+      PATIENT_MS,
+    )
+  })
 })

@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
+import { CommitTimes } from '../../../../src/shared/commit-times.js'
 import type { FromWorker } from '../../../../src/shared/ipc.js'
+import { OthersWay } from '../../../../src/worker/announcements.js'
 import { CacheChannel } from '../../../../src/worker/cache/cache-peers.js'
 
 function channel(workers = 2) {
@@ -8,7 +10,11 @@ function channel(workers = 2) {
     sent,
     peers: new CacheChannel(
       (message) => sent.push(message),
-      () => workers,
+      new OthersWay(
+        () => workers,
+        CommitTimes.open(''),
+        async () => false,
+      ),
     ),
   }
 }

@@ -9,6 +9,9 @@ const STARTED = 1_000
 
 class Peers implements CachePeers {
   state: CachePeers['state'] = 'alone'
+  get hearsAll(): boolean {
+    return this.state !== 'cut'
+  }
   readonly begins: ((known: boolean) => void)[] = []
 
   begin(): Promise<boolean> {

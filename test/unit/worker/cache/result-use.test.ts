@@ -44,12 +44,18 @@ function world(
 ) {
   const snapshot = snapshotOf([serverEntry('primary', 0), serverEntry('replica', 1)], more)
   const view = new TopologyView(snapshot)
-  const told: CachePeers = { state: peers, begin: async () => true, announce: async () => true, ended: () => {} }
+  const told: CachePeers = {
+    state: peers,
+    hearsAll: peers !== 'cut',
+    begin: async () => true,
+    announce: async () => true,
+    ended: () => {},
+  }
   const settings = { ...DEFAULT_QUERY_CACHE, invalidation }
   const cache = new ResultCache(told, newGlobalCounters(), settings, 1, () => 1)
   const commits = CommitTimes.open('')
   const causal = new CausalKeys(
-    { state: 'alone', announce: async () => true, publish: () => {} },
+    { state: 'alone', hearsAll: true, announce: async () => true, publish: () => {} },
     1,
     100,
     DEFAULT_CONSISTENCY.tokenTtlMs,

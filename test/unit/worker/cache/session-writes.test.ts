@@ -26,6 +26,7 @@ class World {
   readonly ends: boolean[] = []
   readonly peers: CachePeers = {
     state: 'connected',
+    hearsAll: true,
     begin: async () => true,
     announce: async (_write, keys) => {
       this.told.push(keys)

@@ -8,7 +8,12 @@ const TTL = 60_000
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
 
 function peers(state: CausalPeers['state'] = 'alone', published: unknown[] = []): CausalPeers {
-  return { state, announce: async () => true, publish: (key, position) => published.push([key, position]) }
+  return {
+    state,
+    hearsAll: state !== 'cut',
+    announce: async () => true,
+    publish: (key, position) => published.push([key, position]),
+  }
 }
 
 function replica(coversPrimaryAt: number): Candidate {

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Command, frame } from '../../../../protocol/index.js'
+import { CommitTimes } from '../../../../src/shared/commit-times.js'
 import { newGlobalCounters } from '../../../../src/shared/counters.js'
 import type { FromWorker } from '../../../../src/shared/ipc.js'
 import { StatementKind } from '../../../../src/sql/index.js'
+import { OthersWay } from '../../../../src/worker/announcements.js'
 import { announceKey, showsUnderKey, writesUnderKey } from '../../../../src/worker/consistency/causal-announce.js'
 import { CausalKeys } from '../../../../src/worker/consistency/causal-keys.js'
 import { CausalChannel } from '../../../../src/worker/consistency/causal-peers.js'
@@ -30,7 +32,11 @@ function channel({ workers = 2, connected = true } = {}) {
     sent,
     channel: new CausalChannel(
       (message) => sent.push(message),
-      () => workers,
+      new OthersWay(
+        () => workers,
+        CommitTimes.open(''),
+        async () => false,
+      ),
     ),
   }
 }

@@ -42,7 +42,7 @@ function contextOf(snapshot: Snapshot): ExplainContext {
       catalogue: EMPTY_CATALOGUE,
     },
     causal: new CausalKeys(
-      { state: 'alone', announce: () => Promise.resolve(true), publish: () => {} },
+      { state: 'alone', hearsAll: true, announce: () => Promise.resolve(true), publish: () => {} },
       -1,
       DEFAULT_CONSISTENCY.tokensMax,
       DEFAULT_CONSISTENCY.tokenTtlMs,
