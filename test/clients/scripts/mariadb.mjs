@@ -143,10 +143,11 @@ async function batches() {
       show(await connection.batch({ sql: 'INSERT INTO work (v) VALUES (?)', bulk }, rows)),
     )
     await text('batch-count', connection, "SELECT COUNT(*), MIN(v), MAX(v) FROM work WHERE v LIKE 'batch%'")
+    // One type for each column: 3.5.4 ends with an exception of its own where MariaDB gets several batches.
     const several = [
       [1, 'a', 1.5],
       [2, null, null],
-      [3, 'ü😀', -2],
+      [3, 'ü😀', -2.5],
     ]
     await attempt('batch-types', async () =>
       show(
