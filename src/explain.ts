@@ -162,6 +162,7 @@ function tutorialSnapshot(flavor: Flavor): Snapshot {
       connectTimeoutServerMs: 1,
       handshakeTimeoutMs: 1,
       waitTimeoutMs: 0,
+      netWriteTimeoutMs: 60_000,
       maxTransactionTimeMs: 0,
       maxTransactionIdleTimeMs: 0,
       defaultQueryTimeoutMs: 0,

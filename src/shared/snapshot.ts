@@ -244,6 +244,8 @@ export interface Limits {
   readonly handshakeTimeoutMs: number
   /** A client that sends no command for so long is disconnected (`wait_timeout`). */
   readonly waitTimeoutMs: number
+  /** A client that takes nothing for so long of what there is for it is disconnected (MySQL: net_write_timeout); 0: never. */
+  readonly netWriteTimeoutMs: number
   /** A transaction that is open for so long is rolled back. */
   readonly maxTransactionTimeMs: number
   /** A session that keeps its connection from others for longer than this is told of as an event. */

@@ -511,8 +511,16 @@ export class Worker implements WorkerContext, SessionOwner {
       spareConnections(this.shares.of(id), this.view.terms.freeConnectionsPct(id))
     keepUp(this.pool, snapshot.limits, now, spare)
     this.#leaveServers(now)
+    this.#endStalled(snapshot.limits.netWriteTimeoutMs)
     if (!this.view.terms.warmsAny) return
     warmUp(this.pool, snapshot.limits, spare, warmedServers(this.view), Math.random)
+  }
+
+  /** What is counted is looks: while this process was stopped itself nobody could take anything. @param limitMs 0: none */
+  #endStalled(limitMs: number): void {
+    for (const session of limitMs === 0 ? [] : this.#sessions.values()) {
+      if (session.lookForStall() * UPKEEP_MS >= limitMs) session.closeForStall()
+    }
   }
 
   /** Ends what has taken too long. @returns when something may have, next */

@@ -134,6 +134,7 @@ const LIMITS = [
     'connect_timeout_server',
     'connect_timeout_server_max',
     'wait_timeout',
+    'net_write_timeout',
     'max_transaction_time',
     'max_transaction_idle_time',
     'default_query_timeout',

@@ -302,6 +302,7 @@ const limits = map({
   connect_timeout_server: orElse(whole(1, 60 * MINUTE_MS), 1000),
   connect_timeout_server_max: orElse(whole(1, 60 * MINUTE_MS), 10_000),
   wait_timeout: orElse(whole(0, 20 * DAY_MS), 28_800_000),
+  net_write_timeout: orElse(whole(0, 20 * DAY_MS), 60_000),
   max_transaction_time: orElse(whole(0, 20 * DAY_MS), 14_400_000),
   max_transaction_idle_time: orElse(whole(0, 20 * DAY_MS), 14_400_000),
   default_query_timeout: orElse(whole(0, 20 * DAY_MS), 36_000_000),

@@ -361,6 +361,7 @@ function readLimits(section: NonNullable<ConfigFile['limits']>): Limits {
     connectTimeoutServerMs: section.connect_timeout_server,
     handshakeTimeoutMs: section.connect_timeout_client,
     waitTimeoutMs: section.wait_timeout,
+    netWriteTimeoutMs: section.net_write_timeout,
     maxTransactionTimeMs: section.max_transaction_time,
     maxTransactionIdleTimeMs: section.max_transaction_idle_time,
     defaultQueryTimeoutMs: section.default_query_timeout,

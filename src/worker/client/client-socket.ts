@@ -17,6 +17,8 @@ export class ClientSocket {
   /** What reads is compressed, and what is written from `compress` on. */
   #reading: ClientCompression | null = null
   #writing: ClientCompression | null = null
+  #waiting = 0
+  #stalledLooks = 0
 
   constructor(socket: Socket, encrypted: boolean, compression: Compression | null = null) {
     this.socket = socket
@@ -107,6 +109,17 @@ export class ClientSocket {
   /** Whether bytes wait that the system has not taken: the client reads more slowly than the server sends. */
   get congested(): boolean {
     return this.socket.writableLength > CONGESTED_BYTES
+  }
+
+  /**
+   * To be called in equal intervals.
+   * @returns in how many of them, one after the other, the client has taken nothing of what waits for it
+   */
+  lookForStall(): number {
+    const waiting = this.socket.writableLength
+    this.#stalledLooks = waiting > 0 && waiting === this.#waiting ? this.#stalledLooks + 1 : 0
+    this.#waiting = waiting
+    return this.#stalledLooks
   }
 
   onDrain(callback: () => void): void {

@@ -409,6 +409,22 @@ export class Session implements ClientTerms, IncomingListener, ExecutionListener
     this.close('idle timeout')
   }
 
+  /** See `ClientSocket.lookForStall`. */
+  lookForStall(): number {
+    return this.#client.lookForStall()
+  }
+
+  /** Its client reads nothing any more: what waits for it would wait for good. */
+  closeForStall(): void {
+    const { id, place } = this
+    this.#context.log.warn(
+      { session: id, client: place.host },
+      'a client reads nothing of its answer and is disconnected',
+    )
+    this.close('net_write_timeout')
+    this.#client.socket.destroy()
+  }
+
   /** It ends at its next quiet moment: now, if it can. */
   drain(): void {
     this.draining = true

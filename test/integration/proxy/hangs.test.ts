@@ -1,10 +1,11 @@
+import type { Socket } from 'node:net'
 import type { Connection } from 'mysql2/promise'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Cluster } from '../../../src/sandbox/index.js'
 import { createDatabase, sharedCluster } from '../../helpers/cluster.js'
 import { type RunningProxy, startProxy } from '../../helpers/proxy.js'
 import { startRelay } from '../../helpers/relay.js'
-import { admin, metric, rejection, running, until, value } from './observe.js'
+import { admin, metric, rejection, running, until, value, withEvents } from './observe.js'
 
 const SLOW = { timeout: 120_000 }
 const PATIENT_MS = 60_000
@@ -208,5 +209,33 @@ describe('what hangs and does not die', () => {
       },
       PATIENT_MS,
     )
+  })
+
+  it('a client that does not read its answer: it is disconnected, and its server connection let go', SLOW, async () => {
+    const proxy = await startProxy(cluster, { limits: { net_write_timeout: 2_000 } })
+    const [deaf, other] = [await proxy.connect(), await proxy.connect()]
+    const { stream } = withEvents(deaf) as unknown as { stream: Socket }
+    const sessions = async () =>
+      Number((await admin(proxy, 'SELECT COUNT(*) AS n FROM stats_mysql_processlist'))[0]['n'])
+    const mark = 'deaf_client'
+    const lost = rejection(
+      deaf.query(
+        `WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT REPEAT('${mark}', 6000) FROM n`,
+      ),
+    )
+    stream.pause()
+    await until('the client to be disconnected', async () => (await sessions()) === 1, PATIENT_MS)
+    await until(
+      'its statement to be ended',
+      async () => {
+        const counts = await Promise.all(cluster.servers.map((server) => running(cluster, server, mark)))
+        return counts.every((n) => n === 0)
+      },
+      PATIENT_MS,
+    )
+    expect(logged(proxy, 'a client reads nothing of its answer')).toBe(1)
+    expect(await value(other, 'SELECT 42')).toBe(42)
+    stream.resume()
+    expect((await lost).fatal).toBe(true)
   })
 })

@@ -71,6 +71,7 @@ export function snapshotOf(servers: readonly ServerEntry[], more: Partial<Snapsh
       connectTimeoutServerMs: 100,
       handshakeTimeoutMs: 1000,
       waitTimeoutMs: 0,
+      netWriteTimeoutMs: 60_000,
       maxTransactionTimeMs: 0,
       maxTransactionIdleTimeMs: 0,
       defaultQueryTimeoutMs: 0,

@@ -51,6 +51,7 @@ const LIMITS = {
   connectTimeoutServerMs: 1000,
   handshakeTimeoutMs: 10_000,
   waitTimeoutMs: 28_800_000,
+  netWriteTimeoutMs: 60_000,
   maxTransactionTimeMs: 14_400_000,
   maxTransactionIdleTimeMs: 14_400_000,
   defaultQueryTimeoutMs: 36_000_000,
