@@ -41,8 +41,11 @@ const OTHER_OF_CONNECTION: ReadonlyMap<string, string> = new Map([
   ['collation_connection', 'character_set_connection'],
 ])
 
+/** The setting of the first sets the second one as well (both manuals, `max_join_size`), which is to be sent behind it. */
+const DECIDES: ReadonlyMap<string, string> = new Map([['max_join_size', 'sql_big_selects']])
+
 function note(variables: Map<string, string>, name: string, sql: string): void {
-  const other = OTHER_OF_CONNECTION.get(name)
+  const other = OTHER_OF_CONNECTION.get(name) ?? DECIDES.get(name)
   if (other !== undefined) variables.delete(other)
   variables.set(name, sql)
 }
@@ -302,8 +305,11 @@ export function variableDifference(wanted: SessionState, applied: AppliedState):
     assignments.push(`NAMES ${wanted.names}`)
     for (const name of CHARSET_VARIABLES) applied.variables.delete(name)
   }
+  let decided: string | undefined
   for (const [name, sql] of wanted.variables ?? []) {
-    if (applied.variables.get(name) !== sql) assignments.push(`SESSION ${name} = ${sql}`)
+    if (applied.variables.get(name) === sql && name !== decided) continue
+    assignments.push(`SESSION ${name} = ${sql}`)
+    decided = DECIDES.get(name) ?? decided
   }
   for (const [name, value] of wanted.userVariables ?? []) {
     if (value.reading === '' && !isSame(applied.userVariables.get(name), value)) {

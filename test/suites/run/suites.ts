@@ -14,7 +14,8 @@ const FILES = new RegExp(process.env['SUITE_FILES'] ?? '.')
 const SUITES = (process.env['SUITES'] ?? 'main').split(',')
 const PROTOCOL = (process.env['SUITE_PROTOCOL'] ?? 'text') as Protocol
 const REPLICAS = Number(process.env['SUITE_REPLICAS'] ?? 1)
-const CONSISTENCY = process.env['SUITE_CONSISTENCY'] ?? 'session'
+/** `mysqltest` makes its views on a connection of their own. */
+const CONSISTENCY = process.env['SUITE_CONSISTENCY'] ?? (PROTOCOL === 'view' ? 'global' : 'session')
 const OUTPUT = process.env['SUITE_OUTPUT']
 const LIMIT_MS = Number(process.env['SUITE_SECONDS'] ?? 30) * 1000
 

@@ -59,6 +59,24 @@ describe('the difference between a session and a connection', () => {
     expect(variableDifference(state, applied)).toBe("SET NAMES latin1, SESSION sql_mode = 'ANSI', @`a` = 1")
   })
 
+  it('sql_big_selects is sent behind the max_join_size that would set it back, and is forgotten with another one', () => {
+    const state = wanted((s) => {
+      s.setVariable('sql_big_selects', '0')
+      s.setVariable('max_join_size', '9')
+      s.setVariable('sql_big_selects', '1')
+    })
+    const applied = new AppliedState()
+    const both = 'SET SESSION max_join_size = 9, SESSION sql_big_selects = 1'
+    expect(variableDifference(state, applied)).toBe(both)
+    applied.take(wanted((s) => s.setVariable('max_join_size', '2')))
+    applied.setVariableSql('sql_big_selects', '1')
+    expect(variableDifference(state, applied)).toBe(both)
+    applied.take(state)
+    state.setVariable('max_join_size', '2')
+    expect([...state.variables!.keys()]).toEqual(['max_join_size'])
+    expect(fitOf(state, applied)).toBe(Fit.needsReset)
+  })
+
   it('sends texts of user variables behind all that they are read with, in the bytes of the client', () => {
     const state = wanted((s) => {
       s.setNames('latin1')
