@@ -17,7 +17,8 @@ export class ClientSocket {
   /** What reads is compressed, and what is written from `compress` on. */
   #reading: ClientCompression | null = null
   #writing: ClientCompression | null = null
-  #waiting = 0
+  /** Bytes that were given to the socket, that wait in it, and of these in the write that is under way. */
+  readonly #looked = { given: 0, waiting: 0, underWay: 0 }
   #stalledLooks = 0
 
   constructor(socket: Socket, encrypted: boolean, compression: Compression | null = null) {
@@ -116,9 +117,13 @@ export class ClientSocket {
    * @returns in how many of them, one after the other, the client has taken nothing of what waits for it
    */
   lookForStall(): number {
-    const waiting = this.socket.writableLength
-    this.#stalledLooks = waiting > 0 && waiting === this.#waiting ? this.#stalledLooks + 1 : 0
-    this.#waiting = waiting
+    const { bytesWritten: given, writableLength: waiting } = this.socket
+    const underWay = underWayOn(this.socket)
+    const before = this.#looked
+    // What the client takes makes room for as much; and of one long write it takes a part at a time.
+    const isStalled = given === before.given && waiting === before.waiting && underWay === before.underWay
+    this.#stalledLooks = waiting > 0 && isStalled ? this.#stalledLooks + 1 : 0
+    Object.assign(before, { given, waiting, underWay })
     return this.#stalledLooks
   }
 
@@ -138,3 +143,9 @@ export class ClientSocket {
 
 /** With more than this waiting for a client, its server is no longer read from. */
 const CONGESTED_BYTES = 65_536
+
+/** Of the write that is under way, what the system has not taken yet: as `net.Socket` itself looks for its timeouts. */
+function underWayOn(socket: Socket): number {
+  const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null }
+  return handle?.writeQueueSize ?? 0
+}
