@@ -298,6 +298,10 @@ export function learnAssignments(
       const known = MARIADB_NAMES.get(name) ?? name
       if (!isCarried(known) || notes.variables?.includes(known) === true) continue
       if (!literal) return facts.addPin(Pin.sessionState, backend)
+      if (SWITCHES.has(known)) {
+        notes.untold = [...(notes.untold ?? []), known]
+        continue
+      }
       const sql = special === 'default' ? 'DEFAULT' : valueText
       state.setVariableSql(known, sql)
       applied.setVariableSql(known, sql)
@@ -306,6 +310,8 @@ export function learnAssignments(
   applied.noteCurrent(state)
 }
 
+/** Lists of switches: a SET changes those that it names, and leaves the others as they are. */
+const SWITCHES: ReadonlySet<string> = new Set(['optimizer_switch', 'optimizer_trace'])
 /** Literals that neither a character set nor sql_mode has a part in. */
 const READS_ALIKE = /^([^'"]*|[xb]'[0-9a-f]*')$/i
 /** A reading that no session has. */

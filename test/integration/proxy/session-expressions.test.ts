@@ -21,6 +21,17 @@ for (const engine of ['mysql', 'mariadb'] as const) {
     await sizes.query('INSERT INTO t (size) VALUES (@@sort_buffer_size)')
     expect(await first(sizes, 'SELECT size FROM t')).toEqual([524_288])
 
+    // A SET names the switches that it changes.
+    const switches = await proxy.connect({ database })
+    await switches.query('SELECT size FROM t')
+    await switches.query("SET @@optimizer_switch = 'materialization=off'")
+    await switches.query("SET @@optimizer_switch = 'semijoin=off'")
+    const bothOff = /(?=.*\bmaterialization=off)(?=.*\bsemijoin=off)/
+    expect(await first(switches, 'SELECT @@optimizer_switch FROM t')).toEqual([expect.stringMatching(bothOff)])
+    await switches.query('BEGIN')
+    expect(await first(switches, 'SELECT @@optimizer_switch')).toEqual([expect.stringMatching(bothOff)])
+    await switches.query('ROLLBACK')
+
     const times = await proxy.connect({ database })
     await times.query('SELECT size FROM t')
     await times.query("SET timestamp = UNIX_TIMESTAMP('2011-01-01 01:01:01')")

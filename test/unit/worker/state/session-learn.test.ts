@@ -155,6 +155,19 @@ describe('what a session learns from a SET', () => {
     expect(afterSet('SET @@sort_buffer_size = 2 * 65536', 'mariadb').pins).toBe(Pin.sessionState)
   })
 
+  it('is to be asked for: switches, of which a text names those alone that it changes', () => {
+    const sql = "SET @@optimizer_switch = 'semijoin=off', @@time_zone = '+01:00'"
+    expect(afterSet(sql, 'mariadb')).toMatchObject({
+      variables: { time_zone: "'+01:00'" },
+      untold: ['optimizer_switch'],
+    })
+    const told = { optimizer_switch: 'mrr=on,semijoin=off' }
+    expect(afterSet("SET optimizer_switch = 'semijoin=off'", 'mariadb', told)).toMatchObject({
+      variables: { optimizer_switch: "'mrr=on,semijoin=off'" },
+      untold: null,
+    })
+  })
+
   it('is what the server has told, where it tells something', () => {
     const { variables } = afterSet('SET @@sql_mode = DEFAULT', 'mariadb', { sql_mode: 'ANSI' })
     expect(variables).toEqual({ sql_mode: "'ANSI'" })
