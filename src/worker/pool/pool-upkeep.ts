@@ -14,8 +14,11 @@ const KEPT_MIN = 1
 const QUIET_MS = 5_000
 /** A server that does not end a connection within this time after COM_QUIT is not waited for. */
 const CLOSING_MS = 5_000
-/** A connection on which a ping is not answered within this time is dead, whatever else is in flight behind it by now. */
-const PING_MS = 5_000
+/**
+ * A connection on which a ping was not answered so many looks later, of one a second, is dead, whatever else is in flight behind it
+ * by now. Time would not do: while this process was stopped itself it could read no answer.
+ */
+const PING_LOOKS = 5
 
 /** How many idle connections to a server are kept. @param share connections that this worker may have to it */
 export function spareConnections(share: number, freeConnectionsPct: number): number {
@@ -39,8 +42,15 @@ export function keepUp(pool: Pool, limits: Limits, now: number, spare: (server: 
     }
     for (const [backend, since] of server.closing)
       if (now - since > CLOSING_MS) backend.destroy('no answer to COM_QUIT')
-    for (const [backend, since] of server.pinged) if (now - since > PING_MS) backend.destroy('no answer to COM_PING')
+    lookForAnswers(server)
     server.forgetUnused()
+  }
+}
+
+function lookForAnswers({ pinged }: ServerPool): void {
+  for (const [backend, looks] of pinged) {
+    if (looks < PING_LOOKS) pinged.set(backend, looks + 1)
+    else backend.destroy('no answer to COM_PING')
   }
 }
 
@@ -54,7 +64,7 @@ function isOld({ openedAt, threadId }: Backend, maxAgeMs: number, now: number): 
 function ping(backend: Backend, { pinged }: ServerPool, now: number): void {
   if (backend.state !== 'idle' || backend.depth > 0) return
   backend.restedAt = now
-  pinged.set(backend, now)
+  pinged.set(backend, 0)
   const over = (): void => void pinged.delete(backend)
   backend.begin(new SetupExchange(over, over))
   backend.write(encodeCommand(Command.PING))

@@ -31,7 +31,7 @@ export class ServerPool {
   opening = 0
   /** Connections that have been said goodbye to, while the server may still have them; monotonic ms when that was. */
   readonly closing = new Map<Backend, number>()
-  /** Pinged while they were idle and not answered yet, and since when (monotonic ms). */
+  /** Pinged while they were idle and not answered yet, and how often they were looked at since. */
   readonly pinged = new Map<Backend, number>()
   readonly waiters: Waiter[] = []
   /** Waiters are being served. */
