@@ -81,7 +81,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
     return [...errors]
   }
 
-  const happened = (what: string) => console.log(`${engine}: ${what}`)
+  const happened = (what: string) => console.log(`${engine}, ${performance.now().toFixed(1)} ms: ${what}`)
 
   /** All replicas at the same time. */
   async function disturbReplicas(
@@ -106,7 +106,7 @@ describe.each<Engine>(['mysql', 'mariadb'])('consistency on %s', (engine) => {
       const next = random.pick(cluster.replicas)
       await cluster.promote(next)
       failovers++
-      happened(`${next.name} is the primary`)
+      happened(`${next.name} on ${next.port} is the primary`)
       const late = random.pick(cluster.replicas)
       const reignUntil = Math.min(until, performance.now() + reignMs)
       await disturbReplicas(random, reignUntil, (replica) => (replica === late ? ['delay'] : QUICK))

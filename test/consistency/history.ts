@@ -14,6 +14,10 @@
  * its snapshot (REPEATABLE READ), so each of them begins when the first one did. Registers that the transaction itself has
  * written are left out of its reads.
  *
+ * **Shown early.** A primary sends a transaction to its replicas before it has finished committing it (MySQL's stages are flush, sync,
+ * commit): a replica may show it while a read on the primary does not find it yet. So nobody has to see a write on the very server
+ * that has not acknowledged it yet, though it was seen elsewhere.
+ *
  * **Unknown outcomes.** A write (or COMMIT) that ended with an error may have happened or not: nobody has to see it.
  */
 export type History = readonly Operation[]
@@ -36,9 +40,9 @@ export interface Read extends Common {
   readonly level: Level
   /** It shows at least all that was acknowledged to anybody by then: the begin of its session, or of a `global` read. Absent: nothing of it. */
   readonly sees?: number
-  /** Register and version; -1 where there was no such row. */
-  readonly values: readonly (readonly [register: number, version: number])[]
-  /** Port of the server that answered; for people. */
+  /** Register, version (-1 where there was no such row), and the port of the server on which that was written. */
+  readonly values: readonly (readonly [register: number, version: number, writtenOn?: number])[]
+  /** Port of the server that answered. */
   readonly server: number
 }
 

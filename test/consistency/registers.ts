@@ -34,7 +34,7 @@ export async function update(
 ): Promise<BegunWrite> {
   const { connection, recorder, random, table, session } = registers
   const value = ownVersion === null ? 'LAST_INSERT_ID(v + 1)' : `GREATEST(v, ${ownVersion})`
-  const sql = `${causal(registers, token)}UPDATE ${table} SET v = ${value} WHERE id = `
+  const sql = `${causal(registers, token)}UPDATE ${table} SET v = ${value}, at = @@port WHERE id = `
   const begin = recorder.now()
   const [header] = random.once(3)
     ? await connection.execute<ResultSetHeader>(`${sql}?`, [register])
@@ -58,13 +58,13 @@ export async function readRegisters(
 ): Promise<Read> {
   const { connection, recorder, random, table, session, began } = registers
   const comment = level === 'session' ? causal(registers, token) : `/* sluice: consistency=${level} */ `
-  const sql = `${comment}SELECT @@port AS port, id, v FROM ${table} WHERE id IN (`
+  const sql = `${comment}SELECT @@port AS port, id, v, at FROM ${table} WHERE id IN (`
   const [rows] = random.once(3)
     ? await connection.execute<RowDataPacket[]>(`${sql}${ids.map(() => '?').join(', ')})`, [...ids])
     : await connection.query<RowDataPacket[]>(`${sql}${ids.join(', ')})`)
   const end = recorder.now()
-  const versions = new Map(rows.map((row) => [Number(row['id']), Number(row['v'])]))
-  const values = ids.filter((id) => !without.has(id)).map((id) => [id, versions.get(id) ?? -1] as const)
+  const found = new Map(rows.map((row) => [Number(row['id']), [Number(row['v']), Number(row['at'])] as const]))
+  const values = ids.filter((id) => !without.has(id)).map((id) => [id, ...(found.get(id) ?? [-1, 0])] as const)
   const sees = level === 'global' ? begin : began
   return { kind: 'read', session, token, begin, end, level, sees, values, server: Number(rows[0]?.['port'] ?? 0) }
 }

@@ -74,9 +74,12 @@ export function describeRun({ violations, errors, writes, reads, replicaReads }:
 
 async function createRegisters({ cluster, database, clients }: RunOptions): Promise<string> {
   const table = `${database}.registers`
-  const rows = Array.from({ length: registerCount(clients) }, (_, index) => `(${index + 1}, 0)`)
+  const rows = Array.from({ length: registerCount(clients) }, (_, index) => `(${index + 1}, 0, 0)`)
   await cluster.execute(cluster.primary, `DROP TABLE IF EXISTS ${table}`)
-  await cluster.execute(cluster.primary, `CREATE TABLE ${table} (id INT PRIMARY KEY, v BIGINT NOT NULL) ENGINE=InnoDB`)
+  await cluster.execute(
+    cluster.primary,
+    `CREATE TABLE ${table} (id INT PRIMARY KEY, v BIGINT NOT NULL, at INT NOT NULL) ENGINE=InnoDB`,
+  )
   await cluster.execute(cluster.primary, `INSERT INTO ${table} VALUES ${rows.join(', ')}`)
   await cluster.waitForReplicas()
   return table

@@ -27,9 +27,11 @@ export interface Violation {
 
 export function verify(history: History): Violation[] {
   const violations: Violation[] = []
-  for (const group of groups(history, ({ session }) => session)) violations.push(...sweep(group, 'session'))
-  for (const group of groups(history, ({ token }) => token)) violations.push(...sweep(group, 'token'))
-  violations.push(...sweep(history, 'all'))
+  const acknowledged = new Acknowledged(history)
+  const found = (group: History, scope: Violation['scope']) => violations.push(...sweep(group, scope, acknowledged))
+  for (const group of groups(history, ({ session }) => session)) found(group, 'session')
+  for (const group of groups(history, ({ token }) => token)) found(group, 'token')
+  found(history, 'all')
   return violations
 }
 
@@ -54,22 +56,50 @@ function* groups(history: History, keyOf: (operation: Operation) => unknown): Ge
   yield* found.values()
 }
 
+interface Floor {
+  readonly register: number
+  readonly version: number
+  readonly by: Operation
+}
+
 /** The newest version of each register so far, and who knows of it. */
 class Floors {
-  readonly #floors = new Map<number, { version: number; by: Operation }>()
+  readonly #floors = new Map<number, Floor>()
 
-  of(register: number) {
+  of(register: number): Floor | undefined {
     return this.#floors.get(register)
   }
 
   raise(register: number, version: number, by: Operation): void {
     const floor = this.#floors.get(register)
-    if (floor === undefined || floor.version < version) this.#floors.set(register, { version, by })
+    if (floor === undefined || floor.version < version) this.#floors.set(register, { register, version, by })
   }
 }
 
+/** When writes were acknowledged, by register and version. */
+class Acknowledged {
+  readonly #ends = new Map<string, number>()
+
+  constructor(history: History) {
+    for (const one of history) {
+      if (one.kind === 'write' && one.acknowledged) this.#ends.set(`${one.register} ${one.version}`, one.end)
+    }
+  }
+
+  before(register: number, version: number, at: number): boolean {
+    return (this.#ends.get(`${register} ${version}`) ?? Number.POSITIVE_INFINITY) < at
+  }
+}
+
+/** See "Shown early" in history.ts: whether the server that answered was still about to commit what another had shown. */
+function wasShownEarly(operation: Operation, { register, version, by }: Floor, acknowledged: Acknowledged): boolean {
+  if (operation.kind !== 'read' || by.kind !== 'read') return false
+  const writtenOn = by.values.find(([of]) => of === register)?.[2]
+  return writtenOn === operation.server && !acknowledged.before(register, version, operation.begin)
+}
+
 /** Goes through a group's operations in time: each is judged by what had ended when it began. */
-function sweep(group: History, scope: Violation['scope']): Violation[] {
+function sweep(group: History, scope: Violation['scope'], acknowledged: Acknowledged): Violation[] {
   const violations: Violation[] = []
   const written = new Floors()
   const seen = new Floors()
@@ -77,7 +107,7 @@ function sweep(group: History, scope: Violation['scope']): Violation[] {
     const floor = floors.of(register)
     const isTooOld =
       floor !== undefined && (operation.kind === 'read' ? version < floor.version : version <= floor.version)
-    if (isTooOld) {
+    if (isTooOld && !wasShownEarly(operation, floor, acknowledged)) {
       const { version: expected, by: because } = floor
       violations.push({ guarantee, scope, register, operation, version, expected, because })
     }
