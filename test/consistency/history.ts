@@ -15,8 +15,8 @@
  * written are left out of its reads.
  *
  * **Shown early.** A primary sends a transaction to its replicas before it has finished committing it (MySQL's stages are flush, sync,
- * commit): a replica may show it while a read on the primary does not find it yet. So nobody has to see a write on the very server
- * that has not acknowledged it yet, though it was seen elsewhere.
+ * commit): a replica may show it while a read on the primary does not find it yet. That is a violation like any other; what is told of
+ * one says whether the write was not acknowledged yet by the very server that did not show it.
  *
  * **Unknown outcomes.** A write (or COMMIT) that ended with an error may have happened or not: nobody has to see it.
  */

@@ -23,6 +23,8 @@ export interface Violation {
   readonly expected: number
   /** Who wrote it or saw it before. */
   readonly because: Operation
+  /** See history.ts. */
+  readonly shownEarly: boolean
 }
 
 export function verify(history: History): Violation[] {
@@ -37,11 +39,12 @@ export function verify(history: History): Violation[] {
 
 /** One line for people. */
 export function describeViolation(violation: Violation): string {
-  const { guarantee, scope, register, operation, version, expected, because } = violation
+  const { guarantee, scope, register, operation, version, expected, because, shownEarly } = violation
   const at = (one: Operation) =>
     `${one.kind} of session ${one.session}${one.token === null ? '' : ` under ${one.token}`} at ` +
     `${one.begin.toFixed(1)}-${one.end.toFixed(1)} ms${one.kind === 'read' ? ` on ${one.server} (${one.level})` : ''}`
-  return `${guarantee} (${scope}): register ${register} is ${version} and not ${expected}: ${at(operation)} after ${at(because)}`
+  const early = shownEarly ? ', which showed what its server had not acknowledged yet' : ''
+  return `${guarantee} (${scope}): register ${register} is ${version} and not ${expected}: ${at(operation)} after ${at(because)}${early}`
 }
 
 function* groups(history: History, keyOf: (operation: Operation) => unknown): Generator<Operation[]> {
@@ -107,9 +110,10 @@ function sweep(group: History, scope: Violation['scope'], acknowledged: Acknowle
     const floor = floors.of(register)
     const isTooOld =
       floor !== undefined && (operation.kind === 'read' ? version < floor.version : version <= floor.version)
-    if (isTooOld && !wasShownEarly(operation, floor, acknowledged)) {
+    if (isTooOld) {
       const { version: expected, by: because } = floor
-      violations.push({ guarantee, scope, register, operation, version, expected, because })
+      const shownEarly = wasShownEarly(operation, floor, acknowledged)
+      violations.push({ guarantee, scope, register, operation, version, expected, because, shownEarly })
     }
     return !isTooOld
   }
